@@ -1,0 +1,3 @@
+"""dysyr: dynamical systems reconstruction and scientific machine learning."""
+
+__version__ = "0.1.0"

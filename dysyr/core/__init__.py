@@ -1,0 +1,1 @@
+"""Systems, data sets, contracts and errors. Knows nothing of torch or numba."""

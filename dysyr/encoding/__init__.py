@@ -1,0 +1,1 @@
+"""Symbols, transition graphs, fixed points and cycles."""

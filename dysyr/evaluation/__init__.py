@@ -1,0 +1,1 @@
+"""Measures of a reconstruction, one file each, every score with its floor and ceiling."""

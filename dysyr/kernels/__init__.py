@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: the compiled loops and their slow reference twins."""

@@ -1,0 +1,1 @@
+"""The card of one model, comparison tables, HTML reports."""

@@ -1,0 +1,1 @@
+"""From a system to a data set: integrators, maps, stochastic equations, observation models."""
