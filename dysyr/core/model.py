@@ -1,0 +1,247 @@
+"""Models: what a fitted method leaves behind, and what can be asked of it."""
+
+import abc
+import json
+
+import numpy as np
+
+from dysyr.core.dataset import as_dataset, inputs, make_dataset, sampling_interval, trajectories
+from dysyr.core.errors import InputError
+from dysyr.core.status import orbit_status
+
+
+class Model(abc.ABC):
+    """An autonomous object that runs without its trainer and without data at hand.
+
+    It speaks data units. ``family`` names the class in a run folder; ``config`` and ``arrays`` hold all it needs.
+    """
+
+    family = None
+
+    @property
+    @abc.abstractmethod
+    def names(self):
+        """Names of the observed variables, a tuple."""
+
+    @property
+    @abc.abstractmethod
+    def dt(self):
+        """Sampling interval in system time units."""
+
+    @abc.abstractmethod
+    def config(self):
+        """JSON-ready dict that, with ``arrays``, rebuilds the model."""
+
+    @abc.abstractmethod
+    def arrays(self):
+        """dict of NumPy arrays that, with ``config``, rebuilds the model."""
+
+    @classmethod
+    @abc.abstractmethod
+    def from_state(cls, config, arrays):
+        """The model that ``config`` and ``arrays`` describe."""
+
+    @abc.abstractmethod
+    def generate(self, n_steps, *, n_trajectories=1, context=None, transient=None, inputs=None, seed=0):
+        """Let the model run free.
+
+        Args:
+            n_steps: samples to return per trajectory.
+            n_trajectories: number of independent runs, each from its own initial state.
+            context: data to start from (whatever ``as_dataset`` takes); by default the model's own initial states.
+            transient: steps to run and drop first; by default 0 after a context, n_steps // 4 otherwise.
+            inputs: (n_steps + transient, n_inputs) external inputs, or (trajectory, ..., n_inputs).
+            seed: chooses initial states and drives any randomness of the model.
+
+        Returns:
+            Dataset (trajectory, time, state) in data units; ``attrs["status"]`` is a JSON list with one status per
+            trajectory (see ``orbit_status``).
+        """
+
+    @abc.abstractmethod
+    def forecast(self, context, *, n_steps, inputs=None):
+        """Continue each trajectory of a context.
+
+        Args:
+            context: data up to now, possibly noisy or with missing values; whatever ``as_dataset`` takes.
+            n_steps: samples to predict after the last sample of the context.
+            inputs: external inputs during the forecast, (n_steps, n_inputs) or (trajectory, n_steps, n_inputs).
+
+        Returns:
+            Dataset with one trajectory per context trajectory, the first sample one dt after the context.
+        """
+
+
+class StateSpace(Model):
+    """A model z[t+1] = F(z[t], u[t+1]), x[t] = O(z[t]), batched, NumPy float64.
+
+    Subclasses give the map; running free and forecasting follow from it here.
+    """
+
+    @property
+    @abc.abstractmethod
+    def latent_dim(self):
+        """Dimension of the latent state z."""
+
+    @property
+    def n_inputs(self):
+        """Number of external inputs."""
+        return 0
+
+    @property
+    @abc.abstractmethod
+    def initial_states(self):
+        """(k, latent) states on or near the attractor to start free runs from."""
+
+    @property
+    @abc.abstractmethod
+    def scale(self):
+        """(observed,) standard deviation of the training data, in data units."""
+
+    @abc.abstractmethod
+    def initial(self, context, u=None):
+        """Latent state at the end of a context.
+
+        Args:
+            context: (batch, time, observed) in data units, NaN where missing.
+            u: (batch, time, n_inputs) inputs over the context.
+
+        Returns:
+            (batch, latent).
+        """
+
+    @abc.abstractmethod
+    def step(self, z, u=None):
+        """One step of the map; z (batch, latent), u (batch, n_inputs) -> (batch, latent)."""
+
+    @abc.abstractmethod
+    def jacobian(self, z, u=None):
+        """dF/dz at z (batch, latent) -> (batch, latent, latent)."""
+
+    @abc.abstractmethod
+    def readout(self, z):
+        """Observation in data units; z (..., latent) -> (..., observed)."""
+
+    @abc.abstractmethod
+    def trajectory(self, z, n_steps, u=None):
+        """The n_steps states after z; z (batch, latent) -> (batch, n_steps, latent)."""
+
+    def kernel(self):
+        """(family, arrays) of a compiled kernel that runs the same map, or None."""
+        return None
+
+    def generate(self, n_steps, *, n_trajectories=1, context=None, transient=None, inputs=None, seed=0):
+        """See ``Model.generate``."""
+        _check_counts(n_steps=n_steps, n_trajectories=n_trajectories)
+        if context is not None:
+            z, _ = self._from_context(context)
+            z = np.repeat(z, -(-n_trajectories // len(z)), axis=0)[:max(n_trajectories, len(z))]
+        else:
+            rng = np.random.default_rng([int(seed), 0x67656E])
+            pool = self.initial_states
+            z = pool[rng.choice(len(pool), n_trajectories, replace=n_trajectories > len(pool))]
+        if transient is None:
+            transient = 0 if context is not None else n_steps // 4
+        u = self._input_array(inputs, len(z), transient + n_steps)
+        if transient:
+            z = self._advance(z, transient, None if u is None else u[:, :transient])
+        orbit = self.trajectory(z, n_steps, None if u is None else u[:, transient:])
+        return self._dataset(orbit, {"generator": self.family, "seed": int(seed), "transient_steps": int(transient)})
+
+    def forecast(self, context, *, n_steps, inputs=None):
+        """See ``Model.forecast``."""
+        _check_counts(n_steps=n_steps)
+        z, _ = self._from_context(context)
+        u = self._input_array(inputs, len(z), n_steps)
+        return self._dataset(self.trajectory(z, n_steps, u), {"generator": self.family})
+
+    def _advance(self, z, n_steps, u):
+        """The state n_steps after z, in pieces that keep memory small."""
+        done = 0
+        while done < n_steps:
+            piece = min(10_000, n_steps - done)
+            z = self.trajectory(z, piece, None if u is None else u[:, done : done + piece])[:, -1]
+            done += piece
+        return z
+
+    def _from_context(self, context):
+        data = as_dataset(context, dt=self.dt)
+        series = trajectories(data)
+        if series[0].shape[1] != len(self.names):
+            raise InputError(
+                "the context has other variables than the model",
+                got=", ".join(map(str, data["state"].values)), expected=f"the model knows {', '.join(self.names)}",
+            )  # fmt: skip
+        dt = sampling_interval(data)
+        if abs(dt - self.dt) > 0.02 * self.dt:
+            raise InputError(
+                "the context is sampled at another interval than the model",
+                got=f"dt = {dt:g}", expected=f"the model steps by {self.dt:g}", do="use dysyr.resample",
+            )  # fmt: skip
+        drives = inputs(data)
+        states = [
+            self.initial(x[None], None if drives is None else drives[i][None])[0] for i, x in enumerate(series)
+        ]
+        return np.stack(states), data
+
+    def _input_array(self, u, batch, n_steps):
+        if self.n_inputs == 0:
+            if u is not None:
+                raise InputError("inputs were given to a model that was fitted without inputs", do="leave them out")
+            return None
+        if u is None:
+            raise InputError(
+                "the model needs its external inputs", got="none",
+                expected=f"an array (n_steps, {self.n_inputs}), here {n_steps} steps with the transient",
+            )  # fmt: skip
+        u = np.asarray(u, dtype=np.float64)
+        u = np.broadcast_to(u, (batch, *u.shape)) if u.ndim == 2 else u
+        if u.shape[0] != batch or u.shape[1] < n_steps or u.shape[2] != self.n_inputs:
+            raise InputError(
+                "external inputs do not fit", got=f"shape {u.shape}",
+                expected=f"({batch}, at least {n_steps}, {self.n_inputs})",
+            )  # fmt: skip
+        return np.ascontiguousarray(u[:, :n_steps])
+
+    def _dataset(self, orbit, attrs):
+        x = self.readout(orbit)
+        status = [orbit_status(run, self.scale) for run in x]
+        attrs = {**attrs, "status": json.dumps(status)}
+        return make_dataset(x, dt=self.dt, names=self.names, attrs=attrs)
+
+
+class PiecewiseLinear(StateSpace):
+    """A state-space model whose map is affine inside each region: F(z) = J z + b."""
+
+    @abc.abstractmethod
+    def region(self, z):
+        """Region bits; z (batch, latent) -> (batch, n_bits) bool."""
+
+    @abc.abstractmethod
+    def affine(self, region):
+        """(J, b) of a region: bits (n_bits,) -> (latent, latent), (latent,)."""
+
+
+def repeat_step(model, z, n_steps, u=None):
+    """``n_steps`` states after z by calling ``model.step``; the plain form of ``StateSpace.trajectory``.
+
+    Args:
+        model: a StateSpace.
+        z: (batch, latent).
+        n_steps: number of steps.
+        u: (batch, n_steps, n_inputs) or None.
+
+    Returns:
+        (batch, n_steps, latent).
+    """
+    orbit = np.empty((len(z), n_steps, model.latent_dim))
+    for t in range(n_steps):
+        z = model.step(z, None if u is None else u[:, t])
+        orbit[:, t] = z
+    return orbit
+
+
+def _check_counts(**counts):
+    for name, value in counts.items():
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+            raise InputError(f"{name} is not a positive whole number", got=repr(value))
