@@ -1,0 +1,91 @@
+"""The file metrics.json: scores with their context, as plain JSON."""
+
+import json
+from pathlib import Path
+
+from dysyr.core.errors import FormatError
+from dysyr.reporting.numbers import ABSENT, format_value
+
+FORMAT = 1
+
+
+def no_silent_nulls(measure):
+    """A measure whose null value says why.
+
+    Args:
+        measure: dict of one measure, not finite numbers already None.
+
+    Returns:
+        The dict; where ``value`` holds a None and the status is "ok", the status becomes "not finite".
+    """
+    if measure["status"] == "ok" and _holds_none(measure["value"]):
+        return {**measure, "status": "not finite"}
+    return measure
+
+
+def read_metrics(path):
+    """Read a ``metrics.json``.
+
+    Args:
+        path: the file.
+
+    Returns:
+        dict as written by ``Card.save_metrics``.
+
+    Raises:
+        FormatError: the file is missing, is not JSON, or is of another format.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FormatError(
+            f"cannot read '{path}'", got=_first_line(error), expected="scores written by dysyr evaluate",
+            do="run dysyr evaluate again",
+        ) from error  # fmt: skip
+    if not isinstance(content, dict) or content.get("format") != FORMAT or "measures" not in content:
+        found = content.get("format") if isinstance(content, dict) else type(content).__name__
+        raise FormatError(
+            f"'{path}' is not a metrics file of this version of dysyr", got=f"format {found}",
+            expected=f"format {FORMAT}", do="run dysyr evaluate again",
+        )  # fmt: skip
+    return content
+
+
+def measures_table(measures):
+    """The measures as an aligned text table for a terminal.
+
+    Args:
+        measures: ``{name: Measure}``.
+
+    Returns:
+        str, one line per measure.
+    """
+    heads = ("measure", "value", "truth", "floor", "ceiling", "unit", "status")
+    rows = [
+        (
+            name.replace("_", " "),
+            format_value(measure.value, measure.stderr),
+            format_value(measure.truth, measure.truth_stderr),
+            format_value(measure.floor),
+            format_value(measure.ceiling),
+            measure.unit or ABSENT,
+            measure.status,
+        )
+        for name, measure in measures.items()
+    ]
+    widths = [min(max(map(len, column)), 60) for column in zip(heads, *rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (heads, *rows)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _holds_none(value):
+    if isinstance(value, dict):
+        return any(map(_holds_none, value.values()))
+    if isinstance(value, list):
+        return any(map(_holds_none, value))
+    return value is None
+
+
+def _first_line(error):
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
