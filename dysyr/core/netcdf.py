@@ -1,0 +1,84 @@
+"""Data sets as NetCDF files."""
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from dysyr.core.atomic import atomic_path
+from dysyr.core.errors import FormatError, InputError
+
+FORMAT = 1
+DIMS = ("trajectory", "time", "state")
+
+
+def save_dataset(ds, path):
+    """Write a data set as NetCDF, whole or not at all.
+
+    Args:
+        ds: Dataset of the contract.
+        path: file name, by custom ending in ``.nc``.
+
+    Raises:
+        DysyrError: the folder cannot be written, or the disk is full.
+    """
+    stored = ds.copy()
+    stored.attrs = {key: _storable(key, value) for key, value in ds.attrs.items() if value is not None}
+    encoding = {name: {"_FillValue": None} for name in ds.variables if ds[name].dtype.kind == "f"}
+    with atomic_path(path) as temporary:
+        stored.to_netcdf(temporary, engine="h5netcdf", format="NETCDF4", encoding=encoding)
+
+
+def read_dataset(path):
+    """Read a data set that ``save_dataset`` wrote.
+
+    Args:
+        path: NetCDF file.
+
+    Returns:
+        Dataset, equal to the saved one bit for bit.
+
+    Raises:
+        InputError: there is no such file.
+        FormatError: the file is not NetCDF, is damaged, or holds something else than a dysyr data set.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("no such file", got=f"'{path}'")
+    try:
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
+            ds = opened.load()
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        raise FormatError(
+            f"cannot read '{path}' as NetCDF", got=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            expected="a file written by dysyr (simulate, generate, forecast, save)",
+        ) from error  # fmt: skip
+    if "x" not in ds or ds["x"].dims != DIMS:
+        found = ", ".join(f"{name}{ds[name].dims}" for name in ds.data_vars) or "no variables"
+        raise FormatError(
+            f"'{path}' is not a dysyr data set", got=found, expected=f"a variable x with dimensions {DIMS}"
+        )
+    if ds.attrs.get("format") != FORMAT:
+        raise FormatError(
+            f"'{path}' has another format than this version of dysyr reads", got=f"format {ds.attrs.get('format')}",
+            expected=f"format {FORMAT}",
+        )  # fmt: skip
+    ds.attrs = {
+        key: value.item() if isinstance(value, np.generic) else value for key, value in ds.attrs.items()
+    }
+    for name in ds.variables:
+        ds[name].encoding = {}
+        if ds[name].dtype.kind == "O":
+            ds[name] = ds[name].astype(str)
+    ds.encoding = {}
+    return ds
+
+
+def _storable(key, value):
+    if isinstance(value, (bool, np.bool_)):
+        return int(value)
+    if isinstance(value, (str, int, float, np.integer, np.floating)):
+        return value
+    raise InputError(
+        f"attribute '{key}' cannot be stored", got=type(value).__name__, do="store json.dumps(value) instead"
+    )
