@@ -124,8 +124,8 @@ def state_space_divergence(truth, generated, *, n_bins=30, smoothing=1e-5, equal
     smoothing_mass = smoothing * n_cells / n_truth
     if smoothing_mass >= MAX_SMOOTHING_MASS:
         warnings.warn(
-            f"smoothing holds {smoothing_mass:.1%} of the probability ({n_cells:.3g} cells, {n_truth} points): "
-            "D_stsp by bins is not reliable here, use the mixture version",
+            f"smoothing holds {smoothing_mass:.1%} of the probability ({n_cells:.3g} cells), "
+            "so D_stsp by bins is not reliable: use the mixture version",
             SmoothingWarning, stacklevel=2,
         )  # fmt: skip
     seen_truth = u > 0
@@ -150,8 +150,8 @@ def spectrum_distance(truth, generated, *, dt, sigma_hz=None, sigma_bins=20.0):
         D_H = mean_d 1/sqrt(2) || sqrt(P_d) - sqrt(Q_d) ||_2
 
     P and Q are squared moduli of the discrete Fourier transform of each centred series, smoothed by a
-    Gaussian (cut at 4 sigma, reflecting ends), clipped at 0 and normalised to sum 1. At a fixed number of bins
-    the bandwidth changes with the length of the series: compare values only at equal ``sigma_hz``.
+    Gaussian (cut at 4 sigma, reflecting ends), clipped at 0 and normalised to sum 1. At a fixed number of
+    bins the bandwidth changes with the length of the series: compare values only at equal ``sigma_hz``.
 
     Args:
         truth: (time, n_variables), all finite.
