@@ -1,0 +1,53 @@
+"""How the training went: loss, validation criterion, forcing strength, and the checkpoint that was chosen."""
+
+import numpy as np
+
+from dysyr.reporting.figures.style import FAINT, MODEL, TRUTH, new_figure, styled
+
+
+@styled
+def training_figure(curves, *, selected=None, restarts=()):
+    """Draw training curves one below the other over the same updates.
+
+    Args:
+        curves: list of (title, steps, values) with arrays of equal length per curve; positive curves that span
+            more than a factor of 20 are drawn on a logarithmic scale.
+        selected: update at which the chosen checkpoint was taken.
+        restarts: updates at which training was restarted.
+
+    Returns:
+        Figure.
+    """
+    figure = new_figure(0.35 + 1.15 * len(curves))
+    axes = figure.subplots(len(curves), 1, squeeze=False, sharex=True)[:, 0]
+    for ax, (title, steps, values) in zip(axes, curves, strict=True):
+        steps, values = np.asarray(steps), np.asarray(values, dtype=np.float64)
+        finite = np.isfinite(values)
+        if len(values) > 400:
+            ax.plot(steps, values, color=FAINT, lw=0.4)
+            ax.plot(*_smoothed(steps, values), color=TRUTH, lw=1.1)
+        else:
+            ax.plot(steps[finite], values[finite], color=TRUTH, lw=0.9, marker=".", ms=2.5)
+        positive = values[finite & (values > 0)]
+        if len(positive) == finite.sum() > 0 and positive.max() > 20 * positive.min():
+            ax.set_yscale("log")
+        if selected is not None:
+            ax.axvline(selected, color=MODEL, lw=1.1)
+        for restart in restarts:
+            ax.axvline(restart, color=FAINT, lw=1.0, ls="--")
+        ax.set_title(title)
+    axes[-1].set_xlabel("update")
+    if selected is not None:
+        axes[0].annotate(
+            "chosen", (selected, 1), xycoords=("data", "axes fraction"), xytext=(-3, -3), textcoords="offset points",
+            ha="right", va="top", color=MODEL, fontsize=7.5,
+        )  # fmt: skip
+    return figure
+
+
+def _smoothed(steps, values):
+    """Medians over 100 successive pieces."""
+    edges = np.linspace(0, len(values), 101).astype(int)
+    pieces = [(steps[a:b], values[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+    middles = [np.mean(s) for s, v in pieces if np.isfinite(v).any()]
+    return middles, [np.nanmedian(v) for _, v in pieces if np.isfinite(v).any()]
