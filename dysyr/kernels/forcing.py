@@ -1,0 +1,133 @@
+"""How strongly to force: estimates of the growth of gradients along the data.
+
+With J_t the Jacobian of the map at the forcing signal zbar_t, sn the spectral norm and one value per sequence,
+
+    product_upper_bound   sigma = max over sequences of the geometric mean over t of sn(J_t)
+    arithmetic_mean       sigma = max over sequences of sn(mean over t of J_t)
+    explog                sigma = max over sequences of sn(elementwise geometric mean over t of |J_t|, signed)
+    batch_maximum         sigma = max over sequences and t of sn(J_t)
+    jacobian_upper_bound  sigma = max |A| + sn(W1) sn(W2)
+
+and the forcing strength is alpha = max(0, 1 - 1/sigma), so that (1 - alpha) sigma <= 1; source: hess2023.
+"""
+
+import math
+
+import numpy as np
+
+from dysyr.kernels.jit import jit
+
+ESTIMATORS = ("arithmetic_mean", "product_upper_bound", "explog", "batch_maximum", "jacobian_upper_bound")
+
+
+@jit
+def _gates(p, zbar, clipped, t, lane, gates):
+    """Slopes of the hidden units at zbar[t, :, lane]."""
+    hidden_dim, latent_dim = p.W2.shape
+    for k in range(hidden_dim):
+        active = 0.0
+        for m in range(latent_dim):
+            active += float(p.W2[k, m]) * float(zbar[t, m, lane])
+        gates[k] = 1.0 if active + float(p.h2[k]) > 0 else 0.0
+        if clipped and active > 0:
+            gates[k] -= 1.0
+
+
+@jit
+def _jacobian(p, gates, out):
+    """out = diag(A) + W1 diag(gates) W2."""
+    hidden_dim, latent_dim = p.W2.shape
+    out[:] = 0.0
+    for k in range(hidden_dim):
+        if gates[k] != 0.0:
+            for i in range(latent_dim):
+                left = float(p.W1[i, k]) * gates[k]
+                for j in range(latent_dim):
+                    out[i, j] += left * float(p.W2[k, j])
+    for i in range(latent_dim):
+        out[i, i] += float(p.A[i])
+
+
+@jit
+def spectral_norm(matrix):
+    """Largest singular value, from the largest eigenvalue of M'M."""
+    return math.sqrt(max(0.0, np.linalg.eigvalsh(matrix.T @ matrix)[-1]))
+
+
+@jit
+def growth(p, zbar, n_lanes, clipped, estimator, stride):
+    """sigma of the module docstring, except ``jacobian_upper_bound``.
+
+    Args:
+        p: Parameters of a shallow PLRNN.
+        zbar: (n_steps, M, 16) forcing signals.
+        n_lanes: number of lanes that count.
+        clipped: the clipped form.
+        estimator: index into ``ESTIMATORS``, 0 to 3.
+        stride: only every stride-th time is used.
+
+    Returns:
+        float64.
+    """
+    n_steps, latent_dim, _ = zbar.shape
+    hidden_dim = p.h2.size
+    gates, mean_gates = np.zeros(hidden_dim), np.zeros(hidden_dim)
+    jacobian, logs, signs = np.zeros((latent_dim, latent_dim)), np.zeros((latent_dim, latent_dim)), np.zeros(
+        (latent_dim, latent_dim)
+    )
+    sigma = 0.0
+    for lane in range(n_lanes):
+        mean_gates[:] = 0.0
+        logs[:] = 0.0
+        signs[:] = 0.0
+        value, count = 0.0, 0
+        for t in range(0, n_steps, stride):
+            count += 1
+            _gates(p, zbar, clipped, t, lane, gates)
+            if estimator == 0:
+                mean_gates += gates
+                continue
+            _jacobian(p, gates, jacobian)
+            if estimator == 2:
+                for i in range(latent_dim):
+                    for j in range(latent_dim):
+                        logs[i, j] += math.log(max(abs(jacobian[i, j]), 1e-30))
+                        signs[i, j] += math.copysign(1.0, jacobian[i, j])
+            elif estimator == 1:
+                value += math.log(max(spectral_norm(jacobian), 1e-30))
+            else:
+                value = max(value, spectral_norm(jacobian))
+        if estimator == 0:
+            mean_gates /= count
+            _jacobian(p, mean_gates, jacobian)
+            value = spectral_norm(jacobian)
+        elif estimator == 1:
+            value = math.exp(value / count)
+        elif estimator == 2:
+            for i in range(latent_dim):
+                for j in range(latent_dim):
+                    jacobian[i, j] = math.copysign(math.exp(logs[i, j] / count), signs[i, j])
+            value = spectral_norm(jacobian)
+        sigma = max(sigma, value)
+    return sigma
+
+
+def forcing_strength(p, zbar, n_lanes, *, clipped, estimator, stride=1):
+    """alpha = max(0, 1 - 1/sigma) for one batch of forcing signals.
+
+    Args:
+        p: Parameters of a shallow PLRNN.
+        zbar: (n_steps, M, 16) forcing signals.
+        n_lanes: number of lanes that count.
+        clipped: the clipped form.
+        estimator: name in ``ESTIMATORS``.
+        stride: use every stride-th time only (a saving; the mean over a subset estimates the mean over all).
+
+    Returns:
+        float in [0, 1).
+    """
+    if estimator == "jacobian_upper_bound":
+        sigma = np.abs(p.A).max() + np.linalg.norm(p.W1, 2) * np.linalg.norm(p.W2, 2)
+    else:
+        sigma = growth(p, zbar, n_lanes, clipped, ESTIMATORS.index(estimator), stride)
+    return max(0.0, 1.0 - 1.0 / sigma) if sigma > 0 else 0.0

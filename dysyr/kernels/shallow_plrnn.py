@@ -1,0 +1,424 @@
+"""The shallow PLRNN under teacher forcing: loss and gradient of a batch of windows, fused over all time steps.
+
+    s[t]   = z[t] + f[t] (zbar[t] - z[t])                            f = forcing strength where observed, else 0
+    a[t]   = W2 s[t]
+    r[t]   = relu(a[t] + h2)            clipped: relu(a[t] + h2) - relu(a[t])
+    z[t+1] = A * s[t] + W1 r[t] + h1 + C u[t+1]
+    loss   = sum_t w[t] (O(z[t]) - x[t])^2 / sum_t w[t],             t = 1..T, scored before forcing
+
+Backward, with g[t] = dloss/dz[t] and c = 0 at the end:
+
+    lam = g[t+1] + c;   e = W1' lam;   d = e * (1[a+h2>0] - clipped * 1[a>0])
+    c   = (1 - f[t]) * (A * lam + W2' d)
+
+Arrays are (time, dim, lane) with 16 lanes, the windows of a batch; source: hess2023.
+The slow twin is ``shallow_plrnn_reference.py``.
+"""
+
+from collections import namedtuple
+
+import numpy as np
+
+from dysyr.kernels.jit import jit
+from dysyr.kernels.vector_blocks import LANES, matvec_1, matvec_3, matvec_6, outer_1x1, outer_1x5, outer_3x1
+
+Parameters = namedtuple("Parameters", "A W1 W2 h1 h2 C L B")
+"""Views into one flat vector: A (M,), W1 (M, H), W2 (H, M), h1 (M,), h2 (H,), C (M, K), L (M-N, N) the start of
+the unobserved units, B (N, M) the affine readout. Absent parts have size zero."""
+
+Workspace = namedtuple("Workspace", "s a z zbar force g lam gate r e c A h1 h2 sum_A sum_h1 sum_h2 seen residual partial pseudo")
+
+
+def shapes(latent_dim, hidden_dim, n_observed, n_inputs, affine):
+    """Shapes of the parts of ``Parameters`` in their order in the flat vector.
+
+    Args:
+        latent_dim: M.
+        hidden_dim: H.
+        n_observed: N.
+        n_inputs: K.
+        affine: whether there is a readout matrix.
+    """
+    extra = 0 if affine else latent_dim - n_observed
+    return Parameters(
+        A=(latent_dim,),
+        W1=(latent_dim, hidden_dim),
+        W2=(hidden_dim, latent_dim),
+        h1=(latent_dim,),
+        h2=(hidden_dim,),
+        C=(latent_dim, n_inputs),
+        L=(extra, n_observed),
+        B=(n_observed, latent_dim) if affine else (0, latent_dim),
+    )
+
+
+def views(flat, part_shapes):
+    """``Parameters`` whose arrays are views into the flat vector."""
+    parts, at = [], 0
+    for shape in part_shapes:
+        size = int(np.prod(shape))
+        parts.append(flat[at : at + size].reshape(shape))
+        at += size
+    return Parameters(*parts)
+
+
+def workspace(part_shapes, n_steps, dtype=np.float32):
+    """Buffers for windows of ``n_steps`` forced steps; reused from update to update."""
+    latent_dim, hidden_dim = part_shapes.W1
+    n_observed = part_shapes.B[0] or latent_dim - part_shapes.L[0]
+    block = max(4, min(n_steps, 2048 // hidden_dim))
+
+    def empty(*shape):
+        return np.zeros((*shape, LANES), dtype=dtype)
+
+    return Workspace(
+        s=empty(n_steps, latent_dim),
+        a=empty(n_steps, hidden_dim),
+        z=empty(n_steps + 1, latent_dim),
+        zbar=empty(n_steps, latent_dim),
+        force=empty(n_steps, latent_dim),
+        g=empty(n_steps, latent_dim),
+        lam=empty(block, latent_dim),
+        gate=empty(block, hidden_dim),
+        r=empty(block, hidden_dim),
+        e=empty(hidden_dim),
+        c=empty(latent_dim),
+        A=empty(latent_dim),
+        h1=empty(latent_dim),
+        h2=empty(hidden_dim),
+        sum_A=empty(latent_dim),
+        sum_h1=empty(latent_dim),
+        sum_h2=empty(hidden_dim),
+        seen=empty(n_steps),
+        residual=empty(n_steps, n_observed),
+        partial=empty(n_observed),
+        pseudo=np.zeros((latent_dim, n_observed), dtype=dtype),
+    )
+
+
+@jit
+def matvec(w, at, row, column, x, x_at, y, y_at, n_rows, n_columns):
+    """y[i, :] += sum_j w[at + i row + j column] x[j, :] on flat arrays of 16-lane rows."""
+    i = 0
+    while i + 6 <= n_rows:
+        matvec_6(w, at + i * row, row, column, x, x_at, y, y_at + i * LANES, n_columns)
+        i += 6
+    while i + 3 <= n_rows:
+        matvec_3(w, at + i * row, row, column, x, x_at, y, y_at + i * LANES, n_columns)
+        i += 3
+    while i < n_rows:
+        matvec_1(w, at + i * row, row, column, x, x_at, y, y_at + i * LANES, n_columns)
+        i += 1
+
+
+@jit
+def outer(a, a_at, n_a, b, b_at, n_b, n_steps, out, out_at):
+    """out[i, j] += sum over steps and lanes of a[t, i] b[t, j], flat arrays; out is (n_a, n_b)."""
+    i = 0
+    while i < n_a:
+        if i + 3 <= n_a:
+            for j in range(n_b):
+                outer_3x1(a, a_at + i * LANES, n_a * LANES, b, b_at + j * LANES, n_b * LANES, n_steps, out,
+                          out_at + i * n_b + j, n_b)  # fmt: skip
+            i += 3
+        else:
+            j = 0
+            while j + 5 <= n_b:
+                outer_1x5(a, a_at + i * LANES, n_a * LANES, b, b_at + j * LANES, n_b * LANES, n_steps, out,
+                          out_at + i * n_b + j, n_b)  # fmt: skip
+                j += 5
+            while j < n_b:
+                outer_1x1(a, a_at + i * LANES, n_a * LANES, b, b_at + j * LANES, n_b * LANES, n_steps, out,
+                          out_at + i * n_b + j, n_b)  # fmt: skip
+                j += 1
+            i += 1
+
+
+@jit
+def gather(data, observed, starts, n_valid, x, w):
+    """Copy windows into lanes: x[t, n, i] = data[starts[i] + t, n], and the weights of the loss.
+
+    Lanes from ``n_valid`` on are padding: they repeat a window and weigh nothing.
+
+    Args:
+        data: (total, N), zero where missing.
+        observed: (total, N), 1 where there is a value, else 0.
+        starts: (16,) first rows of the windows.
+        n_valid: number of lanes that count.
+        x: (n, N, 16), filled.
+        w: (2, n, N, 16), filled: what is observed, and what counts in the loss.
+    """
+    n, n_observed, lanes = x.shape
+    for i in range(lanes):
+        counts = x.dtype.type(1) if i < n_valid else x.dtype.type(0)
+        for t in range(n):
+            for k in range(n_observed):
+                x[t, k, i] = data[starts[i] + t, k]
+                w[0, t, k, i] = observed[starts[i] + t, k]
+                w[1, t, k, i] = observed[starts[i] + t, k] * counts
+
+
+@jit
+def prepare(p, x, w, strength, affine, ws):
+    """Forcing signal, forcing weights and first state of each window.
+
+    Identity readout: zbar = [x; 0], only observed units are forced, z[0] = [x[0]; L x[0]].
+    Affine readout: zbar = P x with the pseudoinverse P in ``ws.pseudo``, forced where every variable is observed.
+    """
+    n_steps, latent_dim, lanes = ws.s.shape
+    n_observed = x.shape[1]
+    zero = x.dtype.type(0)
+    if affine:
+        for t in range(n_steps):
+            for i in range(lanes):
+                complete = x.dtype.type(1)
+                for n in range(n_observed):
+                    complete = min(complete, w[0, t, n, i])
+                ws.seen[t, i] = complete
+            for m in range(latent_dim):
+                for i in range(lanes):
+                    ws.zbar[t, m, i] = zero
+                    ws.force[t, m, i] = strength[t] * ws.seen[t, i]
+        pseudo, flat, bar = ws.pseudo.reshape(-1), x.reshape(-1), ws.zbar.reshape(-1)
+        for t in range(n_steps):
+            matvec(pseudo, 0, n_observed, 1, flat, t * n_observed * lanes, bar, t * latent_dim * lanes, latent_dim,
+                   n_observed)  # fmt: skip
+        ws.z[0] = ws.zbar[0]
+    else:
+        for t in range(n_steps):
+            for m in range(n_observed):
+                for i in range(lanes):
+                    ws.zbar[t, m, i] = x[t, m, i]
+                    ws.force[t, m, i] = strength[t] * w[0, t, m, i]
+        for m in range(n_observed):
+            for i in range(lanes):
+                ws.z[0, m, i] = x[0, m, i]
+        ws.z[0, n_observed:] = zero
+        matvec(p.L.reshape(-1), 0, n_observed, 1, x.reshape(-1), 0, ws.z.reshape(-1), n_observed * lanes,
+               latent_dim - n_observed, n_observed)  # fmt: skip
+
+
+@jit
+def spread(values, lanes):
+    """Repeat each value over the lanes of its row, so that the loops over rows and lanes are one flat loop."""
+    for m in range(values.shape[0]):
+        for i in range(lanes.shape[1]):
+            lanes[m, i] = values[m]
+
+
+@jit
+def forward(p, u, clipped, ws):
+    """Run all steps of the forced recurrence; fills ws.s, ws.a, ws.z[1:]."""
+    n_steps, latent_dim, lanes = ws.s.shape
+    hidden_dim = p.h2.size
+    n_inputs = p.C.shape[1]
+    zero = ws.s.dtype.type(0)
+    s, a, z, bar, force, r = (
+        ws.s.reshape(-1), ws.a.reshape(-1), ws.z.reshape(-1), ws.zbar.reshape(-1), ws.force.reshape(-1),
+        ws.e.reshape(-1),
+    )  # fmt: skip
+    w1, w2, inputs, c = p.W1.reshape(-1), p.W2.reshape(-1), u.reshape(-1), p.C.reshape(-1)
+    spread(p.A, ws.A)
+    spread(p.h1, ws.h1)
+    spread(p.h2, ws.h2)
+    diagonal, h1, h2 = ws.A.reshape(-1), ws.h1.reshape(-1), ws.h2.reshape(-1)
+    state, hidden = latent_dim * lanes, hidden_dim * lanes
+    for t in range(n_steps):
+        now, after, active = t * state, (t + 1) * state, t * hidden
+        for j in range(state):
+            s[now + j] = z[now + j] + force[now + j] * (bar[now + j] - z[now + j])
+        for j in range(hidden):
+            a[active + j] = zero
+        matvec(w2, 0, latent_dim, 1, s, now, a, active, hidden_dim, latent_dim)
+        if clipped:
+            for j in range(hidden):
+                r[j] = max(a[active + j] + h2[j], zero) - max(a[active + j], zero)
+        else:
+            for j in range(hidden):
+                r[j] = max(a[active + j] + h2[j], zero)
+        for j in range(state):
+            z[after + j] = diagonal[j] * s[now + j] + h1[j]
+        if n_inputs:
+            matvec(c, 0, n_inputs, 1, inputs, (t + 1) * n_inputs * lanes, z, after, latent_dim, n_inputs)
+        matvec(w1, 0, hidden_dim, 1, r, 0, z, after, latent_dim, hidden_dim)
+
+
+@jit
+def squared_error(p, grad, x, w, affine, ws):
+    """Mean squared error over observed values; fills ws.g with its derivative, adds the readout's gradient."""
+    n_steps, latent_dim, lanes = ws.s.shape
+    n_observed = x.shape[1]
+    zero = x.dtype.type(0)
+    count = 0.0
+    for t in range(1, n_steps + 1):
+        for n in range(n_observed):
+            for i in range(lanes):
+                count += w[1, t, n, i]
+    if count == 0.0:
+        ws.g[:] = zero
+        return 0.0
+    two = x.dtype.type(2.0 / count)
+    total = 0.0
+    z, g, target, weight = ws.z.reshape(-1), ws.g.reshape(-1), x.reshape(-1), w[1].reshape(-1)
+    partial, width = ws.partial.reshape(-1), n_observed * lanes
+    partial[:] = zero
+    if not affine:
+        for t in range(n_steps):
+            now, after, at = t * latent_dim * lanes, (t + 1) * latent_dim * lanes, (t + 1) * width
+            for j in range(width):
+                error = (z[after + j] - target[at + j]) * weight[at + j]
+                partial[j] += error * error
+                g[now + j] = two * error
+            for j in range(width, latent_dim * lanes):
+                g[now + j] = zero
+        for j in range(width):
+            total += partial[j]
+        return total / count
+    b, residual = p.B.reshape(-1), ws.residual.reshape(-1)
+    for t in range(n_steps):
+        at = t * width
+        for j in range(width):
+            residual[at + j] = zero
+        matvec(b, 0, latent_dim, 1, z, (t + 1) * latent_dim * lanes, residual, at, n_observed, latent_dim)
+        for j in range(width):
+            error = (residual[at + j] - target[at + width + j]) * weight[at + width + j]
+            partial[j] += error * error
+            residual[at + j] = two * error
+        for j in range(latent_dim * lanes):
+            g[t * latent_dim * lanes + j] = zero
+        matvec(b, 0, 1, latent_dim, residual, at, g, t * latent_dim * lanes, latent_dim, n_observed)
+    outer(residual, 0, n_observed, z, latent_dim * lanes, latent_dim, n_steps, grad.B.reshape(-1), 0)
+    for j in range(width):
+        total += partial[j]
+    return total / count
+
+
+@jit
+def backward(p, grad, u, clipped, ws):
+    """Gradients of the recurrence from ws.g; leaves dloss/dz[0] in ws.c."""
+    n_steps, latent_dim, lanes = ws.s.shape
+    hidden_dim = p.h2.size
+    n_inputs = p.C.shape[1]
+    block = ws.lam.shape[0]
+    zero = ws.s.dtype.type(0)
+    one = ws.s.dtype.type(1)
+    s, a, g, force = ws.s.reshape(-1), ws.a.reshape(-1), ws.g.reshape(-1), ws.force.reshape(-1)
+    lam, gate, r, e, c = (
+        ws.lam.reshape(-1), ws.gate.reshape(-1), ws.r.reshape(-1), ws.e.reshape(-1), ws.c.reshape(-1),
+    )  # fmt: skip
+    w1, w2, inputs = p.W1.reshape(-1), p.W2.reshape(-1), u.reshape(-1)
+    diagonal, h2 = ws.A.reshape(-1), ws.h2.reshape(-1)
+    sum_diagonal, sum_h1, sum_h2 = ws.sum_A.reshape(-1), ws.sum_h1.reshape(-1), ws.sum_h2.reshape(-1)
+    sum_diagonal[:], sum_h1[:], sum_h2[:] = zero, zero, zero
+    state, hidden = latent_dim * lanes, hidden_dim * lanes
+    c[:] = zero
+    stop = n_steps
+    while stop > 0:
+        first = max(0, stop - block)
+        for t in range(stop - 1, first - 1, -1):
+            now, active = t * state, t * hidden
+            here, open_ = (t - first) * state, (t - first) * hidden
+            for j in range(state):
+                lam[here + j] = g[now + j] + c[j]
+            for j in range(hidden):
+                e[j] = zero
+            matvec(w1, 0, 1, hidden_dim, lam, here, e, 0, hidden_dim, latent_dim)
+            if clipped:
+                for j in range(hidden):
+                    shifted, plain, value = a[active + j] + h2[j], a[active + j], e[j]
+                    above = value if shifted > zero else zero
+                    below = value if plain > zero else zero
+                    r[open_ + j] = max(shifted, zero) - max(plain, zero)
+                    gate[open_ + j] = above - below
+                    sum_h2[j] += above
+            else:
+                for j in range(hidden):
+                    shifted, value = a[active + j] + h2[j], e[j]
+                    above = value if shifted > zero else zero
+                    r[open_ + j] = max(shifted, zero)
+                    gate[open_ + j] = above
+                    sum_h2[j] += above
+            for j in range(state):
+                c[j] = diagonal[j] * lam[here + j]
+                sum_h1[j] += lam[here + j]
+                sum_diagonal[j] += lam[here + j] * s[now + j]
+            matvec(w2, 0, 1, latent_dim, gate, open_, c, 0, latent_dim, hidden_dim)
+            for j in range(state):
+                c[j] = (one - force[now + j]) * c[j]
+        steps = stop - first
+        outer(lam, 0, latent_dim, r, 0, hidden_dim, steps, grad.W1.reshape(-1), 0)
+        outer(gate, 0, hidden_dim, s, first * state, latent_dim, steps, grad.W2.reshape(-1), 0)
+        if n_inputs:
+            outer(lam, 0, latent_dim, inputs, (first + 1) * n_inputs * lanes, n_inputs, steps, grad.C.reshape(-1), 0)
+        stop = first
+    add_lanes(ws.sum_A, grad.A)
+    add_lanes(ws.sum_h1, grad.h1)
+    add_lanes(ws.sum_h2, grad.h2)
+
+
+@jit
+def add_lanes(lanes, out):
+    """out[m] += sum over the lanes of row m."""
+    for m in range(lanes.shape[0]):
+        total = 0.0
+        for i in range(lanes.shape[1]):
+            total += lanes[m, i]
+        out[m] += lanes.dtype.type(total)
+
+
+@jit
+def start_gradient(p, grad, x, affine, ws):
+    """Gradient through the first state, z[0] = [x; L x] or z[0] = pinv(B) x, from dloss/dz[0] in ws.c.
+
+    For G = dloss/dP of the pseudoinverse P of a readout B with full rank,
+    dloss/dB = -P' G P' + (I - B P) G' P P' + P' P G' (I - P B).
+    """
+    latent_dim = ws.c.shape[0]
+    n_observed = x.shape[1]
+    lanes = x.shape[2]
+    if not affine:
+        c, flat = ws.c.reshape(-1), x.reshape(-1)
+        outer(c, n_observed * lanes, latent_dim - n_observed, flat, 0, n_observed, 1, grad.L.reshape(-1), 0)
+        return
+    g = np.zeros((latent_dim, n_observed))
+    for m in range(latent_dim):
+        for n in range(n_observed):
+            for i in range(lanes):
+                g[m, n] += ws.c[m, i] * x[0, n, i]
+    b, pinv = p.B.astype(np.float64), ws.pseudo.astype(np.float64)
+    bt, pt, gt = np.ascontiguousarray(b.T), np.ascontiguousarray(pinv.T), np.ascontiguousarray(g.T)
+    change = -pt @ g @ pt
+    change += (np.eye(n_observed) - b @ pinv) @ gt @ (pinv @ pt)
+    change += (pt @ pinv) @ gt @ (np.eye(latent_dim) - pinv @ b)
+    for n in range(n_observed):
+        for m in range(latent_dim):
+            grad.B[n, m] += x.dtype.type(change[n, m])
+
+
+@jit
+def loss_and_gradient(p, grad, x, w, u, strength, clipped, affine, ws):
+    """Loss of one batch of windows; the gradient is left in ``grad``.
+
+    Args:
+        p: Parameters.
+        grad: Parameters of the same shapes, overwritten.
+        x: (n_steps + 1, N, 16) standardised windows, zero where missing.
+        w: (2, n_steps + 1, N, 16) from ``gather``.
+        u: (n_steps + 1, K, 16) inputs.
+        strength: (n_steps,) forcing strength of each step.
+        clipped: the clipped form of the hidden layer.
+        affine: affine readout; its pseudoinverse is in ``ws.pseudo``.
+        ws: Workspace.
+
+    Returns:
+        mean squared error per observed value, float64.
+    """
+    zero = x.dtype.type(0)
+    grad.A[:], grad.W1[:], grad.W2[:], grad.h1[:] = zero, zero, zero, zero
+    grad.h2[:], grad.C[:], grad.L[:], grad.B[:] = zero, zero, zero, zero
+    prepare(p, x, w, strength, affine, ws)
+    forward(p, u, clipped, ws)
+    loss = squared_error(p, grad, x, w, affine, ws)
+    backward(p, grad, u, clipped, ws)
+    start_gradient(p, grad, x, affine, ws)
+    return loss

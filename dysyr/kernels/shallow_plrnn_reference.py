@@ -1,0 +1,59 @@
+"""The shallow PLRNN under teacher forcing in plain torch: the specification of ``shallow_plrnn.py``."""
+
+import torch
+
+
+def step(p, s, u=None, *, clipped=False):
+    """One step of the map, F(s) = A * s + W1 r + h1 + C u.
+
+    Args:
+        p: Parameters of tensors.
+        s: (batch, M).
+        u: (batch, K) or None.
+        clipped: r = relu(W2 s + h2) - relu(W2 s) instead of relu(W2 s + h2).
+
+    Returns:
+        (batch, M).
+    """
+    active = s @ p.W2.T
+    r = torch.relu(active + p.h2)
+    if clipped:
+        r = r - torch.relu(active)
+    out = p.A * s + r @ p.W1.T + p.h1
+    return out if u is None else out + u @ p.C.T
+
+
+def loss(p, x, observed, counts, u, strength, *, clipped, affine):
+    """Forced mean squared error of a batch of windows, as in ``shallow_plrnn.loss_and_gradient``.
+
+    Args:
+        p: Parameters of tensors; gradients by autograd.
+        x: (batch, n_steps + 1, N), zero where missing.
+        observed: same shape, 1 where there is a value.
+        counts: same shape, weight in the loss.
+        u: (batch, n_steps + 1, K) or None.
+        strength: (n_steps,) forcing strengths.
+        clipped: the clipped form.
+        affine: affine readout x = B z.
+
+    Returns:
+        scalar tensor.
+    """
+    batch, n, n_observed = x.shape
+    latent_dim = p.A.shape[0]
+    if affine:
+        pseudo = torch.linalg.pinv(p.B)
+        z = x[:, 0] @ pseudo.T
+        zbar = x @ pseudo.detach().T
+        seen = observed.amin(dim=2, keepdim=True).expand(batch, n, latent_dim)
+    else:
+        z = torch.cat([x[:, 0], x[:, 0] @ p.L.T], dim=1)
+        hidden = torch.zeros(batch, n, latent_dim - n_observed, dtype=x.dtype)
+        zbar, seen = torch.cat([x, hidden], dim=2), torch.cat([observed, hidden], dim=2)
+    total = 0.0
+    for t in range(n - 1):
+        s = z + strength[t] * seen[:, t] * (zbar[:, t] - z)
+        z = step(p, s, None if u is None else u[:, t + 1], clipped=clipped)
+        error = ((z @ p.B.T if affine else z[:, :n_observed]) - x[:, t + 1]) * counts[:, t + 1]
+        total = total + (error**2).sum()
+    return total / counts[:, 1:].sum()
