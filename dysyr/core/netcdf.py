@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import xarray as xr
 
@@ -46,11 +47,14 @@ def read_dataset(path):
     if not path.is_file():
         raise InputError("no such file", got=f"'{path}'")
     try:
+        with h5py.File(path):
+            pass  # h5netcdf leaves a half-open object behind when the file is not HDF5
         with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
             ds = opened.load()
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
         raise FormatError(
-            f"cannot read '{path}' as NetCDF", got=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            f"cannot read '{path}' as NetCDF",
+            got=str(error).splitlines()[0] if str(error) else type(error).__name__,
             expected="a file written by dysyr (simulate, generate, forecast, save)",
         ) from error  # fmt: skip
     if "x" not in ds or ds["x"].dims != DIMS:
@@ -60,7 +64,8 @@ def read_dataset(path):
         )
     if ds.attrs.get("format") != FORMAT:
         raise FormatError(
-            f"'{path}' has another format than this version of dysyr reads", got=f"format {ds.attrs.get('format')}",
+            f"'{path}' has another format than this version of dysyr reads",
+            got=f"format {ds.attrs.get('format')}",
             expected=f"format {FORMAT}",
         )  # fmt: skip
     ds.attrs = {

@@ -104,7 +104,7 @@ def irregularity(grid, source=""):
 
 
 def _fits(t, place):
-    """(whether t lies on a grid, its dt): least-squares slope, then the largest deviations of times and steps."""
+    """(whether t lies on a grid, its dt), by least squares and the largest deviations of times and steps."""
     k = np.arange(len(t), dtype=np.float64)
     k -= k.mean()
     dt = float(k @ (t - t.mean()) / (k @ k))
@@ -143,3 +143,22 @@ def _missing_samples(t, dt):
 
 def _without_rounding_noise(dt):
     return float(f"{dt:.12g}")
+
+
+def fill_missing_rows(values, times):
+    """Put rows of NaN where samples are missing on a regular grid.
+
+    Args:
+        values: (time, state).
+        times: (time,) increasing.
+
+    Returns:
+        (values, times) with the missing rows, values then in float64; unchanged where there is no such grid.
+    """
+    grid = find_grid(times)
+    if grid.regular or not grid.missing:
+        return values, times
+    at = grid_positions(times, grid.dt)
+    filled = np.full((at[-1] + 1, values.shape[1]), np.nan)
+    filled[at] = values
+    return filled, times[0] + grid.dt * np.arange(len(filled))

@@ -1,0 +1,263 @@
+"""Frames, arrays and files read as tables: columns with names, and times where there are any."""
+
+import dataclasses
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from dysyr.core.calendar_time import is_calendar, numeric_time
+from dysyr.core.conform import series_of
+from dysyr.core.errors import FormatError, InputError
+from dysyr.core.text_table import TEXT_SUFFIXES, read_text, time_column
+
+SUFFIXES = (".nc", *TEXT_SUFFIXES, ".npy", ".npz", ".parquet")
+TIME_KEYS = ("time", "t")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """One trajectory as it came in.
+
+    Attributes:
+        values: (time, state) numbers.
+        names: list of column names, or None.
+        time: (time,) sampling times, or None.
+        attrs: what is worth keeping beside the values (source, time_unit, time_origin).
+    """
+
+    values: np.ndarray
+    names: list | None
+    time: np.ndarray | None
+    attrs: dict
+
+
+def tables_of(obj, *, dt=None, time=None, columns=None):
+    """One table per trajectory.
+
+    Args:
+        obj: array, DataArray, DataFrame, path, or a list of such things.
+        dt: the user's sampling interval; it sets the time unit where the times are dates.
+        time: times, name of the time column, False for no times, or None to find out.
+        columns: names of the columns to use.
+
+    Returns:
+        list of Table.
+
+    Raises:
+        InputError: text columns, unknown columns, no numbers.
+        FormatError: a file that cannot be read.
+    """
+    if isinstance(columns, str):
+        columns = [columns]
+    if (
+        isinstance(obj, (list, tuple))
+        and len(obj)
+        and isinstance(obj[0], (str, Path, pd.DataFrame, xr.DataArray))
+    ):
+        several = _several_times(time, len(obj))
+        return [
+            t for part, own in zip(obj, several, strict=True)
+            for t in tables_of(part, dt=dt, time=own, columns=columns)
+        ]  # fmt: skip
+    if isinstance(obj, (str, Path)):
+        return _from_path(Path(obj), dt, time, columns)
+    if isinstance(obj, pd.Series):
+        obj = obj.to_frame()
+    if isinstance(obj, pd.DataFrame):
+        return [_from_frame(obj, dt, time, columns, {})]
+    if isinstance(obj, xr.DataArray):
+        return _from_data_array(obj, time, columns)
+    if obj is None or isinstance(obj, (dict, set, int, float)):
+        raise InputError(
+            "not a time series", got=type(obj).__name__,
+            expected="a Dataset, DataArray, DataFrame, array, list of arrays, or path",
+        )  # fmt: skip
+    if isinstance(obj, (list, tuple)) and len(obj) and np.ndim(obj[0]) == 0:
+        obj = np.asarray(obj)
+    return _from_arrays(obj, time, columns, {})
+
+
+def _from_arrays(x, time, columns, attrs):
+    if isinstance(time, str):
+        raise InputError(
+            "an array has no column names", got=f"time='{time}'", do="pass time=x[:, k] and x without it"
+        )
+    series = series_of(x, "data" + (f" in '{attrs['source']}'" if attrs else ""))
+    clocks = _several_times(None if time is False else time, len(series))
+    return [
+        Table(s, columns, None if c is None else np.asarray(c), attrs)
+        for s, c in zip(series, clocks, strict=True)
+    ]
+
+
+def _several_times(time, count):
+    """One time argument per trajectory."""
+    if time is None or time is False or isinstance(time, str) or np.ndim(time[0]) == 0:
+        return [time] * count
+    if len(time) != count:
+        raise InputError(
+            "time does not fit the data", got=f"{len(time)} arrays of times", expected=f"{count}"
+        )
+    return list(time)
+
+
+def _from_data_array(array, time, columns):
+    dims = [d for d in ("trajectory", "time", "state") if d in array.dims]
+    if len(dims) > 1 and set(dims) == set(array.dims):
+        array = array.transpose(*dims)
+    if time is None and "time" in array.coords and array["time"].ndim == 1:
+        time = array["time"].values
+        if is_calendar(time):
+            time = numeric_time(time).values
+    if columns is None and "state" in array.dims and "state" in array.coords:
+        columns = [str(name) for name in array["state"].values]
+    return _from_arrays(array.values, time, columns, {})
+
+
+def _from_frame(frame, dt, time, columns, attrs):
+    """Table of a DataFrame, its times from a column, its index or the argument."""
+    if frame.empty:
+        raise InputError("data is empty" + _where(attrs), got=f"{len(frame)} rows, {frame.shape[1]} columns")
+    frame = frame.rename(columns=str)
+    clock, label = None, None
+    if time is None or isinstance(time, str):
+        label = time_column(frame, time, _where(attrs))
+        if label is not None:
+            clock = frame[label].to_numpy()
+            frame = frame.drop(columns=label)
+        elif isinstance(frame.index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or frame.index.name in TIME_KEYS:
+            clock, label = frame.index.to_numpy(), frame.index.name or "the index"
+    elif time is not False:
+        clock, label = np.asarray(time), "time"
+    frame = _without_row_numbers(frame)
+    frame = _chosen(frame, columns, _where(attrs))
+    attrs = dict(attrs)
+    if clock is not None:
+        converted = numeric_time(clock, label=label, dt=dt, source=_where(attrs))
+        clock = converted.values
+        attrs |= converted.attrs
+    return Table(_numbers(frame, _where(attrs)), list(frame.columns), clock, attrs)
+
+
+def _without_row_numbers(frame):
+    """The frame without a nameless first column that merely counts the rows."""
+    first = frame.columns[0]
+    if frame.shape[1] > 1 and (first == "" or first.startswith("Unnamed:")):
+        counted = pd.to_numeric(frame[first], errors="coerce").to_numpy()
+        if np.array_equal(np.diff(counted), np.ones(len(frame) - 1)):
+            return frame.drop(columns=first)
+    return frame
+
+
+def _chosen(frame, columns, source):
+    if columns is None:
+        return frame
+    unknown = [name for name in columns if name not in frame.columns]
+    if unknown:
+        raise InputError(
+            f"unknown columns{source}", got=", ".join(unknown),
+            expected=f"the file has {', '.join(frame.columns[:20])}",
+        )  # fmt: skip
+    return frame[list(columns)]
+
+
+def _numbers(frame, source):
+    """(time, state) numbers of a frame; whole numbers stay whole."""
+    for name, column in frame.items():
+        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
+            continue
+        numbers = (
+            pd.to_numeric(column, errors="coerce") if column.dtype != "datetime64[ns]" else column * np.nan
+        )
+        odd = numbers.isna() & column.notna()
+        if odd.any():
+            row = int(np.argmax(odd.to_numpy()))
+            few = int(odd.sum()) < len(column) // 2
+            others = [other for other in frame.columns if other != name]
+            raise InputError(
+                f"column '{name}'{source} holds text", got=f"'{column.iloc[row]}' in data row {row + 1}",
+                expected="numbers",
+                do="correct this cell or leave it empty" if few else f"choose columns={others} (--columns)",
+            )  # fmt: skip
+    if all(pd.api.types.is_integer_dtype(c) and not c.isna().any() for _, c in frame.items()):
+        return frame.to_numpy(dtype=np.int64)
+    return frame.apply(pd.to_numeric).to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _from_path(path, dt, time, columns):
+    if not path.is_file():
+        raise InputError("no such file", got=f"'{path}'")
+    suffix = path.suffix.lower()
+    attrs = {"source": path.name}
+    if path.stat().st_size == 0:
+        raise FormatError("the file is empty", got=f"'{path}'")
+    if suffix in TEXT_SUFFIXES:
+        return [_from_frame(read_text(path), dt, time, columns, attrs)]
+    if suffix == ".parquet":
+        return [_from_frame(_read_parquet(path), dt, time, columns, attrs)]
+    if suffix in (".npy", ".npz"):
+        return _from_numpy_file(path, time, columns, attrs)
+    raise InputError(
+        f"unknown kind of file '{path}'", got=suffix or "no suffix", expected=f"one of {', '.join(SUFFIXES)}"
+    )
+
+
+def _read_parquet(path):
+    try:
+        return pd.read_parquet(path)
+    except ImportError as error:
+        raise InputError(
+            f"cannot read '{path}'", got="pyarrow is not installed", do="pip install 'dysyr[parquet]'"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise FormatError(f"cannot read '{path}' as Parquet", got=str(error).splitlines()[0]) from error
+
+
+def _from_numpy_file(path, time, columns, attrs):
+    """Tables of a .npy array, or of a .npz archive with one series and, perhaps, its times.
+
+    In an archive the series is the array called x or data, or the only array that is no time; object arrays
+    are never unpickled.
+    """
+    with open(path, "rb") as opened:
+        magic = opened.read(6)
+    if not magic.startswith((b"\x93NUMPY", b"PK\x03\x04")):
+        raise FormatError(f"'{path}' is not a NumPy file", got=f"it begins with {magic!r}")
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        arrays = loaded if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise FormatError(
+            f"cannot read '{path}' as a NumPy file",
+            got=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            expected="plain numeric arrays",
+        ) from error  # fmt: skip
+    if isinstance(arrays, np.ndarray):
+        return _from_arrays(arrays, time, columns, attrs)
+    loaded.close()
+    clocks = [key for key in arrays if key.lower() in TIME_KEYS]
+    series = [key for key in arrays if key not in clocks and arrays[key].ndim > 0]
+    chosen = [key for key in ("x", "data") if key in series] or series
+    if isinstance(time, str) and time not in arrays:
+        raise InputError(f"no array '{time}' in '{path}'", got=", ".join(arrays))
+    if isinstance(time, str):
+        time = arrays[time]
+    elif time is None and clocks:
+        time = arrays[clocks[0]]
+    if len(series) != 1 and chosen == series:
+        raise InputError(
+            f"several arrays in '{path}'" if series else f"no series in '{path}'",
+            got=", ".join(arrays) or "nothing",
+            expected="one array, or one called x", do="load it with numpy and pass the array",
+        )  # fmt: skip
+    x = arrays[chosen[0]]
+    if columns is None and x.ndim == 1:
+        columns = [chosen[0]]
+    return _from_arrays(x, time, columns, attrs)
+
+
+def _where(attrs):
+    return f" in '{attrs['source']}'" if "source" in attrs else ""

@@ -1,0 +1,196 @@
+"""Text files of numbers: separator, comment lines and header are found out."""
+
+import csv
+import io
+import re
+
+import pandas as pd
+
+from dysyr.core.errors import FormatError, InputError
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
+SEPARATORS = ("\t", ";", ",", None)
+MISSING = {"", "na", "nan", "n/a", "null", "none", "-nan", "<na>", "#n/a"}
+PROBE_LINES = 50
+TIME_NAME = re.compile(
+    r"^(times?|t|date|datetime|date_time|timestamp|year)"
+    r"([ _]*[\[(/].*|[ _]+(s|sec|seconds|ms|hours|days|years))?$",
+    re.IGNORECASE,
+)
+DECIMAL_COMMA = re.compile(r"^[+-]?\d+,\d+([eE][+-]?\d+)?$")
+DATE = re.compile(r"^\d{1,4}[-/.:]\d{1,2}([-/.:]\d{1,4})?([T ].*)?$")
+
+
+def read_text(path):
+    """Read a text file of columns.
+
+    Lines that begin with # or % are comments; when the last one before the data names as many columns as
+    there are, it is the header (as ``numpy.savetxt`` writes it).
+
+    Args:
+        path: text file; tabs, semicolons, commas or blanks between the columns.
+
+    Returns:
+        DataFrame with text column names.
+
+    Raises:
+        FormatError: binary or damaged files, rows of unequal length.
+        InputError: numbers with a decimal comma.
+    """
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FormatError(
+            f"cannot read '{path}' as text", got=f"byte {error.object[error.start]:#04x} at {error.start}",
+            expected="UTF-8", do="save it as UTF-8, or read it with pandas and pass the frame",
+        ) from error  # fmt: skip
+    if "\0" in content:
+        raise FormatError(
+            f"cannot read '{path}' as text", got="binary content", expected="columns of numbers"
+        )
+    lines = content.splitlines()
+    kept = [line for line in lines if line.strip() and line.lstrip()[0] not in "#%"]
+    if not kept:
+        raise FormatError(
+            "the file holds no data", got=f"'{path}' has only {len(lines)} empty or comment lines"
+        )
+    separator = _separator(kept[:PROBE_LINES], path)
+    rows = [_cells(line, separator) for line in kept[:PROBE_LINES]]
+    names = None
+    if _has_header(rows):
+        names, kept = [cell.strip() for cell in rows[0]], kept[1:]
+        if not kept:
+            raise FormatError("the file holds no data", got=f"'{path}' has only a header")
+    else:
+        names = _commented_header(lines, separator, len(rows[0]))
+    try:
+        frame = pd.read_csv(
+            io.StringIO("\n".join(kept)), sep=r"\s+" if separator is None else separator, header=None,
+            skipinitialspace=True, index_col=False,
+        )  # fmt: skip
+    except (pd.errors.ParserError, ValueError) as error:
+        raise FormatError(f"cannot read '{path}'", got=str(error).strip().splitlines()[-1]) from error
+    if names is None:
+        names = ["x"] if frame.shape[1] == 1 else [f"x{i}" for i in range(frame.shape[1])]
+    if len(names) < frame.shape[1] and frame.iloc[:, len(names) :].isna().all(axis=None):
+        frame = frame.iloc[:, : len(names)]
+    if len(names) != frame.shape[1]:
+        raise FormatError(
+            f"header and rows of '{path}' have different lengths",
+            got=f"{len(names)} names, {frame.shape[1]} columns",
+        )
+    repeated = sorted({name for name in names if names.count(name) > 1 and name})
+    if repeated:
+        raise InputError(
+            f"columns of '{path}' share a name", got=", ".join(repeated), do="give each its own name"
+        )
+    return frame.set_axis([name or f"Unnamed: {i}" for i, name in enumerate(names)], axis=1)
+
+
+def time_column(frame, wanted, source):
+    """Name of the column that holds the times.
+
+    Args:
+        frame: DataFrame.
+        wanted: the user's choice, or None to look for a column that is named time, t, date, year, ...
+        source: where the frame comes from, for messages.
+
+    Returns:
+        The column's name, or None where there is none.
+
+    Raises:
+        InputError: the wanted column does not exist, or the one found does not increase.
+    """
+    if wanted is not None:
+        if wanted not in frame.columns:
+            raise InputError(
+                f"no time column '{wanted}'{source}", got=f"columns {', '.join(frame.columns[:20])}"
+            )
+        return wanted
+    named = [name for name in frame.columns if TIME_NAME.match(name.strip())]
+    if not named or frame.shape[1] == 1:
+        return None
+    column = frame[named[0]]
+    if pd.api.types.is_numeric_dtype(column) and not (column.diff().iloc[1:] > 0).all():
+        row = int((~(column.diff().iloc[1:] > 0)).to_numpy().argmax()) + 1
+        raise InputError(
+            f"column '{named[0]}'{source} is named like a time but does not increase",
+            got=f"{column.iloc[row]:g} after {column.iloc[row - 1]:g} in data row {row + 1}",
+            do="sort the rows by time, or pass time=False if it is a variable",
+        )  # fmt: skip
+    return named[0]
+
+
+def _cells(line, separator):
+    return (
+        line.split()
+        if separator is None
+        else next(csv.reader([line], delimiter=separator, skipinitialspace=True))
+    )
+
+
+def _separator(lines, path):
+    """The first separator that cuts all lines into the same number of cells, above one."""
+    for separator in SEPARATORS:
+        counts = {len(_cells(line, separator)) for line in lines}
+        if len(counts) == 1 and counts != {1}:
+            _refuse_decimal_commas(lines, separator, path)
+            return separator
+    if any("," in line for line in lines) and all(DECIMAL_COMMA.match(line.strip()) for line in lines[1:]):
+        _refuse_decimal_commas(lines, ";", path)
+    counts = [len(_cells(line, ",")) for line in lines]
+    if max(counts) > 1:
+        odd = next(i for i, count in enumerate(counts) if count != counts[0])
+        raise FormatError(
+            f"rows of '{path}' have different lengths",
+            got=f"{counts[0]} cells in the first row, {counts[odd]} in row {odd + 1}",
+        )  # fmt: skip
+    return ","
+
+
+def _refuse_decimal_commas(lines, separator, path):
+    cells = [cell.strip() for line in lines[1:] for cell in _cells(line, separator)]
+    if any(DECIMAL_COMMA.match(cell) for cell in cells):
+        mark = "\\t" if separator == "\t" else separator or ";"
+        raise InputError(
+            f"numbers with a decimal comma in '{path}'",
+            got=next(c for c in cells if DECIMAL_COMMA.match(c)),
+            expected="a decimal point",
+            do=f"pass pandas.read_csv(path, sep='{mark}', decimal=',') instead of the path, or replace the commas",
+        )  # fmt: skip
+
+
+def _is_value(cell):
+    text = cell.strip()
+    if text.lower() in MISSING or DATE.match(text):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _has_header(rows):
+    """The first row is a header if it has text where the second has values, or has no value at all."""
+    first = [_is_value(cell) for cell in rows[0]]
+    if not any(first) or all(not f for f, cell in zip(first, rows[0], strict=True) if cell.strip()):
+        return True
+    second = [_is_value(cell) for cell in rows[1]] if len(rows) > 1 else first
+    return any(not a and b for a, b in zip(first, second, strict=True))
+
+
+def _commented_header(lines, separator, n_columns):
+    """Column names in the last comment line before the data, or None."""
+    names = None
+    for line in lines:
+        if line.strip() and line.lstrip()[0] not in "#%":
+            break
+        names = line.strip().lstrip("#% ")
+    if names is None:
+        return None
+    for mark in (separator, ",", None):
+        cells = [cell.strip() for cell in _cells(names, mark)] if names else []
+        if len(cells) == n_columns and len(set(cells)) == n_columns and not any(map(_is_value, cells)):
+            return cells
+    return None
