@@ -1,0 +1,463 @@
+"""A dynamical system: equations, parameters, defaults and known invariants."""
+
+import copy
+import json
+from types import MappingProxyType
+
+import numpy as np
+
+from dysyr.core.derivative import differentiate
+from dysyr.core.errors import InputError
+from dysyr.core.evaluator import evaluate
+from dysyr.core.expression_parser import did_you_mean
+from dysyr.core.expressions import ONE, ZERO, postorder
+from dysyr.core.lattice import BEYOND_LOW
+from dysyr.core.system_definition import FORMAT, read_definition
+
+
+class System:
+    """A system of differential equations, a map, or a stochastic or partial differential equation.
+
+    .. math:: dx/dt = f(x, t), \\quad x_{n+1} = f(x_n), \\quad dx = f(x, t) dt + g(x, t) dW
+
+    It is made by ``System.ode``, ``.map``, ``.sde`` and ``.pde`` in a script, or read from a file, and never changes;
+    ``with_parameters`` and ``with_size`` make another one. Two systems are equal when their definitions are.
+
+    Attributes:
+        name: name of the catalogue file, or the given one.
+        kind: "ode", "map", "sde" or "pde".
+        title, description, reference: texts; the reference is a key of docs/references.bib.
+        fields: names of the variables as they stand in the equations.
+        variables: names of all state components; on a lattice x_0, x_1, ...
+        dim: number of state components.
+        parameters: mapping from name to value, in the order of the definition.
+        transient: time that a simulation discards, in system time units (steps for maps).
+        invariants: tuple of dicts with name, value, stderr, n_zero, method and source, valid for these parameters only.
+        hidden: mapping from variable to the terms that a hidden-term method has to find.
+        has_time: whether t stands in the equations.
+        n_noise: number of independent noises; 0 without noise.
+        interpretation: "ito" or "stratonovich" for an sde, else None.
+        noise_kind: "additive", "diagonal" (g_k depends on x_k only), "scalar", "general" or None.
+        symplectic: whether the flow preserves a symplectic form, so that exponents come in pairs.
+        lattice: axes, sizes and boundaries.
+    """
+
+    def __init__(self, definition):
+        """Use ``System.ode``, ``.map``, ``.sde``, ``.pde``, ``from_file`` or ``from_dict``."""
+        definition = {"format": FORMAT} | _plain(definition)
+        self._definition = definition
+        self._trees = read_definition(definition)
+        trees = self._trees
+        self.name = definition.get("name", "")
+        self.kind = definition["kind"]
+        self.title = definition.get("title", "")
+        self.description = definition.get("description", "")
+        self.reference = definition.get("reference", "")
+        self.fields = trees.fields
+        self.lattice = trees.lattice
+        self.variables = tuple(name for field in self.fields for name in self.lattice.names(field))
+        self.dim = len(self.variables)
+        self.parameters = MappingProxyType(trees.parameters)
+        self.transient = float(definition.get("defaults", {}).get("transient", 0.0))
+        self.invariants = tuple(copy.deepcopy(definition.get("invariants", [])))
+        self.hidden = MappingProxyType(dict(definition.get("hidden", {})))
+        self.interpretation = definition.get("interpretation")
+        self.symplectic = definition.get("symplectic", False)
+        used = postorder(trees.drift + tuple(term for row in trees.diffusion or () for term in row))
+        self.has_time = any(node.op == "time" for node in used)
+        self.n_noise = 0 if trees.diffusion is None else self._n_noise()
+        self.noise_kind = None if trees.diffusion is None else self._noise_kind()
+        self._gradient = None
+        self._frozen = True
+
+    def __setattr__(self, name, value):
+        if getattr(self, "_frozen", False) and name != "_gradient":
+            raise AttributeError("a System cannot be changed: use with_parameters or with_size")
+        object.__setattr__(self, name, value)
+
+    @classmethod
+    def ode(cls, equations, *, parameters=None, initial_state=None, dt=None, transient=0.0, name="", **tables):
+        """A system of ordinary differential equations.
+
+        .. math:: dx/dt = f(x, t)
+
+        Args:
+            equations: dict from variable to the expression of its time derivative; on a lattice the keys read "x[i]".
+            parameters: dict from name to number or expression of earlier parameters.
+            initial_state: dict from variable to value or expression, or a sequence in the order of the equations.
+            dt: sampling interval that a simulation uses by default, in time units.
+            transient: time that a simulation discards by default.
+            name: a name for messages and data sets.
+            **tables: further tables of a system file: let, index, boundary, boundary_values, hidden, title, ...
+
+        Returns:
+            System.
+
+        Raises:
+            InputError: an unknown or unusable entry.
+            ExpressionError: an expression that cannot be read.
+        """
+        return cls._made("ode", equations, parameters, initial_state, dt, transient, name, tables)
+
+    @classmethod
+    def map(cls, equations, *, parameters=None, initial_state=None, dt=1.0, transient=0.0, name="", **tables):
+        """A map x -> f(x). Arguments as for ``ode``; each equation is the variable's next value."""
+        return cls._made("map", equations, parameters, initial_state, dt, transient, name, tables)
+
+    @classmethod
+    def sde(
+        cls, equations, *, diffusion, interpretation, parameters=None, initial_state=None, dt=None, transient=0.0,
+        name="", **tables,
+    ):  # fmt: skip
+        """A stochastic differential equation dx = f dt + g dW. Arguments as for ``ode``, and:
+
+        Args:
+            diffusion: dict from variable to one expression (a noise of its own), or to a list (one row of a matrix).
+            interpretation: "ito" or "stratonovich".
+        """
+        tables = tables | {"diffusion": diffusion, "interpretation": interpretation}
+        return cls._made("sde", equations, parameters, initial_state, dt, transient, name, tables)
+
+    @classmethod
+    def pde(cls, equations, *, domain, parameters=None, initial_state=None, dt=None, transient=0.0, name="", **tables):
+        """A partial differential equation on a grid. Arguments as for ``ode``; the equations may hold dx(u), dxx(u),
+        laplacian(u), and:
+
+        Args:
+            domain: dict from coordinate to {"length", "n", "boundary"} and optionally "start", "order" (2 or 4).
+        """
+        return cls._made("pde", equations, parameters, initial_state, dt, transient, name, tables | {"domain": domain})
+
+    @classmethod
+    def _made(cls, kind, equations, parameters, initial_state, dt, transient, name, tables):
+        if initial_state is not None and not isinstance(initial_state, dict):
+            values = np.asarray(initial_state, dtype=float).tolist()
+            names = [key.split("[")[0] for key in equations]
+            if len(values) != len(names):
+                raise InputError("initial_state", got=f"{len(values)} values", expected=f"{len(names)}, one a variable")
+            initial_state = dict(zip(names, values, strict=True))
+        defaults = {"initial_state": initial_state, "dt": dt, "transient": transient}
+        definition = {
+            "format": FORMAT,
+            "name": name,
+            "kind": kind,
+            "parameters": dict(parameters or {}),
+            "equations": dict(equations),
+            "defaults": {key: value for key, value in defaults.items() if value is not None},
+        }
+        return cls(definition | tables)
+
+    @classmethod
+    def from_dict(cls, definition):
+        """The system of a definition, as ``to_dict`` gives it."""
+        return cls(definition)
+
+    @classmethod
+    def from_file(cls, path):
+        """Read a system file (TOML).
+
+        Raises:
+            FormatError: the file is missing or no TOML.
+            InputError: an unknown, missing or unusable entry; the message names the file.
+        """
+        from dysyr.core.system_file import read_system_file
+
+        return cls(read_system_file(path))
+
+    def to_dict(self):
+        """The definition: plain dicts, lists, texts and numbers."""
+        return copy.deepcopy(self._definition)
+
+    def to_file(self, path):
+        """Write a system file (TOML), atomically."""
+        from dysyr.core.system_file import write_system_file
+
+        write_system_file(path, self._definition)
+
+    def with_parameters(self, **values):
+        """The same system with other parameter values. Parameters defined from changed ones follow; invariants are dropped.
+
+        Raises:
+            InputError: an unknown parameter or a value that is no finite number.
+        """
+        definition = self.to_dict()
+        for name, value in values.items():
+            if name not in self.parameters:
+                raise InputError(
+                    f"{self.name or 'the system'} has no parameter '{name}'",
+                    expected=f"its parameters are {', '.join(self.parameters) or 'none'}",
+                    do=did_you_mean(name, self.parameters),
+                )
+            definition["parameters"][name] = value if isinstance(value, str) else _number(value, f"parameter {name}")
+        return self._changed(definition)
+
+    def with_size(self, **sizes):
+        """The same lattice or partial differential equation with other numbers of sites or grid points.
+
+        Raises:
+            InputError: an unknown index, or a size that is too small.
+        """
+        definition = self.to_dict()
+        for name, n in sizes.items():
+            if name not in self.lattice.indices:
+                raise InputError(
+                    f"{self.name or 'the system'} has no index '{name}'",
+                    expected=f"its indices are {', '.join(self.lattice.indices) or 'none'}",
+                )
+            n = int(n) if isinstance(n, np.integer) else n
+            if self.kind == "pde":
+                definition["domain"][name]["n"] = n
+            else:
+                definition["index"][name] = n
+        return self._changed(definition)
+
+    def _changed(self, definition):
+        changed = System(definition)
+        same = changed._trees.parameters == self._trees.parameters and changed.lattice == self.lattice
+        if not same and "invariants" in definition:
+            del definition["invariants"]
+            changed = System(definition)
+        return changed
+
+    @property
+    def equations(self):
+        """Mapping from the key of an equation to its text, as in the file."""
+        return MappingProxyType(self._definition["equations"])
+
+    @property
+    def trees(self):
+        """The expression trees, for code generation and LaTeX."""
+        return self._trees
+
+    @property
+    def dt(self):
+        """Default sampling interval in system time units; 1 for maps.
+
+        Raises:
+            InputError: the system has none.
+        """
+        dt = self._definition.get("defaults", {}).get("dt", 1.0 if self.kind == "map" else None)
+        if dt is None:
+            raise InputError(f"{self.name or 'the system'} has no default dt", do="give dt=")
+        return float(dt)
+
+    @property
+    def initial_state(self):
+        """Default initial state, array (dim,).
+
+        Raises:
+            InputError: the system has none.
+        """
+        if not self._trees.initial:
+            raise InputError(f"{self.name or 'the system'} has no default initial state", do="give initial_state=")
+        sites = self.lattice.n_sites
+        values = evaluate(tuple(self._trees.initial[name] for name in self.fields), self._constant_leaf)
+        values = np.concatenate([np.broadcast_to(value, (sites,)) for value in values]).astype(float)
+        if not np.isfinite(values).all():
+            first = self.variables[int(np.flatnonzero(~np.isfinite(values))[0])]
+            raise InputError(f"initial_state of {first} is not finite")
+        return values
+
+    @property
+    def space(self):
+        """Positions of the grid points of a pde: dict from coordinate to array (n,), in units of length."""
+        grids = self._trees.grids
+        return {
+            name: np.broadcast_to(evaluate((grid.position,), self._axis_leaf(name))[0], (grid.axis.n,)).copy()
+            for name, grid in grids.items()
+        }
+
+    def vector_field(self, x, t=0.0):
+        """Time derivative, or next value of a map, from the expression tree: the slow twin of the generated code.
+
+        Args:
+            x: states (..., dim).
+            t: time, a number or an array (...).
+
+        Returns:
+            Array (..., dim).
+
+        Raises:
+            InputError: the last axis of x is not dim.
+        """
+        x = self._checked(x)
+        values = evaluate(self._trees.drift, self._leaf(x, t))
+        return self._flattened(values, x)
+
+    def diffusion(self, x, t=0.0):
+        """Diffusion matrix of an sde at states x (..., dim): array (..., dim, n_noise)."""
+        if self._trees.diffusion is None:
+            raise InputError(f"{self.name or 'the system'} has no noise", got=f"kind {self.kind}", expected="kind sde")
+        x = self._checked(x)
+        leaf = self._leaf(x, t)
+        if self._trees.diagonal:
+            terms = tuple(row[k] for k, row in enumerate(self._trees.diffusion))
+            return self._flattened(evaluate(terms, leaf), x)[..., :, None] * np.eye(self.dim)
+        columns = zip(*self._trees.diffusion, strict=True)
+        return np.stack([self._flattened(evaluate(column, leaf), x) for column in columns], axis=-1)
+
+    def jacobian(self, x, t=0.0):
+        """Derivative of ``vector_field`` with respect to the state.
+
+        .. math:: J_{jk} = \\partial f_j / \\partial x_k
+
+        Args:
+            x: states (..., dim).
+            t: time, a number or an array (...).
+
+        Returns:
+            Array (..., dim, dim).
+        """
+        x = self._checked(x)
+        leaf = self._leaf(x, t)
+        n = self.lattice.n_sites
+        jacobian = np.zeros((*x.shape, self.dim))
+        sites = np.arange(n)
+        for j, row in enumerate(self.gradient()):
+            for source, value in zip(row, evaluate(tuple(row.values()), leaf), strict=True):
+                name, offsets = source.value
+                neighbours = self.lattice.neighbours(offsets)
+                inside = neighbours >= 0
+                value = np.broadcast_to(value, (*x.shape[:-1], n))[..., inside]
+                columns = self.fields.index(name) * n + neighbours[inside]
+                jacobian[..., j * n + sites[inside], columns] += value
+        return jacobian
+
+    def divergence(self, x, t=0.0):
+        """Trace of the Jacobian at states x (..., dim): array (...)."""
+        return np.trace(self.jacobian(x, t), axis1=-2, axis2=-1)
+
+    def sparsity(self):
+        """Which entries of the Jacobian can differ from zero: boolean array (dim, dim)."""
+        n = self.lattice.n_sites
+        pattern = np.zeros((self.dim, self.dim), dtype=bool)
+        for j, row in enumerate(self.gradient()):
+            for source in row:
+                name, offsets = source.value
+                neighbours = self.lattice.neighbours(offsets)
+                inside = np.flatnonzero(neighbours >= 0)
+                pattern[j * n + inside, self.fields.index(name) * n + neighbours[inside]] = True
+        return pattern
+
+    def conserved_quantities(self, x, t=0.0):
+        """Constants of motion at states x (..., dim): dict from name to array (...); sums over the sites of a lattice."""
+        x = self._checked(x)
+        names = tuple(self._trees.conserved)
+        values = evaluate(tuple(self._trees.conserved[name] for name in names), self._leaf(x, t))
+        n = self.lattice.n_sites
+        return {
+            name: np.broadcast_to(value, (*x.shape[:-1], n)).sum(axis=-1) for name, value in zip(names, values, strict=True)
+        }
+
+    def gradient(self):
+        """Partial derivatives of the drift: one dict for each field, from state node to expression."""
+        if self._gradient is None:
+            sources = tuple(node for node in postorder(self._trees.drift) if node.op == "state")
+            rows = [{} for _ in self.fields]
+            for source in sources:
+                for row, partial in zip(rows, differentiate(self._trees.drift, {source: ONE}), strict=True):
+                    if partial is not ZERO:
+                        row[source] = partial
+            self._gradient = rows
+        return self._gradient
+
+    def latex(self):
+        """The equations in LaTeX, one line for each variable, as a list of texts without dollar signs."""
+        from dysyr.core.latex import system_latex
+
+        return system_latex(self)
+
+    def __eq__(self, other):
+        return isinstance(other, System) and _canonical(self) == _canonical(other)
+
+    def __hash__(self):
+        return hash(_canonical(self))
+
+    def __repr__(self):
+        values = ", ".join(f"{name}={value:.6g}" for name, value in self.parameters.items())
+        return f"<System {self.name or 'unnamed'}: {self.kind}, dim {self.dim}{', ' if values else ''}{values}>"
+
+    def __reduce__(self):
+        return System, (self._definition,)
+
+    def _n_noise(self):
+        return self.dim if self._trees.diagonal else len(self._trees.diffusion[0])
+
+    def _noise_kind(self):
+        rows = self._trees.diffusion
+        sources = {node for row in rows for node in postorder(row) if node.op == "state"}
+        if not sources:
+            return "additive"
+        here = (0,) * len(self.lattice.axes)
+        own = all(
+            node.value == (name, here)
+            for name, row in zip(self.fields, rows, strict=True)
+            for node in postorder(row)
+            if node.op == "state"
+        )
+        if self._trees.diagonal and own:
+            return "diagonal"
+        return "scalar" if self.n_noise == 1 else "general"
+
+    def _checked(self, x):
+        x = np.asarray(x, dtype=float)
+        if x.ndim == 0 or x.shape[-1] != self.dim:
+            raise InputError(
+                f"states of {self.name or 'the system'}", got=f"shape {x.shape}", expected=f"(..., {self.dim})"
+            )
+        return x
+
+    def _leaf(self, x, t):
+        sites = x.reshape(*x.shape[:-1], len(self.fields), self.lattice.n_sites)
+        t = np.asarray(t, dtype=float)[..., None]
+
+        def value(leaf):
+            if leaf.op == "time":
+                return t
+            if leaf.op != "state":
+                return self._constant_leaf(leaf)
+            name, offsets = leaf.value
+            neighbours = self.lattice.neighbours(offsets)
+            values = sites[..., self.fields.index(name), :][..., neighbours]
+            if (neighbours < 0).any():
+                low, high = evaluate(self._trees.boundary_values[name], self._constant_leaf)
+                values = np.where(neighbours < 0, np.where(neighbours == BEYOND_LOW, low, high), values)
+            return values
+
+        return value
+
+    def _constant_leaf(self, leaf):
+        if leaf.op == "parameter":
+            return self.parameters[leaf.value]
+        return self.lattice.site_index(leaf.value).astype(float)
+
+    def _axis_leaf(self, name):
+        n = self.lattice.axes[self.lattice.indices.index(name)].n
+        return lambda leaf: self.parameters[leaf.value] if leaf.op == "parameter" else np.arange(n, dtype=float)
+
+    def _flattened(self, values, x):
+        shape = (*x.shape[:-1], self.lattice.n_sites)
+        return np.concatenate([np.broadcast_to(value, shape) for value in values], axis=-1)
+
+
+def _plain(entry):
+    """A copy of a definition in Python's own types."""
+    if isinstance(entry, dict):
+        return {str(key): _plain(value) for key, value in entry.items()}
+    if isinstance(entry, (list, tuple)):
+        return [_plain(value) for value in entry]
+    return entry.item() if isinstance(entry, np.generic) else entry
+
+
+def _number(value, what):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise InputError(f"{what} is not a number", got=repr(value)[:60])
+    if not np.isfinite(value):
+        raise InputError(f"{what} is not finite", got=repr(value))
+    return float(value)
+
+
+def _canonical(system):
+    return json.dumps(system._definition, sort_keys=False)
+
+
