@@ -15,11 +15,13 @@ class Card:
 
     Attributes:
         measures: ``{name: Measure}``, in the order in which they are shown.
-        verdict: what the measures say in words; has ``verdict`` (str) and ``lines`` (the rules with their numbers,
-            each with ``text`` and ``passed``: True, False, or None where the rule could not be applied).
+        verdict: what the measures say in words; has ``verdict`` (str) and ``lines`` (the rules with their
+            numbers, each with ``text`` and ``passed``: True, False, or None where the rule could not be
+            applied).
         truth: Dataset the model was compared with.
         runs: Dataset of the free runs; ``attrs["status"]`` says what became of each.
-        forecasts: what the model foretold from contexts of the truth (``dysyr.evaluation`` makes them), or None.
+        forecasts: what the model foretold from contexts of the truth (``dysyr.evaluation`` makes them), or
+            None.
         model: the evaluated ``Model``; None when a data set was evaluated.
         system: the ``System`` behind the truth; None when it is not known.
         inspection: ``Inspection`` of the truth; None when it was not made.

@@ -75,7 +75,10 @@ def measures_table(measures):
         for name, measure in measures.items()
     ]
     widths = [min(max(map(len, column)), 60) for column in zip(heads, *rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (heads, *rows)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in (heads, *rows)
+    ]
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -41,7 +41,13 @@ def format_uncertain(value, stderr=None):
     Returns:
         str.
     """
-    if value is None or not math.isfinite(value) or stderr is None or not math.isfinite(stderr) or stderr <= 0:
+    if (
+        value is None
+        or not math.isfinite(value)
+        or stderr is None
+        or not math.isfinite(stderr)
+        or stderr <= 0
+    ):
         return format_number(value)
     decimals = 1 - math.floor(math.log10(stderr))
     if not 0 <= decimals <= 8 or abs(value) >= 1e6:
@@ -66,14 +72,16 @@ def format_value(value, stderr=None):
         items = list(value)
         errors = list(stderr) if isinstance(stderr, (list, tuple)) or hasattr(stderr, "tolist") else []
         errors += [None] * (len(items) - len(errors))
-        return ", ".join(format_value(item, error) for item, error in zip(items, errors, strict=False)) or ABSENT
+        return (
+            ", ".join(format_value(item, error) for item, error in zip(items, errors, strict=False)) or ABSENT
+        )
     if isinstance(value, (str, bool)):
         return str(value)
     return format_uncertain(value, stderr)
 
 
 def headline(value):
-    """The one number that stands for a value in a comparison: itself, the first of a list, or the first named.
+    """The one number that stands for a value: itself, the first of a list, or the first named.
 
     Args:
         value: number, sequence, mapping or None.

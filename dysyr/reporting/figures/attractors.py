@@ -10,10 +10,10 @@ MAX_VARIABLES = 5
 
 @styled
 def attractors_figure(truth, model, *, names, delay=None):
-    """Draw both attractors: in space and in all its planes (3 or more variables), in the plane (2), by delays (1).
+    """Draw both attractors: in space and its planes (3 or more variables), in the plane (2), by delays (1).
 
-    The axes are those of the truth; the share of the model's points that lies outside is written into the panel.
-    More than five variables are shown by the truth's first three principal components.
+    The axes are those of the truth; the share of the model's points that lies outside is written into the
+    panel. More than five variables are shown by the truth's first three principal components.
 
     Args:
         truth: (time, n_variables).

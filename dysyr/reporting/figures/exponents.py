@@ -41,7 +41,14 @@ def exponents_figure(model, truth=None, *, model_stderr=None, truth_stderr=None,
         if i < len(model):
             _point(ax, 1, model[i], _at(model_stderr, i), MODEL, "o")
             spread = [run[i] for run in runs if i < len(run)]
-            ax.plot(1.25 + np.linspace(0, 0.3, max(len(spread), 1))[: len(spread)], spread, ".", color=MODEL, ms=2.5, alpha=0.6)
+            ax.plot(
+                1.25 + np.linspace(0, 0.3, max(len(spread), 1))[: len(spread)],
+                spread,
+                ".",
+                color=MODEL,
+                ms=2.5,
+                alpha=0.6,
+            )
         _limits(ax, truth, model, truth_stderr, model_stderr, runs, i)
         ax.set(xlim=(-0.6, 1.8), xticks=[0, 1], xticklabels=["truth", "model"], title=f"λ{_subscript(i + 1)}")
         ax.grid(axis="x", visible=False)
@@ -65,7 +72,16 @@ def _by_index(model, truth, unit):
 
 
 def _point(ax, at, value, error, colour, marker):
-    ax.errorbar(at, value, yerr=None if error is None else 1.96 * error, fmt=marker, ms=5, color=colour, capsize=3, lw=1)
+    ax.errorbar(
+        at,
+        value,
+        yerr=None if error is None else 1.96 * error,
+        fmt=marker,
+        ms=5,
+        color=colour,
+        capsize=3,
+        lw=1,
+    )
 
 
 def _limits(ax, truth, model, truth_stderr, model_stderr, runs, i):

@@ -43,12 +43,20 @@ def return_map_figure(truth, model, *, names):
         limits = (low - margin, high + margin)
         ax.plot(limits, limits, color="#c9ccd1", lw=0.6, zorder=0)
         for values, colour, size in ((of_truth, TRUTH, 3.2), (of_model, MODEL, 2.2)):
-            ax.plot(values[:-1], values[1:], ".", color=colour, markersize=size, markeredgewidth=0, alpha=0.75)
+            ax.plot(
+                values[:-1], values[1:], ".", color=colour, markersize=size, markeredgewidth=0, alpha=0.75
+            )
         ax.set(xlim=limits, ylim=limits, aspect="equal", title=names[i])
         ax.set_xlabel("value now" if discrete else "a maximum")
         ax.set_ylabel("next value" if discrete else "the next maximum")
     marks = {"ls": "", "marker": "o", "markersize": 4, "markeredgewidth": 0}
-    key(figure, [Line2D([], [], color=TRUTH, label="truth", **marks), Line2D([], [], color=MODEL, label="model", **marks)])
+    key(
+        figure,
+        [
+            Line2D([], [], color=TRUTH, label="truth", **marks),
+            Line2D([], [], color=MODEL, label="model", **marks),
+        ],
+    )
     return figure
 
 

@@ -3,11 +3,12 @@
 import numpy as np
 
 from dysyr.reporting.figures.style import BEST, FAINT, MODEL, SECOND, TRUTH, log_scale, new_figure, styled
+from dysyr.reporting.wording import title_of
 
 
 @styled
 def scores_figure(measures):
-    """Draw each distance on a logarithmic axis: the model, its runs, the floor's range, the ceiling, the controls.
+    """Draw each distance on a logarithmic axis: model, runs, range of the floor, ceiling, controls.
 
     Args:
         measures: list of Measure whose value is one number; lower is better.
@@ -52,28 +53,19 @@ def _draw(ax, measure):
         names.append("ceiling")
         ax.plot(measure.ceiling, len(names) - 1, "|", color=TRUTH, ms=9, mew=1.6)
         ax.axvline(measure.ceiling, color=FAINT, lw=0.8, zorder=0)
-    shown = [value for value in (measure.value, floor, measure.ceiling, *runs, *(v for _, v in controls)) if _finite(value)]
+    shown = [
+        value
+        for value in (measure.value, floor, measure.ceiling, *runs, *(v for _, v in controls))
+        if _finite(value)
+    ]
     if shown and min(shown) > 0:
         low, high = min(shown), max(shown)
         room = max((high / low) ** 0.06, 1.3)
         log_scale(ax.xaxis, low, high)
         ax.set_xlim(low / room, high * room)
     ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -0.6))
-    ax.set_title(title(measure))
+    ax.set_title(title_of(measure.name))
     ax.grid(axis="y", visible=False)
-
-
-def title(measure):
-    """Name of a distance as its figure and table show it."""
-    unit = f" ({measure.unit})" if measure.unit else ""
-    return TITLES.get(measure.name, measure.name.replace("_", " ")) + unit
-
-
-TITLES = {
-    "d_stsp": "D_stsp, distance in state space",
-    "d_h": "D_H, distance of power spectra",
-    "wasserstein": "Wasserstein distance",
-}
 
 
 def _finite(value):

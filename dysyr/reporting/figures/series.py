@@ -51,7 +51,7 @@ def series_figure(series, *, dt, names, units=None, time_unit="", window=None):
 
 
 def stretch_length(x):
-    """Samples that show some twenty of the slowest visible oscillations: 40 zero crossings of a typical variable.
+    """Samples that show some twenty slow oscillations: 40 crossings of the median of a typical variable.
 
     Args:
         x: (time, n_variables), NaN where missing.

@@ -15,9 +15,9 @@ MAX_VARIABLES = 6
 def spectra_figure(truth, runs, *, dt, names, time_unit=""):
     """Draw the power spectral density of each variable, on a logarithmic scale.
 
-    Welch's estimate with Hann windows overlapping by half. The band around the truth is its 95 % sampling range,
-    nu S / chi2(nu), with nu = 36 K^2 / (19 K - 1) degrees of freedom for K windows: a model inside it cannot be
-    told from the truth at this length. The band around the model spans 95 % of its free runs.
+    Welch's estimate with Hann windows overlapping by half. The band around the truth is its 95 % sampling
+    range, nu S / chi2(nu), with nu = 36 K^2 / (19 K - 1) degrees of freedom for K windows: a model inside it
+    cannot be told from the truth at this length. The band around the model spans 95 % of its free runs.
 
     Args:
         truth: (time, n_variables).
@@ -48,7 +48,9 @@ def spectra_figure(truth, runs, *, dt, names, time_unit=""):
         if i >= shown:
             ax.set_visible(False)
             continue
-        ax.fill_between(frequency[cut], low * power[cut, i], high * power[cut, i], color=FAINT, alpha=0.6, lw=0)
+        ax.fill_between(
+            frequency[cut], low * power[cut, i], high * power[cut, i], color=FAINT, alpha=0.6, lw=0
+        )
         ax.semilogy(frequency[cut], power[cut, i], color=TRUTH, lw=1.1)
         if len(spectra):
             ax.semilogy(frequency[cut], np.median(spectra[:, cut, i], axis=0), color=MODEL, lw=1.0)
@@ -102,6 +104,6 @@ def spectrum(x, dt, length):
 
 
 def _last_shown(power):
-    """Index of twice the frequency below which 99.5 % of the power lies: what is above is noise, if anything."""
+    """Index of twice the frequency below which 99.5 % of the power lies."""
     share = np.cumsum(power[1:].sum(axis=1))
     return int(np.clip(2 * (np.searchsorted(share, 0.995 * share[-1]) + 2), 12, len(power)))

@@ -10,8 +10,8 @@ def training_figure(curves, *, selected=None, restarts=()):
     """Draw training curves one below the other over the same updates.
 
     Args:
-        curves: list of (title, steps, values) with arrays of equal length per curve; positive curves that span
-            more than a factor of 20 are drawn on a logarithmic scale.
+        curves: list of (title, steps, values) with arrays of equal length per curve; positive curves that
+            span more than a factor of 20 are drawn on a logarithmic scale.
         selected: update at which the chosen checkpoint was taken.
         restarts: updates at which training was restarted.
 
@@ -39,8 +39,8 @@ def training_figure(curves, *, selected=None, restarts=()):
     axes[-1].set_xlabel("update")
     if selected is not None:
         axes[0].annotate(
-            "chosen", (selected, 1), xycoords=("data", "axes fraction"), xytext=(-3, -3), textcoords="offset points",
-            ha="right", va="top", color=MODEL, fontsize=7.5,
+            "chosen", (selected, 1), xycoords=("data", "axes fraction"), xytext=(-3, -3),
+            textcoords="offset points", ha="right", va="top", color=MODEL, fontsize=7.5,
         )  # fmt: skip
     return figure
 

@@ -1,0 +1,108 @@
+"""The report: one HTML page that needs no other file and no network."""
+
+import functools
+import importlib.resources
+
+import jinja2
+from markupsafe import Markup
+
+from dysyr.core.version import VERSION
+from dysyr.reporting.numbers import format_number, format_value, headline
+from dysyr.reporting.sections.data import data_section
+from dysyr.reporting.sections.dynamics import (
+    attractor_section,
+    exponents_section,
+    return_map_section,
+    spectra_section,
+)
+from dysyr.reporting.sections.forecasts import forecasts_section
+from dysyr.reporting.sections.model import model_section, training_section
+from dysyr.reporting.sections.reproduce import cite_section, reproduce_section
+from dysyr.reporting.sections.scores import scores_section
+from dysyr.reporting.sections.seeds import seeds_section
+from dysyr.reporting.sections.why import why_section
+from dysyr.reporting.wording import summary_of, title_of, tone_of
+
+ORDER = (
+    why_section,
+    data_section,
+    model_section,
+    attractor_section,
+    spectra_section,
+    return_map_section,
+    exponents_section,
+    forecasts_section,
+    training_section,
+    scores_section,
+)
+CLOSING = (cite_section, reproduce_section)
+LEAD = ("d_stsp", "d_stsp_mixture", "d_h", "lyapunov_spectrum", "valid_prediction_time")
+
+
+def render_report(card, *, comparison=None, chosen=None, title=None, notes=""):
+    """The page of one card, with the spread over seeds and methods where it is known.
+
+    Args:
+        card: Card that the page is about.
+        comparison: Comparison over seeds and methods, or None.
+        chosen: ``{label: index of the chosen seed}`` for the comparison.
+        title: heading; by default made from the label and the data.
+        notes: a sentence of the user's own, shown under the verdict.
+
+    Returns:
+        str, the HTML.
+    """
+    sections = [make(card) for make in ORDER]
+    if comparison is not None:
+        sections.append(seeds_section(comparison, chosen or {}))
+    sections += [make(card) for make in CLOSING]
+    summary = summary_of(card.verdict.verdict)
+    return _template().render(
+        title=title or f"{card.label} on {_subject(card)}",
+        kicker="Dynamical systems reconstruction: evaluation report",
+        verdict=card.verdict.verdict,
+        tone=tone_of(card.verdict.verdict),
+        summary=f"{summary} {notes}".strip(),
+        lead=tuple(_lead(card)),
+        sections=[section for section in sections if section is not None],
+        version=VERSION,
+        style=Markup(_resource("page.css")),
+    )
+
+
+def _lead(card):
+    """The few numbers a reader looks for first: (name, value, what to hold it against)."""
+    for name in LEAD:
+        measure = card.measures.get(name)
+        if measure is None:
+            continue
+        if name == "lyapunov_spectrum":
+            against = f"truth {format_number(headline(measure.truth))}" if measure.truth is not None else ""
+            yield "Largest exponent", format_number(headline(measure.value)), against
+        elif measure.kind == "distance":
+            yield title_of(name), format_value(measure.value), f"floor {format_value(measure.floor)}"
+        else:
+            best = (
+                f"best possible {format_number(headline(measure.floor))}, "
+                if measure.floor is not None
+                else ""
+            )
+            unit = f" {measure.unit}" if measure.unit else ""
+            against = f"{best}knowing nothing {format_number(headline(measure.ceiling))}"
+            yield title_of(name), format_number(headline(measure.value)) + unit, against
+
+
+def _subject(card):
+    if card.system is not None:
+        return card.system.title
+    return str(card.truth.attrs.get("title") or card.truth.attrs.get("system") or "the given data")
+
+
+@functools.cache
+def _template():
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string(_resource("page.html"))
+
+
+def _resource(name):
+    return importlib.resources.files("dysyr.reporting").joinpath(name).read_text(encoding="utf-8")

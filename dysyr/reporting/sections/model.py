@@ -1,0 +1,75 @@
+"""The model and how it was trained."""
+
+from dysyr.core.measure import plain
+from dysyr.reporting.document import Facts, Paragraph, Picture, Section
+from dysyr.reporting.figures.image import png_uri
+from dysyr.reporting.figures.training import training_figure
+from dysyr.reporting.numbers import format_number
+
+
+def model_section(card):
+    """What was fitted, with which settings.
+
+    Args:
+        card: Card.
+
+    Returns:
+        Section.
+    """
+    facts = []
+    training = card.training
+    if card.model is None:
+        text = "A data set was evaluated, not a model: measures that need a model are left out."
+        return Section(anchor="model", title="What was evaluated", blocks=(Paragraph(text),))
+    if training is not None:
+        facts.append(("Method", training.method))
+        facts += [(name.replace("_", " "), _text(value)) for name, value in training.arguments.items()]
+        facts += training.facts
+    else:
+        facts.append(("Model", type(card.model).__name__))
+    return Section(anchor="model", title="The model", blocks=(Facts(tuple(facts)),))
+
+
+def training_section(card):
+    """Training curves.
+
+    Args:
+        card: Card.
+
+    Returns:
+        Section, or None where the training is not known.
+    """
+    training = card.training
+    if training is None or not training.curves:
+        return None
+    figure = training_figure(training.curves, selected=training.selected, restarts=training.restarts)
+    caption = (
+        "Loss on the training data (each update pale, medians dark) and the further curves of this method. "
+    )
+    if training.selected is not None:
+        chosen = (
+            f"The orange line is the checkpoint that was kept, at update {format_number(training.selected)}"
+        )
+        if training.criterion is not None:
+            chosen += f" with a validation criterion of {format_number(training.criterion)}"
+        caption += (
+            f"{chosen}: it was chosen on validation data alone, never on the test data of this report. "
+        )
+    if training.restarts:
+        caption += "Dashed lines are restarts after a collapse. "
+    picture = Picture(
+        uri=png_uri(figure),
+        alt="Training curves: " + "; ".join(title for title, _, _ in training.curves),
+        caption=caption
+        + "Look for curves that have levelled off; a criterion that still falls asks for more updates.",
+    )
+    return Section(anchor="training", title="Training", blocks=(picture,))
+
+
+def _text(value):
+    value = plain(value)
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, (int, float)):
+        return format_number(value, digits=4)
+    return ", ".join(map(_text, value)) if isinstance(value, list) else str(value)

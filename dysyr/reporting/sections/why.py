@@ -1,0 +1,69 @@
+"""Why the verdict is what it is: the rules with their numbers, and what they rest on."""
+
+from dysyr.reporting.document import Paragraph, Picture, Rules, Section
+from dysyr.reporting.figures.image import svg_uri
+from dysyr.reporting.figures.scores import scores_figure
+from dysyr.reporting.numbers import format_number
+from dysyr.reporting.wording import join_words, title_of
+
+
+def why_section(card):
+    """The rules behind the verdict and the distances they judge.
+
+    Args:
+        card: Card.
+
+    Returns:
+        Section.
+    """
+    blocks = [
+        Paragraph(
+            "The verdict follows from fixed rules, not from taste. Each line is one rule with the numbers "
+            "it was applied to."
+        ),
+        Rules(tuple(card.verdict.lines)),
+    ]
+    distances = [
+        measure
+        for measure in card.measures.values()
+        if measure.kind == "distance" and isinstance(measure.value, (int, float))
+    ]
+    if distances:
+        blocks.append(
+            Picture(
+                uri=svg_uri(scores_figure(distances)),
+                alt="Distances between model and truth on logarithmic axes: "
+                + "; ".join(map(_spoken, distances)),
+                caption=_caption(distances),
+            )
+        )
+    return Section(anchor="why", title="Why this verdict", blocks=tuple(blocks))
+
+
+def _spoken(measure):
+    return (
+        f"{title_of(measure.name)} {format_number(measure.value)}, floor {format_number(measure.floor)}, "
+        f"ceiling {format_number(measure.ceiling)}"
+    )
+
+
+def _caption(distances):
+    text = (
+        "A score means nothing alone. For each distance the large dot is the mean over the model's "
+        f"{max(len(measure.runs) for measure in distances)} free runs (small dots) with its 95 % "
+        "confidence interval. Floor: independent truth against truth at the same length, with the range "
+        "of 95 % of such pairs shaded; nothing can score reliably better. "
+    )
+    if any(measure.controls for measure in distances):
+        text += (
+            "Open diamonds are wrong models made from the truth itself, which a good measure must punish. "
+        )
+    if any(measure.ceiling is not None for measure in distances):
+        text += "Ceiling: the score of a model that knows nothing. "
+    halves = [title_of(m.name) for m in distances if m.settings.get("floor") == "halves"]
+    if halves:
+        text += (
+            f"The floor of {join_words(halves)} compares the two halves of the data, since no second "
+            "recording is known; it is therefore that of half the length. "
+        )
+    return text + "Look for a dot inside or close to the shaded range and well left of every diamond."
