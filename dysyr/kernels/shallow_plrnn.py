@@ -136,7 +136,7 @@ def outer(a, a_at, n_a, b, b_at, n_b, n_steps, out, out_at):
 
 @jit
 def gather(data, observed, starts, n_valid, x, w):
-    """Copy windows into lanes: x[t, n, i] = data[starts[i] + t, n], and the weights of the loss.
+    """Copy windows into lanes, x[t, n, i] = data[starts[i] + t, n], and set the weights of the loss.
 
     Lanes from ``n_valid`` on are padding: they repeat a window and weigh nothing.
 
@@ -147,15 +147,23 @@ def gather(data, observed, starts, n_valid, x, w):
         n_valid: number of lanes that count.
         x: (n, N, 16), filled.
         w: (2, n, N, 16), filled: what is observed, and what counts in the loss.
+
+    Returns:
+        the sum of the loss weights after the first sample.
     """
     n, n_observed, lanes = x.shape
-    for i in range(lanes):
-        counts = x.dtype.type(1) if i < n_valid else x.dtype.type(0)
-        for t in range(n):
-            for k in range(n_observed):
+    zero = x.dtype.type(0)
+    count = 0.0
+    for t in range(n):
+        for k in range(n_observed):
+            for i in range(lanes):
+                seen = observed[starts[i] + t, k]
                 x[t, k, i] = data[starts[i] + t, k]
-                w[0, t, k, i] = observed[starts[i] + t, k]
-                w[1, t, k, i] = observed[starts[i] + t, k] * counts
+                w[0, t, k, i] = seen
+                w[1, t, k, i] = seen if i < n_valid else zero
+                if i < n_valid and t > 0:
+                    count += seen
+    return count
 
 
 @jit
@@ -244,19 +252,11 @@ def forward(p, u, clipped, ws):
 
 
 @jit
-def squared_error(p, grad, x, w, affine, ws):
-    """Mean squared error over observed values; fills ws.g with its derivative, adds the readout's gradient."""
+def squared_error(p, grad, x, w, count, affine, ws):
+    """Sum of squared errors over ``count``; fills ws.g with its derivative, adds the readout's gradient."""
     n_steps, latent_dim, lanes = ws.s.shape
     n_observed = x.shape[1]
     zero = x.dtype.type(0)
-    count = 0.0
-    for t in range(1, n_steps + 1):
-        for n in range(n_observed):
-            for i in range(lanes):
-                count += w[1, t, n, i]
-    if count == 0.0:
-        ws.g[:] = zero
-        return 0.0
     two = x.dtype.type(2.0 / count)
     total = 0.0
     z, g, target, weight = ws.z.reshape(-1), ws.g.reshape(-1), x.reshape(-1), w[1].reshape(-1)
@@ -396,14 +396,15 @@ def start_gradient(p, grad, x, affine, ws):
 
 
 @jit
-def loss_and_gradient(p, grad, x, w, u, strength, clipped, affine, ws):
-    """Loss of one batch of windows; the gradient is left in ``grad``.
+def add_loss_and_gradient(p, grad, x, w, count, u, strength, clipped, affine, ws):
+    """Share of 16 windows in the loss of a batch; their gradient is added to ``grad``.
 
     Args:
         p: Parameters.
-        grad: Parameters of the same shapes, overwritten.
+        grad: Parameters of the same shapes.
         x: (n_steps + 1, N, 16) standardised windows, zero where missing.
         w: (2, n_steps + 1, N, 16) from ``gather``.
+        count: sum of the loss weights over the whole batch.
         u: (n_steps + 1, K, 16) inputs.
         strength: (n_steps,) forcing strength of each step.
         clipped: the clipped form of the hidden layer.
@@ -411,14 +412,11 @@ def loss_and_gradient(p, grad, x, w, u, strength, clipped, affine, ws):
         ws: Workspace.
 
     Returns:
-        mean squared error per observed value, float64.
+        sum of squared errors divided by ``count``, float64.
     """
-    zero = x.dtype.type(0)
-    grad.A[:], grad.W1[:], grad.W2[:], grad.h1[:] = zero, zero, zero, zero
-    grad.h2[:], grad.C[:], grad.L[:], grad.B[:] = zero, zero, zero, zero
     prepare(p, x, w, strength, affine, ws)
     forward(p, u, clipped, ws)
-    loss = squared_error(p, grad, x, w, affine, ws)
+    loss = squared_error(p, grad, x, w, count, affine, ws)
     backward(p, grad, u, clipped, ws)
     start_gradient(p, grad, x, affine, ws)
     return loss

@@ -1,0 +1,109 @@
+"""The contract of all reconstructors: scikit-learn's, with a generative model as the thing that is learned."""
+
+import abc
+
+from sklearn.base import BaseEstimator
+
+from dysyr.core.criterion import validation_criterion
+from dysyr.core.dataset import as_dataset, data_hash, sampling_interval, trajectories
+from dysyr.core.errors import InputError
+from dysyr.core.provenance import provenance
+from dysyr.core.run_folder import write_run
+
+
+class Reconstructor(BaseEstimator, abc.ABC):
+    """Fits a generative model of the dynamics to data.
+
+    The constructor only stores named arguments, ``seed`` among them; ``fit`` returns self; what is learned ends in
+    an underscore: ``model_`` (a Model), ``history_`` (dict of arrays), ``provenance_`` (dict), ``dt_``,
+    ``n_features_in_``.
+
+    Class attributes:
+        handles_irregular: takes data without a constant sampling interval.
+        handles_missing: takes data with missing values.
+        handles_inputs: takes data with external inputs.
+        min_samples: fewest samples in all.
+    """
+
+    handles_irregular = False
+    handles_missing = False
+    handles_inputs = False
+    min_samples = 20
+
+    @abc.abstractmethod
+    def fit(self, X, y=None, *, dt=None, validation=None, progress=True, checkpoint=None):
+        """Fit the model.
+
+        Args:
+            X: data, whatever ``as_dataset`` takes.
+            y: ignored, for pipelines.
+            dt: sampling interval in system time units, where X does not carry it.
+            validation: data for the choice of a checkpoint; by default the end of each trajectory of X.
+            progress: show a progress bar when standard error is a terminal.
+            checkpoint: folder in which an interrupted fit is resumed, bit for bit.
+
+        Returns:
+            self.
+
+        Raises:
+            InputError: the data do not suit the method.
+        """
+
+    def generate(self, n_steps, *, n_trajectories=1, context=None, transient=None, inputs=None, seed=0):
+        """Let the fitted model run free; see ``Model.generate``."""
+        return self._fitted().generate(
+            n_steps, n_trajectories=n_trajectories, context=context, transient=transient, inputs=inputs, seed=seed
+        )
+
+    def forecast(self, context, *, n_steps, inputs=None):
+        """Continue a context with the fitted model; see ``Model.forecast``."""
+        return self._fitted().forecast(context, n_steps=n_steps, inputs=inputs)
+
+    def score(self, X, y=None):
+        """Minus the shared validation criterion on X; higher is better, 0 is perfect, -1 useless.
+
+        Args:
+            X: data that were not fitted, whatever ``as_dataset`` takes.
+            y: ignored.
+        """
+        model = self._fitted()
+        return -validation_criterion(model, as_dataset(X, dt=model.dt, mask=True))
+
+    def save(self, path):
+        """Write a run folder that ``dysyr.load`` reads; see ``run_folder``.
+
+        Args:
+            path: folder, new, empty, or an earlier run.
+        """
+        model = self._fitted()
+        write_run(
+            path, method=type(self).__name__, parameters=self.get_params(), model=model, history=self.history_,
+            provenance=self.provenance_,
+        )  # fmt: skip
+
+    def _fitted(self):
+        if not hasattr(self, "model_"):
+            raise InputError(f"this {type(self).__name__} is not fitted", do="call fit first")
+        return self.model_
+
+    def _checked(self, X, dt):
+        """X as a Dataset that this method can use."""
+        data = as_dataset(X, dt=dt, mask=True if self.handles_missing else None)
+        name = type(self).__name__
+        if not self.handles_irregular:
+            sampling_interval(data, needed_by=name)
+        if "u" in data and not self.handles_inputs:
+            raise InputError(f"{name} does not take external inputs", do="drop the variable 'u'")
+        n_samples = sum(len(x) for x in trajectories(data))
+        if n_samples < self.min_samples:
+            raise InputError("too few samples", got=str(n_samples), expected=f"{name} needs {self.min_samples}")
+        return data
+
+    def _learned(self, model, history, data):
+        """Set what ``fit`` leaves behind."""
+        self.model_ = model
+        self.history_ = history
+        self.dt_ = model.dt
+        self.n_features_in_ = len(model.names)
+        self.provenance_ = provenance(seed=self.seed, data_hash=data_hash(data))
+        return self

@@ -1,0 +1,147 @@
+"""Free runs and Lyapunov exponents of a shallow PLRNN, float64, compiled."""
+
+import math
+
+import numpy as np
+
+from dysyr.kernels.jit import jit
+from dysyr.kernels.shallow_plrnn import LANES, Parameters, matvec, spread
+
+STEPS_PER_CALL = 5_000
+
+
+@jit
+def _run(p, z, u, clipped, out):
+    """n_steps free steps of 16 lanes: out[t] = F^(t+1)(z); z (M, 16), u (n_steps, K, 16), out (n_steps, M, 16)."""
+    n_steps, latent_dim, lanes = out.shape
+    hidden_dim, n_inputs = p.h2.size, p.C.shape[1]
+    h1, h2, diagonal = np.empty((latent_dim, lanes)), np.empty((hidden_dim, lanes)), np.empty((latent_dim, lanes))
+    spread(p.h1, h1)
+    spread(p.h2, h2)
+    spread(p.A, diagonal)
+    active, now = np.empty(hidden_dim * lanes), z.reshape(-1)
+    flat, inputs = out.reshape(-1), u.reshape(-1)
+    flat_h1, flat_h2, flat_a = h1.reshape(-1), h2.reshape(-1), diagonal.reshape(-1)
+    w1, w2, c = p.W1.reshape(-1), p.W2.reshape(-1), p.C.reshape(-1)
+    for t in range(n_steps):
+        after = t * latent_dim * lanes
+        for j in range(hidden_dim * lanes):
+            active[j] = 0.0
+        matvec(w2, 0, latent_dim, 1, now, 0, active, 0, hidden_dim, latent_dim)
+        if clipped:
+            for j in range(hidden_dim * lanes):
+                active[j] = max(active[j] + flat_h2[j], 0.0) - max(active[j], 0.0)
+        else:
+            for j in range(hidden_dim * lanes):
+                active[j] = max(active[j] + flat_h2[j], 0.0)
+        for j in range(latent_dim * lanes):
+            flat[after + j] = flat_a[j] * now[j] + flat_h1[j]
+        if n_inputs:
+            matvec(c, 0, n_inputs, 1, inputs, t * n_inputs * lanes, flat, after, latent_dim, n_inputs)
+        matvec(w1, 0, hidden_dim, 1, active, 0, flat, after, latent_dim, hidden_dim)
+        for j in range(latent_dim * lanes):
+            now[j] = flat[after + j]
+
+
+def run(arrays, z, n_steps, u=None, *, clipped=False):
+    """Iterate the map without forcing.
+
+    Args:
+        arrays: Parameters, float64.
+        z: (batch, M) states before the first step.
+        n_steps: number of steps.
+        u: (batch, n_steps, K) inputs, or None.
+        clipped: the clipped form.
+
+    Returns:
+        (batch, n_steps, M) the states after each step.
+    """
+    p = Parameters(*(np.ascontiguousarray(part, dtype=np.float64) for part in arrays))
+    batch, latent_dim = z.shape
+    result = np.empty((batch, n_steps, latent_dim))
+    for start in range(0, batch, LANES):
+        rows = np.minimum(np.arange(start, start + LANES), batch - 1)
+        width = min(LANES, batch - start)
+        now = np.ascontiguousarray(z[rows].T, dtype=np.float64)
+        for first in range(0, n_steps, STEPS_PER_CALL):
+            stop = min(first + STEPS_PER_CALL, n_steps)
+            out = np.empty((stop - first, latent_dim, LANES))
+            drive = np.zeros((stop - first, p.C.shape[1], LANES))
+            if u is not None:
+                drive[:] = u[rows, first:stop].transpose(1, 2, 0)
+            _run(p, now, drive, clipped, out)
+            result[start : start + width, first:stop] = out[:, :, :width].transpose(2, 0, 1)
+    return result
+
+
+@jit
+def _tangent(p, z, q, clipped, n_steps, every, sums):
+    """Iterate one orbit with its tangent vectors; add log |r_ii| of each QR step to ``sums`` (n_qr, M)."""
+    hidden_dim, latent_dim = p.W2.shape
+    jacobian, after = np.empty((latent_dim, latent_dim)), np.empty(latent_dim)
+    row = 0
+    for t in range(n_steps):
+        jacobian[:] = 0.0
+        for i in range(latent_dim):
+            after[i] = p.A[i] * z[i] + p.h1[i]
+            jacobian[i, i] = p.A[i]
+        for k in range(hidden_dim):
+            active = 0.0
+            for m in range(latent_dim):
+                active += p.W2[k, m] * z[m]
+            shifted = active + p.h2[k]
+            gate = 1.0 if shifted > 0 else 0.0
+            value = max(shifted, 0.0)
+            if clipped and active > 0:
+                gate -= 1.0
+                value -= active
+            for i in range(latent_dim):
+                after[i] += p.W1[i, k] * value
+            if gate != 0.0:
+                for i in range(latent_dim):
+                    left = p.W1[i, k] * gate
+                    for j in range(latent_dim):
+                        jacobian[i, j] += left * p.W2[k, j]
+        z[:] = after
+        q[:] = jacobian @ q
+        if (t + 1) % every == 0:
+            for i in range(latent_dim):
+                for j in range(i):
+                    overlap = 0.0
+                    for m in range(latent_dim):
+                        overlap += q[m, j] * q[m, i]
+                    for m in range(latent_dim):
+                        q[m, i] -= overlap * q[m, j]
+                norm = 0.0
+                for m in range(latent_dim):
+                    norm += q[m, i] * q[m, i]
+                norm = math.sqrt(norm)
+                sums[row, i] = math.log(norm) if norm > 0 else -np.inf
+                if norm > 0:
+                    for m in range(latent_dim):
+                        q[m, i] /= norm
+            row += 1
+
+
+def lyapunov_sums(arrays, z, n_steps, *, clipped=False, every=1):
+    """Growth of orthonormal tangent vectors along one orbit, by repeated QR.
+
+    Args:
+        arrays: Parameters, float64.
+        z: (M,) start, on the attractor.
+        n_steps: number of steps, a multiple of ``every``.
+        clipped: the clipped form.
+        every: steps between two QR decompositions.
+
+    Returns:
+        (n_steps // every, M) logarithms of the diagonal of R, one row per decomposition. A direction that the map
+        sends to zero gives minus infinity.
+    """
+    p = Parameters(*(np.ascontiguousarray(part, dtype=np.float64) for part in arrays))
+    now, q = np.array(z, dtype=np.float64), np.eye(len(z))
+    sums = np.empty((n_steps // every, len(z)))
+    per_call = max(1, STEPS_PER_CALL // every)
+    for first in range(0, len(sums), per_call):
+        rows = sums[first : first + per_call]
+        _tangent(p, now, q, clipped, len(rows) * every, every, rows)
+    return sums

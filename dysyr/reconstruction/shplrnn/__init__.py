@@ -1,0 +1,1 @@
+"""The shallow piecewise-linear recurrent network, trained with generalized teacher forcing."""
