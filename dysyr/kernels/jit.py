@@ -1,0 +1,216 @@
+"""Compilation and its cache: the one place of dysyr that decides how a kernel is compiled and where the
+result lies.
+
+Hand-written kernels carry the decorator :func:`jit`. Generated kernels are text; :func:`load_generated`
+writes that text as a module into the cache folder and imports it, because numba caches functions of files but
+not of strings. No setting of numba itself is read for writing: a user's own numba code is compiled as if
+dysyr were not there.
+"""
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import numba
+import numpy as np
+from numba import types
+
+from dysyr.core.errors import DysyrError
+
+FAST = {"contract", "nsz"}
+"""Fast-math flags of all kernels: fused multiply-add and unsigned zeros. NaN and infinity keep their meaning,
+since divergence is detected by them, and sums keep their order, since results must not depend on the lane
+blocking."""
+
+
+def jit(function=None, *, fastmath=FAST, **options):
+    """Compile a kernel: cached on disk, without the interpreter lock, division by zero gives infinity.
+
+    Args:
+        function: the Python function; omitted when options are given.
+        fastmath: fast-math flags, see :data:`FAST`.
+        **options: further options of ``numba.njit``.
+
+    Returns:
+        the compiled dispatcher, or a decorator.
+    """
+    decorate = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath, **options)
+    return decorate if function is None else decorate(function)
+
+
+def array_type(dtype, n_dims):
+    """The numba type of a C-contiguous array, for explicit signatures."""
+    return types.Array(numba.from_dtype(np.dtype(dtype)), n_dims, "C")
+
+
+def first_class(dispatcher, signature):
+    """Compile a kernel for one signature, so that it can be handed to other kernels as a function pointer.
+
+    An integrator that takes the right-hand side as a pointer is compiled once for all systems, and a new
+    system costs the compilation of its right-hand side only.
+
+    Args:
+        dispatcher: a kernel made by :func:`jit`.
+        signature: a numba signature, e.g. ``right_hand_side(np.float64)``.
+
+    Returns:
+        the compiled function.
+    """
+    return _first_class(dispatcher.py_func, signature)
+
+
+def right_hand_side(dtype):
+    """Signature of ``rhs(t, x, p, out)``: t (lane,), x and out (dim, lane), p (parameter, lane)."""
+    lanes, blocks = array_type(dtype, 1), array_type(dtype, 2)
+    return types.void(lanes, blocks, blocks, blocks)
+
+
+def matrix_function(dtype):
+    """Signature of ``jacobian(t, x, p, out)`` and ``diffusion(t, x, p, out)``: out (dim, column, lane)."""
+    lanes, blocks = array_type(dtype, 1), array_type(dtype, 2)
+    return types.void(lanes, blocks, blocks, array_type(dtype, 3))
+
+
+def load_generated(source, name):
+    """Import generated kernel text as a module whose functions are compiled and cached across processes.
+
+    Each top-level function of the text gets the decorator :func:`jit`. The file is named by a hash of the
+    text, of the kernel modules it imports (numba's cache does not notice that a callee changed) and of the
+    versions of Python, NumPy and numba. Two processes that write the same module at the same time write the
+    same bytes with the same file time, so neither invalidates the other's compiled code.
+
+    Args:
+        source: text of a Python module: functions without decorators, constants, imports of kernel modules.
+        name: a word for the file name, for people who look into the cache folder.
+
+    Returns:
+        the imported module.
+
+    Raises:
+        DysyrError: the cache folder cannot be written.
+    """
+    word = re.sub(r"\W", "_", name)
+    return _load(source, f"{word}_{_fingerprint(source)}")
+
+
+def cache_folder():
+    """Folder of generated modules: DYSYR_CACHE_DIR, else the user's cache folder, else a temporary one with a
+    warning.
+
+    Returns:
+        an existing writable folder (pathlib.Path).
+
+    Raises:
+        DysyrError: DYSYR_CACHE_DIR is set to a folder that cannot be written.
+    """
+    return _cache_folder(os.environ.get("DYSYR_CACHE_DIR"))
+
+
+@functools.cache
+def _first_class(function, signature):
+    return numba.njit(signature, cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
+
+
+@functools.cache
+def _load(source, module_name):
+    path = cache_folder() / f"{module_name}.py"
+    if not path.exists():
+        _write_once(path, _decorated(source))
+    spec = importlib.util.spec_from_file_location(f"dysyr_generated.{module_name}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@functools.cache
+def _cache_folder(configured):
+    if configured:
+        folder = Path(configured).expanduser() / "kernels"
+        if not _writable(folder):
+            raise DysyrError(
+                "kernel cache cannot be written",
+                got=f"DYSYR_CACHE_DIR={configured!r}",
+                do="name a writable folder",
+            )
+        return folder
+    import platformdirs
+
+    folder = Path(platformdirs.user_cache_dir("dysyr")) / "kernels"
+    if _writable(folder):
+        return folder
+    temporary = Path(tempfile.mkdtemp(prefix="dysyr-kernels-"))
+    warnings.warn(
+        f"the cache folder '{folder}' cannot be written: kernels are compiled again in each process; "
+        "set DYSYR_CACHE_DIR to a writable folder",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return temporary
+
+
+def _writable(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _write_once(path, text):
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        # numba takes a file's time for its version: the same text always bears the same time
+        os.utime(temporary, (1_000_000_000, 1_000_000_000))
+        os.replace(temporary, path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise DysyrError(
+            f"cannot write the generated kernel '{path}'",
+            got=error.strerror,
+            do="free some room or set DYSYR_CACHE_DIR",
+        ) from error
+
+
+def _decorated(source):
+    return "from dysyr.kernels.jit import jit\n\n\n" + re.sub(
+        r"^def ", "@jit\ndef ", source, flags=re.MULTILINE
+    )
+
+
+def _fingerprint(source):
+    digest = hashlib.sha256(source.encode())
+    digest.update(Path(__file__).read_bytes())
+    for module in sorted(_kernel_imports(source)):
+        digest.update(_kernel_file(module).read_bytes())
+    versions = (platform.python_version(), np.__version__, numba.__version__)
+    digest.update("|".join(versions).encode())
+    return digest.hexdigest()[:20]
+
+
+def _kernel_imports(source):
+    """Names of the modules of dysyr.kernels that a text imports, directly or through one another."""
+    found, waiting = set(), [source]
+    while waiting:
+        for node in ast.walk(ast.parse(waiting.pop())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dysyr.kernels."):
+                module = node.module.rpartition(".")[2]
+                if module not in found:
+                    found.add(module)
+                    waiting.append(_kernel_file(module).read_text(encoding="utf-8"))
+    return found
+
+
+def _kernel_file(module):
+    return Path(__file__).with_name(f"{module}.py")

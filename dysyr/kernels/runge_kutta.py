@@ -1,0 +1,270 @@
+"""Explicit Runge-Kutta integration of many trajectories at once, with fixed and with adaptive steps.
+
+All arrays are lane-blocked: x (dim, lane), one lane per trajectory, storage (time, dim, lane). The right-hand
+side comes as a function pointer, the method as its coefficients, so that these kernels are compiled once for
+all systems and methods. A step computes for all lanes
+
+    k_s = f(t + c_s h, x + h sum_r a_sr k_r),    y = x + h sum_s b_s k_s.
+
+The slow twins are in :mod:`dysyr.kernels.runge_kutta_reference`.
+"""
+
+import functools
+
+import numba
+import numpy as np
+from numba import types
+
+from dysyr.kernels.jit import array_type, first_class, jit, right_hand_side
+
+RUNNING, ARRIVED, COLLAPSED = 0, 1, 2
+"""Status of a lane: on its way, at its end time, stopped because its step shrank to nothing (a blow-up)."""
+
+
+@jit
+def combine(weights, n_terms, k, total):
+    """total = sum_s weights_s k_s over s < n_terms; k (stage, dim*lane), total (dim*lane,)."""
+    size = total.shape[0]
+    total[:] = 0
+    s = 0
+    while s < n_terms:
+        if weights[s] == 0:
+            s += 1
+        elif s + 4 <= n_terms:
+            a, b, c, d = weights[s], weights[s + 1], weights[s + 2], weights[s + 3]
+            k0, k1, k2, k3 = k[s], k[s + 1], k[s + 2], k[s + 3]
+            for j in range(size):
+                total[j] += a * k0[j] + b * k1[j] + c * k2[j] + d * k3[j]
+            s += 4
+        else:
+            a, k0 = weights[s], k[s]
+            for j in range(size):
+                total[j] += a * k0[j]
+            s += 1
+
+
+@jit
+def advance(weights, n_terms, h, x, k, total, y):
+    """y = x + h sum_s weights_s k_s; h (lane,), x, total and y (dim, lane), k (stage, dim, lane)."""
+    n_dim, n = x.shape
+    combine(weights, n_terms, k.reshape(k.shape[0], n_dim * n), total.reshape(n_dim * n))
+    for d in range(n_dim):
+        for i in range(n):
+            y[d, i] = x[d, i] + h[i] * total[d, i]
+
+
+@jit
+def step(rhs, stages, nodes, weights, n_control, t, h, x, p, k, total, ts, y):
+    """All stages of one step; k[0] = f(t, x) is given. With n_control > len(weights) also k[-1] = f(t + h,
+    y)."""
+    n_stages = weights.shape[0]
+    for s in range(1, n_stages):
+        advance(stages[s], s, h, x, k, total, y)
+        for i in range(t.shape[0]):
+            ts[i] = t[i] + nodes[s] * h[i]
+        rhs(ts, y, p, k[s])
+    advance(weights, n_stages, h, x, k, total, y)
+    if n_control > n_stages:
+        for i in range(t.shape[0]):
+            ts[i] = t[i] + h[i]
+        rhs(ts, y, p, k[n_stages])
+
+
+def _integrate_fixed(rhs, stages, nodes, weights, times, start, stop, substeps, x, p, keep, out, broken):
+    n_dim, n = x.shape
+    n_stages = weights.shape[0]
+    k = np.empty((n_stages, n_dim, n), x.dtype)
+    y = np.empty_like(x)
+    total = np.empty_like(x)
+    t = np.empty(n, x.dtype)
+    ts = np.empty(n, x.dtype)
+    h = np.empty(n, x.dtype)
+    for o in range(start, stop):
+        width = (times[o + 1] - times[o]) / substeps
+        h[:] = width
+        for j in range(substeps):
+            t[:] = times[o] + j * width
+            rhs(t, x, p, k[0])
+            step(rhs, stages, nodes, weights, n_stages, t, h, x, p, k, total, ts, y)
+            x[:] = y
+        if keep:
+            out[o] = x
+        for i in range(n):
+            if broken[i] < 0:
+                for d in range(n_dim):
+                    if not np.isfinite(x[d, i]):
+                        broken[i] = o + 1
+
+
+@jit
+def error_norm(errors, n_control, h, x, y, k, rtol, atol, total, error):
+    """Root mean square of the estimated error over atol + rtol max(|x|, |y|), per lane; <= 1 accepts the
+    step.
+
+    With two estimates e, e' it is |h| sum e^2 / sqrt(dim (sum e^2 + 0.01 sum e'^2)), as in DOP853.
+    """
+    n_dim, n = x.shape
+    flat = k.reshape(k.shape[0], n_dim * n)
+    second = np.zeros(n, x.dtype)
+    error[:] = 0
+    for r in range(errors.shape[0]):
+        combine(errors[r], n_control, flat, total.reshape(n_dim * n))
+        target = error if r == 0 else second
+        for d in range(n_dim):
+            for i in range(n):
+                scaled = total[d, i] / (atol + rtol * max(abs(x[d, i]), abs(y[d, i])))
+                target[i] += scaled * scaled
+    for i in range(n):
+        if errors.shape[0] == 1:
+            error[i] = h[i] * np.sqrt(error[i] / n_dim)
+        elif error[i] != 0:
+            error[i] = h[i] * error[i] / np.sqrt(n_dim * (error[i] + second[i] * 0.01))
+
+
+@jit
+def next_step(h, error, old_error, order):
+    """Proportional-integral step rule h <- 0.9 h err^(-0.7/order) err_old^(0.4/order), within a factor 0.2 to
+    6."""
+    factor = 0.9 * max(error, 1e-8) ** (-0.7 / order) * old_error ** (0.4 / order)
+    return h * min(max(factor, 0.2), 6.0)
+
+
+@jit
+def smaller_step(h, error, order):
+    """The step after a refusal: h <- 0.9 h err^(-1/order), within a factor 0.1 to 0.9."""
+    if not np.isfinite(error):
+        return 0.1 * h
+    return h * min(max(0.9 * error ** (-1.0 / order), 0.1), 0.9)
+
+
+def _integrate_adaptive(
+    rhs, stages, nodes, weights, errors, dense, n_control, order, rtol, atol, max_attempts, t_end, times,
+    first_output, t, h, x, p, old_error, next_output, status, counts, out,
+):  # fmt: skip
+    n_dim, n = x.shape
+    n_stages, n_all, n_powers = weights.shape[0], nodes.shape[0], dense.shape[0]
+    n_outputs = times.shape[0]
+    k = np.empty((n_all, n_dim, n), x.dtype)
+    powers = np.empty((max(n_powers, 1), n_dim, n), x.dtype)
+    y = np.empty_like(x)
+    extra = np.empty_like(x)
+    total = np.empty_like(x)
+    typed_t = np.empty(n, x.dtype)
+    typed_h = np.empty(n, x.dtype)
+    ts = np.empty(n, x.dtype)
+    error = np.empty(n, x.dtype)
+    resolution = np.finfo(x.dtype).eps
+    running = n
+    typed_t[:] = t
+    rhs(typed_t, x, p, k[0])
+    for _ in range(max_attempts):
+        running = 0
+        for i in range(n):
+            typed_t[i] = t[i]
+            typed_h[i] = 0
+            if status[i] == RUNNING:
+                running += 1
+                typed_h[i] = min(h[i], t_end - t[i])
+        if running == 0:
+            break
+        step(rhs, stages, nodes, weights, n_control, typed_t, typed_h, x, p, k, total, ts, y)
+        error_norm(errors, n_control, typed_h, x, y, k, rtol, atol, total, error)
+        wanted = False
+        for i in range(n):
+            if status[i] == RUNNING and error[i] <= 1 and next_output[i] < n_outputs:
+                wanted = wanted or times[next_output[i]] <= t[i] + typed_h[i] or t_end - t[i] <= typed_h[i]
+        if wanted:
+            for s in range(n_control, n_all):
+                advance(stages[s], s, typed_h, x, k, total, extra)
+                for i in range(n):
+                    ts[i] = typed_t[i] + nodes[s] * typed_h[i]
+                rhs(ts, extra, p, k[s])
+            for m in range(n_powers):
+                combine(dense[m], n_all, k.reshape(n_all, n_dim * n), powers[m].reshape(n_dim * n))
+        for i in range(n):
+            if status[i] != RUNNING:
+                continue
+            if not error[i] <= 1:
+                counts[1, i] += 1
+                h[i] = smaller_step(float(typed_h[i]), error[i], order)
+                if h[i] <= 8 * resolution * max(abs(t[i]), 1e-30):
+                    status[i] = COLLAPSED
+                continue
+            width = float(typed_h[i])
+            reached = t[i] + width
+            if t_end - reached <= 4 * resolution * abs(t_end):
+                reached = t_end
+                status[i] = ARRIVED
+            o = next_output[i]
+            while o < n_outputs and times[o] <= reached:
+                theta = x.dtype.type(min((times[o] - t[i]) / width, 1.0))
+                for d in range(n_dim):
+                    value = powers[n_powers - 1, d, i]
+                    for m in range(n_powers - 2, -1, -1):
+                        value = value * theta + powers[m, d, i]
+                    out[first_output + o, d, i] = x[d, i] + typed_h[i] * theta * value
+                o += 1
+            next_output[i] = o
+            counts[0, i] += 1
+            if width < h[i]:
+                h[i] = max(h[i], next_step(width, float(error[i]), old_error[i], order))
+            else:
+                h[i] = next_step(width, float(error[i]), old_error[i], order)
+            old_error[i] = max(float(error[i]), 1e-4)
+            t[i] = reached
+            for d in range(n_dim):
+                x[d, i] = y[d, i]
+                k[0, d, i] = k[n_stages, d, i]
+    return running
+
+
+@functools.cache
+def fixed_step_integrator(dtype):
+    """The compiled fixed-step integrator of a dtype.
+
+    ``integrate(rhs, stages, nodes, weights, times, start, stop, substeps, x, p, keep, out, broken)`` advances
+    x (dim, lane) over the intervals times[start:stop + 1], each cut into equal substeps, and stores the end
+    of interval o in out[o] when ``keep`` is true. broken (lane,) int64 receives the index of the first time
+    at which a lane is no longer finite, and else stays -1; a broken lane does not touch the others.
+
+    Args:
+        dtype: numpy.float32 or numpy.float64.
+
+    Returns:
+        the compiled function.
+    """
+    real, lanes, blocks = numba.from_dtype(np.dtype(dtype)), array_type(dtype, 1), array_type(dtype, 2)
+    signature = types.void(
+        types.FunctionType(right_hand_side(dtype)), blocks, lanes, lanes, array_type(np.float64, 1),
+        types.int64, types.int64, types.int64,
+        blocks, blocks, types.boolean, types.Array(real, 3, "C"), array_type(np.int64, 1),
+    )  # fmt: skip
+    return first_class(jit(_integrate_fixed), signature)
+
+
+@functools.cache
+def adaptive_integrator(dtype):
+    """The compiled integrator with its own step for each lane, and dense output.
+
+    ``integrate(rhs, stages, nodes, weights, errors, dense, n_control, order, rtol, atol, max_attempts, t_end,
+    times, first_output, t, h, x, p, old_error, next_output, status, counts, out)`` advances each lane from
+    its t to t_end and writes the values at ``times`` (ascending, up to t_end) to out[first_output:]. t, h,
+    old_error, next_output, status and counts (accepted, refused; lane) belong to the lanes and are updated,
+    so that the call can be repeated: it makes at most max_attempts attempts at a step and returns the number
+        of lanes that still run.
+
+    Args:
+        dtype: numpy.float32 or numpy.float64.
+
+    Returns:
+        the compiled function.
+    """
+    lanes, blocks, cube = array_type(dtype, 1), array_type(dtype, 2), array_type(dtype, 3)
+    times, indices = array_type(np.float64, 1), array_type(np.int64, 1)
+    real = numba.from_dtype(np.dtype(dtype))
+    signature = types.int64(
+        types.FunctionType(right_hand_side(dtype)), blocks, lanes, lanes, blocks, blocks,
+        types.int64, types.float64, real, real, types.int64, types.float64, times, types.int64,
+        times, times, blocks, blocks, times, indices, indices, array_type(np.int64, 2), cube,
+    )  # fmt: skip
+    return first_class(jit(_integrate_adaptive), signature)

@@ -1,0 +1,45 @@
+"""The compiled form of a system: its generated functions as pointers for the integrators, and its parameters
+as lanes."""
+
+import functools
+
+import numpy as np
+
+from dysyr.core.codegen import kernel_source
+from dysyr.kernels.jit import first_class, load_generated, matrix_function, right_hand_side
+
+
+class CompiledSystem:
+    """Generated code of a system for one dtype; each function is compiled when it is first asked for.
+
+    Args:
+        system: the System.
+        dtype: "float64" or "float32".
+    """
+
+    def __init__(self, system, dtype="float64"):
+        self.system = system
+        self.dtype = np.dtype(dtype)
+        self.module = load_generated(kernel_source(system, dtype=self.dtype.name), system.name or system.kind)
+
+    @functools.cached_property
+    def rhs(self):
+        """Compiled f(t, x, p, out)."""
+        return first_class(self.module.rhs, right_hand_side(self.dtype))
+
+    @functools.cached_property
+    def diffusion(self):
+        """Compiled g(t, x, p, out)."""
+        return first_class(self.module.diffusion, matrix_function(self.dtype))
+
+    def parameter_lanes(self, n_lanes):
+        """Parameters of n_lanes trajectories, array (parameter, lane)."""
+        values = np.array(list(self.system.parameters.values()), self.dtype)
+        return np.repeat(values[:, None], n_lanes, axis=1)
+
+    def evaluate(self, t, x):
+        """f at lanes: t (lane,), x (dim, lane) -> (dim, lane)."""
+        x = np.ascontiguousarray(x, self.dtype)
+        out = np.empty_like(x)
+        self.rhs(np.ascontiguousarray(t, self.dtype), x, self.parameter_lanes(x.shape[1]), out)
+        return out

@@ -1,0 +1,98 @@
+"""Where trajectories start: a given state, given states, or states spread from the default one by the
+seed."""
+
+import numpy as np
+
+from dysyr.core.errors import InputError
+from dysyr.simulation.flows import integrate_adaptive
+
+SPREAD = 0.01
+"""Relative size of the perturbation of the default initial state."""
+
+
+def given_states(system, initial_state, n_trajectories):
+    """The states a user gave, checked.
+
+    Args:
+        system: the System.
+        initial_state: (dim,) or (trajectory, dim), in units of the state.
+        n_trajectories: number of trajectories asked for.
+
+    Returns:
+        array (trajectory, dim).
+
+    Raises:
+        InputError: wrong shape, values that are not finite, or one state for many identical trajectories.
+    """
+    try:
+        states = np.array(initial_state, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError("initial_state is not made of numbers", got=repr(initial_state)[:80]) from error
+    if states.ndim == 0 or states.ndim > 2 or states.shape[-1] != system.dim or states.size == 0:
+        raise InputError(
+            "initial_state has the wrong shape",
+            got=str(states.shape),
+            expected=f"({system.dim},) or (n_trajectories, {system.dim}) for {system.name or 'this system'}",
+        )
+    if not np.isfinite(states).all():
+        raise InputError(
+            "initial_state is not finite", got=f"{np.size(states) - np.isfinite(states).sum()} bad values"
+        )
+    if states.ndim == 2:
+        if n_trajectories not in (1, len(states)):
+            raise InputError(
+                "initial_state and n_trajectories disagree",
+                got=f"{len(states)} states, n_trajectories={n_trajectories}", do="leave out n_trajectories",
+            )  # fmt: skip
+        return states
+    if n_trajectories > 1 and system.kind != "sde":
+        raise InputError(
+            f"one initial_state would give the same trajectory {n_trajectories} times",
+            expected=f"an array ({n_trajectories}, {system.dim})",
+            do="give different states, or leave initial_state out to have them spread by the seed",
+        )
+    return np.tile(states, (n_trajectories, 1))
+
+
+def spread_states(system, compiled, n_trajectories, duration, transient, seed):
+    """Different states that lead to the same long-time behaviour as the default initial state.
+
+    One trajectory starts at the default state. For more, each component that is not zero is multiplied by 1 +
+    0.01 n with normal n (all components, added to, when all are zero), and each state of an autonomous flow
+    is then moved along the flow for a random part of the transient, so that trajectories on a cycle or a
+    torus differ in phase. On a system with
+    conserved quantities a perturbation would leave the level set: there trajectory k starts where an
+        unperturbed
+    trajectory is after k times the recorded duration. Paths of an sde all start at the default state.
+
+    Args:
+        system: the System.
+        compiled: its CompiledSystem.
+        n_trajectories: how many states.
+        duration: length of the recorded trajectory, in system time units.
+        transient: time that will be discarded after these states, in system time units.
+        seed: seed of the perturbations.
+
+    Returns:
+        array (trajectory, dim).
+    """
+    default = np.asarray(system.initial_state, dtype=float)
+    if n_trajectories == 1 or system.kind == "sde":
+        return np.tile(default, (n_trajectories, 1))
+    if system.kind != "map" and keeps_level_sets(system):
+        times = np.arange(n_trajectories) * max(duration, transient, 1.0)
+        states, _ = integrate_adaptive(compiled, "dop853", default[None], np.zeros(1), times, 1e-10, 1e-10)
+        return np.array(states[0], dtype=float)
+    rng = np.random.default_rng([seed, 1])
+    noise = SPREAD * rng.standard_normal((n_trajectories, system.dim))
+    states = default * (1 + noise) if default.any() else default + noise
+    if system.kind == "map" or system.has_time or transient == 0:
+        return states
+    start = -transient * rng.random(n_trajectories)
+    moved, _ = integrate_adaptive(compiled, "dop853", states, start, np.zeros(1), 1e-9, 1e-9)
+    return np.array(moved[:, 0], dtype=float)
+
+
+def keeps_level_sets(system):
+    """Whether the flow has constants of motion, declared ones or those of a symplectic flow."""
+    return bool(system.symplectic) or bool(system.conserved_quantities(np.asarray(system.initial_state)))

@@ -1,0 +1,209 @@
+"""Simulate a system: a System goes in, a Dataset comes out."""
+
+import json
+
+import numpy as np
+
+from dysyr.core.dataset import make_dataset
+from dysyr.core.errors import InputError
+from dysyr.core.version import VERSION
+from dysyr.simulation import flows, maps, observation, sdes, stiff
+from dysyr.simulation.compiled import CompiledSystem
+from dysyr.simulation.initial_states import given_states, spread_states
+from dysyr.simulation.sampling_times import sampling_times
+
+ODE_METHODS = ("dop853", "tsit5", "rk4", "dop853_fixed", "tsit5_fixed", "radau", "bdf")
+DEFAULT_N_STEPS = 10_000
+
+
+def simulate(
+    system, *, n_steps=None, t_end=None, dt=None, times=None, initial_state=None, n_trajectories=1,
+    transient=None, method=None, observation_noise=0.0, observe=None, seed=0, device="cpu", dtype="float64",
+    rtol=None, atol=None, substeps=None,
+):  # fmt: skip
+    """Simulate trajectories of an ODE, a PDE on its grid, a map or an SDE.
+
+    .. math:: dx/dt = f(x, t), \\quad x_{n+1} = f(x_n), \\quad dx = f(x, t) dt + g(x, t) dW
+
+    The transient runs from t = -transient to 0 and is not recorded; the first sample is the state at t = 0.
+
+    Args:
+        system: a System.
+        n_steps: number of samples of each trajectory, the first included; by default 10,000.
+        t_end: time of the last sample, in system time units, instead of n_steps.
+        dt: sampling interval in system time units (maps: a whole number of steps); by default the system's
+            own.
+        times: (time,) ascending sampling times >= 0, instead of n_steps, t_end and dt; may be irregular.
+        initial_state: (dim,) or (trajectory, dim) states at the begin of the transient. By default the
+            system's own, from which n_trajectories > 1 states are spread, see
+            :func:`dysyr.simulation.initial_states.spread_states`.
+        n_trajectories: number of trajectories.
+        transient: time to discard, in system time units; by default the system's own, or 0 with
+            initial_state.
+        method: flows: "dop853" (default; order 8, own step, dense output of order 7), "tsit5" (order 5, own
+            step), "rk4", "tsit5_fixed", "dop853_fixed" (``substeps`` equal steps per interval), "radau",
+            "bdf" (stiff, scipy).
+            SDEs: "sri" (Rössler's SRI1W1, strong order 1.5, diagonal noise; default where it applies),
+                "milstein",
+            "euler_maruyama" (Ito), "heun" (Stratonovich), all with fixed steps. Maps have none.
+        observation_noise: standard deviation of added Gaussian noise, as a fraction of each variable's own.
+        observe: variables or function to observe, see :func:`dysyr.simulation.observation.observe`.
+        seed: seed of initial states and noise.
+        device: "cpu".
+        dtype: "float64" or "float32".
+        rtol: relative tolerance of the methods with their own step; by default 1e-9 (float32: 1e-5).
+        atol: absolute tolerance, in units of the state; by default as rtol.
+        substeps: steps per sampling interval of the fixed-step methods; by default 1 (SDEs: 4 or 10).
+
+    Returns:
+        Dataset with x (trajectory, time, state), and attributes system, parameters, dt, seed, solver and
+        dysyr_version.
+
+    Raises:
+        InputError: an argument that does not fit; the message names it.
+        DivergedError: a trajectory blew up, with its time and number; NaN is never returned.
+
+    Reference:
+        hairer1993, tsitouras2011, rossler2010
+    """
+    if device != "cpu":
+        raise InputError("unknown device", got=repr(device), expected="'cpu' simulates here")
+    if dtype not in ("float64", "float32"):
+        raise InputError("unknown dtype", got=repr(dtype), expected="'float64' or 'float32'")
+    n_trajectories = _positive_integer("n_trajectories", n_trajectories)
+    seed = _whole_number("seed", seed)
+    if times is None and t_end is None and n_steps is None:
+        n_steps = DEFAULT_N_STEPS
+    dt = system.dt if dt is None and times is None else dt
+    clock = sampling_times(system.kind, n_steps=n_steps, t_end=t_end, dt=dt, times=times)
+    if transient is None:
+        transient = system.transient if initial_state is None else 0.0
+    if not transient >= 0 or not np.isfinite(transient):
+        raise InputError("transient", got=repr(transient), expected="a time >= 0 in system time units")
+
+    compiled = CompiledSystem(system, dtype)
+    if initial_state is None:
+        start = spread_states(system, compiled, n_trajectories, float(clock[-1]), transient, seed)
+    else:
+        start = given_states(system, initial_state, n_trajectories)
+    run = {"map": _run_map, "sde": _run_sde}.get(system.kind, _run_flow)
+    options = {"method": method, "rtol": rtol, "atol": atol, "substeps": substeps}
+    x, solver = run(compiled, start, clock, float(transient), seed, options)
+
+    attrs = {
+        "system": system.name,
+        "parameters": json.dumps(dict(system.parameters)),
+        "seed": seed,
+        "solver": json.dumps(solver | {"transient": float(transient), "dtype": dtype}),
+        "dysyr_version": VERSION,
+    }
+    where = {"dt": float(dt)} if times is None else {"time": clock}
+    dataset = make_dataset(x, names=list(system.variables), attrs=attrs, **where)
+    if observation_noise or observe is not None:
+        dataset = observation.observe(
+            dataset, observation_noise=observation_noise, observe=observe, seed=seed
+        )
+    return dataset
+
+
+def _run_flow(compiled, start, clock, transient, seed, options):
+    method = options["method"] or "dop853"
+    if method not in ODE_METHODS:
+        raise InputError(
+            f"unknown method '{method}'", expected=f"methods for flows are {', '.join(ODE_METHODS)}"
+        )
+    if method in ("rk4", "dop853_fixed", "tsit5_fixed"):
+        _refuse(options, ("rtol", "atol"), method)
+        substeps = _positive_integer("substeps", options["substeps"] or 1)
+        tableau = method.removesuffix("_fixed")
+        before = _transient_clock(transient, clock)
+        state = flows.integrate_fixed(compiled, tableau, start, before, substeps, keep=False)
+        state = flows.integrate_fixed(compiled, tableau, state, _from_zero(clock), substeps)
+        return state[:, state.shape[1] - clock.size :], {"method": method, "substeps": substeps}
+    _refuse(options, ("substeps",), method)
+    single = compiled.dtype == np.float32
+    rtol = _tolerance("rtol", options["rtol"], 1e-5 if single else 1e-9)
+    atol = _tolerance("atol", options["atol"], rtol)
+    begin = np.full(len(start), -transient)
+    if method in stiff.METHODS:
+        if single:
+            raise InputError(
+                f"method '{method}' computes in float64", got="dtype='float32'", do="leave out dtype"
+            )
+        x, counts = stiff.integrate_stiff(compiled, method, start, begin, clock, rtol, atol)
+    else:
+        x, counts = flows.integrate_adaptive(compiled, method, start, begin, clock, rtol, atol)
+    return x, {"method": method, "rtol": rtol, "atol": atol, **counts}
+
+
+def _run_map(compiled, start, clock, transient, seed, options):
+    if options["method"] is not None:
+        raise InputError(
+            "a map has no method of integration", got=repr(options["method"]), do="leave out method"
+        )
+    _refuse(options, ("rtol", "atol", "substeps"), "iteration")
+    n_discarded = int(round(transient))
+    if n_discarded:
+        start = maps.iterate(compiled, start, -n_discarded, 1, n_discarded, keep=False)
+    steps = np.unique(np.diff(clock))
+    if steps.size <= 1 and clock[0] == 0:
+        stride = int(steps[0]) if steps.size else 1
+        return maps.iterate(compiled, start, 0, clock.size - 1, stride), {"method": "iteration"}
+    x = maps.iterate(compiled, start, 0, int(clock[-1]))
+    return x[:, clock.astype(int)], {"method": "iteration"}
+
+
+def _run_sde(compiled, start, clock, transient, seed, options):
+    system = compiled.system
+    method = options["method"] or sdes.default_method(system)
+    if method not in sdes.METHODS:
+        raise InputError(
+            f"unknown method '{method}'", expected=f"methods for SDEs are {', '.join(sdes.METHODS)}"
+        )
+    sdes.check_method(system, method)
+    _refuse(options, ("rtol", "atol"), method)
+    substeps = _positive_integer("substeps", options["substeps"] or sdes.METHODS[method].substeps)
+    before = _transient_clock(transient, clock)
+    state = sdes.integrate_paths(compiled, method, start, before, substeps, seed, keep=False)
+    first_step = (before.size - 1) * substeps
+    x = sdes.integrate_paths(compiled, method, state, _from_zero(clock), substeps, seed, first_step)
+    solver = {"method": method, "substeps": substeps, "interpretation": system.interpretation}
+    return x[:, x.shape[1] - clock.size :], solver
+
+
+def _transient_clock(transient, clock):
+    """Times from -transient to 0 in intervals of about the sampling interval."""
+    if transient == 0:
+        return np.zeros(1)
+    width = np.median(np.diff(clock)) if clock.size > 1 else transient / 1000
+    return np.linspace(-transient, 0.0, max(1, int(np.ceil(transient / width - 1e-9))) + 1)
+
+
+def _from_zero(clock):
+    return clock if clock[0] == 0 else np.concatenate([[0.0], clock])
+
+
+def _refuse(options, names, method):
+    for name in names:
+        if options[name] is not None:
+            raise InputError(f"{name} means nothing to method '{method}'", got=f"{name}={options[name]!r}")
+
+
+def _tolerance(name, value, default):
+    value = default if value is None else value
+    if not isinstance(value, (int, float, np.number)) or not 0 < value < 1:
+        raise InputError(name, got=repr(value), expected="a number between 0 and 1")
+    return float(value)
+
+
+def _positive_integer(name, value):
+    value = _whole_number(name, value)
+    if value < 1:
+        raise InputError(name, got=repr(value), expected="a whole number >= 1")
+    return value
+
+
+def _whole_number(name, value):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise InputError(name, got=repr(value), expected="a whole number >= 0")
+    return int(value)
