@@ -18,8 +18,8 @@ class MixtureDivergence:
     Attributes:
         value: Kullback-Leibler divergence, nats; inf when every generated point is not finite.
         stderr: its Monte Carlo standard error.
-        collapse: the same truth, centres and noise against a series that sits at the truth's mean. There is no
-            finite ceiling; this is the score of a collapsed model.
+        collapse: the same truth, centres and noise against a series that sits at the truth's mean. There is
+            no finite ceiling; this is the score of a collapsed model.
         nonfinite: fraction of generated points with a value that is not finite.
         n_centres: Monte Carlo points.
         n_truth: points of the truth that were used.

@@ -1,1 +1,34 @@
-"""Measures of a reconstruction, one file each, every score with its floor and ceiling."""
+"""Measures of a model against the truth, each with the context that makes it readable, and the verdict."""
+
+from dysyr.evaluation.autocorrelation_distance import AutocorrelationMeasure
+from dysyr.evaluation.correlation_dimension import CorrelationDimensionMeasure
+from dysyr.evaluation.frequencies import MeanFrequencyMeasure, PeakFrequencyMeasure
+from dysyr.evaluation.kaplan_yorke import KaplanYorkeMeasure
+from dysyr.evaluation.lyapunov_measure import DivergenceRateMeasure, LyapunovSpectrumMeasure
+from dysyr.evaluation.permutation_entropy import PermutationEntropyMeasure
+from dysyr.evaluation.prediction_error import PredictionErrorMeasure
+from dysyr.evaluation.recurrence import RecurrenceMeasure
+from dysyr.evaluation.smape import SmapeMeasure
+from dysyr.evaluation.spectra import SpectrumMeasure
+from dysyr.evaluation.state_space import MixtureMeasure, StateSpaceMeasure
+from dysyr.evaluation.valid_prediction_time import ValidPredictionTimeMeasure
+from dysyr.evaluation.wasserstein import WassersteinMeasure
+
+MEASURES = (
+    StateSpaceMeasure(),
+    MixtureMeasure(),
+    SpectrumMeasure(),
+    WassersteinMeasure(),
+    AutocorrelationMeasure(),
+    ValidPredictionTimeMeasure(),
+    PredictionErrorMeasure(),
+    SmapeMeasure(),
+    LyapunovSpectrumMeasure(),
+    KaplanYorkeMeasure(),
+    DivergenceRateMeasure(),
+    CorrelationDimensionMeasure(),
+    PermutationEntropyMeasure(),
+    RecurrenceMeasure(),
+    PeakFrequencyMeasure(),
+    MeanFrequencyMeasure(),
+)

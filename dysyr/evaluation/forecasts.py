@@ -12,16 +12,16 @@ class Forecasts:
     Attributes:
         predicted: (context, time, state) the model's forecast, data units; NaN after it diverged.
         actual: (context, time, state) the truth after each context.
-        best: (context, time, state) the true system started at the last sample of the same (noisy) context; None
-            where the system is not known or not fully observed.
+        best: (context, time, state) the true system started at the last sample of the same (noisy) context;
+            None where the system is not known or not fully observed.
         persistence: (context, time, state) the last sample, held.
         climatology: (state,) mean of the truth, the forecast of a model that knows only the average.
         scale: (state,) standard deviation of the truth.
         contexts: (context, time, state) the samples that the model was given.
         starts: (context,) index in the truth of the first predicted sample.
         dt: sampling interval in system time units; the first prediction is one dt after the context.
-        lyapunov_time: 1 / largest exponent of the truth in system time units; None where it is not known or not
-            positive.
+        lyapunov_time: 1 / largest exponent of the truth in system time units; None where it is not known or
+            not positive.
         names: names of the variables.
     """
 
@@ -49,7 +49,8 @@ class Forecasts:
 
     def references(self):
         """The other forecasts of the same samples: ``{"best" (if known), "climatology", "persistence"}``."""
-        known = {"climatology": np.broadcast_to(self.climatology, self.actual.shape), "persistence": self.persistence}
+        climatology = np.broadcast_to(self.climatology, self.actual.shape)
+        known = {"climatology": climatology, "persistence": self.persistence}
         return known if self.best is None else {"best": self.best, **known}
 
 
@@ -72,7 +73,8 @@ def context_starts(n, *, context_length, horizon, n_contexts):
 
 
 def make_forecasts(
-    predict, truth, *, dt, names, context_length, horizon, n_contexts, lyapunov_time=None, true_flow=None, clean=None
+    predict, truth, *, dt, names, context_length, horizon, n_contexts, lyapunov_time=None, true_flow=None,
+    clean=None,
 ):  # fmt: skip
     """Forecast from evenly spaced contexts of the truth.
 
@@ -86,8 +88,8 @@ def make_forecasts(
         n_contexts: at most this many contexts.
         lyapunov_time: system time units, or None.
         true_flow: function (states (k, state), n_steps) -> (k, n_steps, state) of the true system, or None.
-        clean: (time, state) truth before observation noise; forecasts are judged against it where it is given,
-            since noise that was added afterwards cannot be foretold.
+        clean: (time, state) truth before observation noise; forecasts are judged against it where it is
+            given, since noise that was added afterwards cannot be foretold.
 
     Returns:
         Forecasts, or None when the truth is too short for one.

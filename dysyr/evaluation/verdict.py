@@ -3,42 +3,44 @@
 The rules, in the order in which they are tried; the first that applies gives the verdict.
 
 * ``diverged``: a free run left every bound, or took values that are not finite.
-* ``fixed point`` / ``cycle``: more than half of the free runs come to rest, or repeat themselves, and the truth
-  does not.
-* ``wrong attractor``: a minority does so; or D_stsp exceeds 10 floors, D_H exceeds 3 floors, or an exponent has
-  the wrong sign, and the failing distance stands out from its floor even if that is high.
+* ``fixed point``, ``cycle``: more than half of the free runs come to rest, or repeat themselves, and the
+  truth does not.
+* ``wrong attractor``: a minority does so; or a distance exceeds its limit (D_stsp 10 floors, D_H 3 floors)
+  and is decidable; or a leading exponent has the wrong sign.
 * ``undecidable at this length``: the floor of a distance is above half its ceiling, so that independent truth
-  itself scores no better than a model that knows little.
-* ``indistinguishable at this length``: D_stsp and D_H lie inside the 95 % range of at least 20 pairs of
-  independent truth, the signs of the leading exponents agree, and at least 10 runs are finite.
-* ``plausible attractor``: D_stsp <= 10 floors, D_H <= 3 floors, signs right, at least 10 runs finite.
-* ``too few runs``: as plausible, but fewer than 10 free runs.
+  itself scores hardly better than a model that knows nothing.
+* ``too few runs``: fewer than 10 free runs.
+* ``indistinguishable at this length``: the distances lie inside the 95 % range of at least 20 pairs of
+  independent truth, neither above it nor below, where only a copy of the truth can lie.
+* ``plausible attractor``: all of the above passed, but the model can be told from the truth.
 
-A truth that is itself a cycle or a fixed point asks the runs to be one too.
+A truth that is itself a cycle or a fixed point asks the runs not to be something else.
 """
 
 import dataclasses
 import math
 
+import numpy as np
+
+from dysyr.core.status import orbit_status
+from dysyr.evaluation.exponent_signs import exponent_signs_line
+from dysyr.evaluation.rule_line import RuleLine
+
+DIVERGED = "diverged"
+FIXED_POINT = "fixed point"
+CYCLE = "cycle"
+WRONG = "wrong attractor"
+UNDECIDABLE = "undecidable at this length"
+TOO_FEW = "too few runs"
+INDISTINGUISHABLE = "indistinguishable at this length"
+PLAUSIBLE = "plausible attractor"
+
 MAX_FLOORS = {"d_stsp": 10.0, "d_stsp_mixture": 10.0, "d_h": 3.0}
+LABELS = {"d_stsp": "D_stsp", "d_stsp_mixture": "D_stsp (mixtures)", "d_h": "D_H"}
 MIN_RUNS = 10
 MIN_PAIRS = 20
 UNDECIDABLE_FRACTION = 0.5
-ZERO_FRACTION = 0.1
-N_STDERR = 3.0
-
-
-@dataclasses.dataclass(frozen=True)
-class RuleLine:
-    """One rule with its numbers.
-
-    Attributes:
-        text: the rule and the numbers it was applied to.
-        passed: True, False, or None where the rule could not be applied.
-    """
-
-    text: str
-    passed: bool | None
+REST_TOLERANCE = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,3 +54,126 @@ class Verdict:
 
     verdict: str
     lines: tuple[RuleLine, ...]
+
+
+def decide(context, measures):
+    """Apply the rules.
+
+    Args:
+        context: EvaluationContext.
+        measures: dict name -> Measure; distances that are missing are not judged.
+
+    Returns:
+        Verdict.
+    """
+    truth_kind = kind_of_truth(context)
+    orbit_lines, orbit_word = _judge_orbits(context.statuses, truth_kind)
+    if orbit_word == DIVERGED:
+        return Verdict(DIVERGED, tuple(orbit_lines))
+    if truth_kind == FIXED_POINT and all(status["fixed_point"] for status in context.statuses):
+        return _judge_rest(context, orbit_lines)
+    distances = [measures[name] for name in _judged_distances(measures)]
+    distance_lines = [_distance_line(measure) for measure in distances]
+    signs = exponent_signs_line(measures)
+    enough = RuleLine(
+        f"{len(context.finite_runs)} free runs stayed finite; at least {MIN_RUNS} are asked for",
+        len(context.finite_runs) >= MIN_RUNS,
+    )
+    lines = [*orbit_lines, *distance_lines, signs, enough]
+    if orbit_word is not None:
+        return Verdict(orbit_word, tuple(lines))
+    if any(line.passed is False for line in (*distance_lines, signs)):
+        return Verdict(WRONG, tuple(lines))
+    if not distances or any(line.passed is None for line in distance_lines):
+        return Verdict(UNDECIDABLE, tuple(lines))
+    if not enough.passed:
+        return Verdict(TOO_FEW, tuple(lines))
+    range_lines = [_range_line(measure) for measure in distances]
+    same = all(line.passed for line in range_lines)
+    return Verdict(INDISTINGUISHABLE if same else PLAUSIBLE, (*lines, *range_lines))
+
+
+def kind_of_truth(context):
+    """What the truth is: ``"fixed point"``, ``"cycle"``, or None for anything richer or unknown.
+
+    The system's exponents decide where they are known, since noise hides a cycle from its samples.
+    """
+    if context.constant and np.ptp(context.truth, axis=0).max() == 0:
+        return FIXED_POINT
+    if context.truth_exponents is not None:
+        exponents = np.asarray(context.truth_exponents.value)
+        zero = 0.02 * np.abs(exponents[:2]).max()
+        if exponents[0] < -zero:
+            return FIXED_POINT
+        if exponents[0] <= zero and (len(exponents) == 1 or exponents[1] < -zero):
+            return CYCLE
+        return None
+    status = orbit_status(context.truth, context.sd)
+    return FIXED_POINT if status["fixed_point"] else CYCLE if status["cycle"] else None
+
+
+def _judge_orbits(statuses, truth_kind):
+    n = len(statuses)
+    diverged = sum(not status["finite"] for status in statuses)
+    lines = [RuleLine(f"{diverged} of {n} free runs diverged", diverged == 0)]
+    if diverged:
+        return lines, DIVERGED
+    word = None
+    for kind, text, count in (
+        (FIXED_POINT, "came to rest", sum(status["fixed_point"] for status in statuses)),
+        (CYCLE, "ended in a cycle", sum(bool(status["cycle"]) for status in statuses)),
+    ):
+        expected = kind == truth_kind
+        like = ", as the truth does" if expected else ""
+        lines.append(RuleLine(f"{count} of {n} free runs {text}{like}", expected or count == 0))
+        if count and not expected:
+            word = kind if 2 * count > n else (word or WRONG)
+    return lines, word
+
+
+def _judge_rest(context, lines):
+    """Truth and runs rest: at the same place?"""
+    scale = max(np.abs(context.mean).max(), np.finfo(np.float64).tiny)
+    farthest = max(float(np.abs(run[-1] - context.truth[-1]).max() / scale) for run in context.runs)
+    same = farthest <= REST_TOLERANCE
+    text = (
+        f"the runs rest {farthest:.2g} from the truth, in units of its largest coordinate; "
+        f"at most {REST_TOLERANCE:g} is allowed"
+    )
+    return Verdict(PLAUSIBLE if same else WRONG, (*lines, RuleLine(text, same)))
+
+
+def _judged_distances(measures):
+    """D_stsp by mixtures replaces the binned one where bins are not reliable; D_H always."""
+    stsp = "d_stsp_mixture" if "d_stsp_mixture" in measures else "d_stsp"
+    return [name for name in (stsp, "d_h") if name in measures]
+
+
+def _distance_line(measure):
+    limit, label = MAX_FLOORS[measure.name], LABELS[measure.name]
+    if measure.floor is None:
+        return RuleLine(f"{label} is {measure.status}", None)
+    value = measure.settings.get("value_at_floor_n", measure.value)
+    at = f" (n = {measure.settings['floor_n']:,}, {measure.settings['floor']})"
+    if measure.floor > UNDECIDABLE_FRACTION * measure.ceiling:
+        return RuleLine(
+            f"{label} cannot decide: independent truth scores {measure.floor:.3g}, more than half of "
+            f"{measure.ceiling:.3g} for a model that knows nothing{at}", None,
+        )  # fmt: skip
+    ratio = value / measure.floor if measure.floor > 0 else math.inf if value > 0 else 0.0
+    text = f"{label} = {value:.3g} is {ratio:.3g} floors of {measure.floor:.3g}; at most {limit:g} may be{at}"
+    return RuleLine(text, bool(ratio <= limit))
+
+
+def _range_line(measure):
+    label, pairs = LABELS[measure.name], measure.settings["floor_pairs"]
+    if pairs < MIN_PAIRS:
+        text = f"{label}: {pairs} truth pairs; {MIN_PAIRS} are needed to call a model indistinguishable"
+        return RuleLine(text, None)
+    low, high = measure.floor_range
+    where = "inside" if low <= measure.value <= high else "above" if measure.value > high else "below"
+    span = f"{low:.3g} to {high:.3g}"
+    text = f"{label} = {measure.value:.3g} is {where} the 95 % range of {pairs} truth pairs, {span}"
+    if where == "below":
+        text += ": closer than independent truth can be, as a copy of the truth is"
+    return RuleLine(text, where == "inside")

@@ -1,0 +1,92 @@
+"""Negative controls: series made from the truth that a good measure must not mistake for it."""
+
+import numpy as np
+
+LOOP_STEPS = 75
+AUTOREGRESSION_ORDER = 5
+
+
+def negative_controls(truth, *, seed):
+    """Series that share something with the truth but not its dynamics.
+
+    * ``time_shuffled``: the same states in random order;
+    * ``phase_surrogate``: the same spectra and cross-spectra, linear and Gaussian otherwise;
+    * ``autoregression``: a linear vector autoregression fitted to the truth, driven by its own residuals;
+    * ``short_loop``: 75 consecutive samples, repeated;
+    * ``white_noise``: independent normal numbers with the truth's mean and standard deviation.
+
+    Args:
+        truth: (time, state), finite.
+        seed: chooses them.
+
+    Returns:
+        dict name -> (time, state).
+    """
+    rng = np.random.default_rng([seed, 0x636F6E])
+    n = len(truth)
+    start = int(rng.integers(max(n - LOOP_STEPS, 1)))
+    return {
+        "time_shuffled": rng.permutation(truth),
+        "phase_surrogate": phase_surrogate(truth, rng),
+        "autoregression": autoregression(truth, rng),
+        "short_loop": np.resize(truth[start : start + LOOP_STEPS], truth.shape),
+        "white_noise": truth.mean(axis=0) + truth.std(axis=0) * rng.normal(size=truth.shape),
+    }
+
+
+def phase_surrogate(truth, rng):
+    """Fourier surrogate: one random phase per frequency, shared by all variables.
+
+    Args:
+        truth: (time, state), finite.
+        rng: NumPy Generator.
+
+    Returns:
+        (time, state) with the power and cross spectra of the truth.
+
+    Reference: prichard1994
+    """
+    mean = truth.mean(axis=0)
+    spectrum = np.fft.rfft(truth - mean, axis=0)
+    phase = rng.uniform(0, 2 * np.pi, len(spectrum))
+    phase[0] = 0.0
+    if len(truth) % 2 == 0:
+        phase[-1] = 0.0
+    return np.fft.irfft(spectrum * np.exp(1j * phase)[:, None], n=len(truth), axis=0) + mean
+
+
+def autoregression(truth, rng, order=AUTOREGRESSION_ORDER):
+    """A linear vector autoregression of the truth, run free.
+
+        s_t = sum_k A_k s_{t-k} + e_t,   e_t drawn with replacement from the residuals
+
+    Args:
+        truth: (time, state), finite.
+        rng: NumPy Generator.
+        order: number of lags.
+
+    Returns:
+        (time, state).
+    """
+    n, n_variables = truth.shape
+    order = max(min(order, (n - 1) // (2 * n_variables + 1)), 1)
+    mean = truth.mean(axis=0)
+    s = truth - mean
+    past = np.hstack([s[order - k : n - k] for k in range(1, order + 1)])
+    weights = np.linalg.lstsq(past, s[order:], rcond=None)[0]
+    companion = np.eye(n_variables * order, k=-n_variables)
+    companion[:n_variables] = weights.T
+    radius = np.abs(np.linalg.eigvals(companion)).max()
+    if radius >= 1:
+        lag = np.repeat(np.arange(1, order + 1), n_variables)
+        weights = weights * ((1 - 1e-4) / radius) ** lag[:, None]
+    residual = s[order:] - past @ weights
+    residual -= residual.mean(axis=0)
+    shocks = residual[rng.integers(len(residual), size=n)]
+    orbit = np.empty_like(s)
+    state = past[0].reshape(order, n_variables).copy()
+    for t in range(n):
+        new = state.ravel() @ weights + shocks[t]
+        state[1:] = state[:-1].copy()
+        state[0] = orbit[t] = new
+    return orbit + mean

@@ -1,0 +1,74 @@
+"""Where the power is: peak and mean frequency of each variable."""
+
+import numpy as np
+
+from dysyr.core.attractor_distance import power_spectrum
+from dysyr.evaluation.invariant_measure import InvariantMeasure
+
+SIGMA_BINS = 20.0
+
+
+def peak_frequency(x, *, dt, sigma_bins=SIGMA_BINS):
+    """Frequency at which the smoothed power spectrum is highest, zero frequency left out.
+
+    Args:
+        x: (time, n_variables), finite.
+        dt: sampling interval.
+        sigma_bins: width of the Gaussian smoothing in frequency bins.
+
+    Returns:
+        (n_variables,) in cycles per time unit; 0 for a constant variable.
+    """
+    return _per_variable(x, lambda power, f: f[1:][power[1:].argmax()], dt, sigma_bins)
+
+
+def mean_frequency(x, *, dt):
+    """Centre of mass of the power spectrum.
+
+        <f> = sum_f f P(f)
+
+    A clock that runs 1 % fast moves it by 1 %, while D_H may hardly or wholly change, depending on its
+    bandwidth.
+
+    Args:
+        x: (time, n_variables), finite.
+        dt: sampling interval.
+
+    Returns:
+        (n_variables,) in cycles per time unit; 0 for a constant variable.
+    """
+    return _per_variable(x, lambda power, f: (f * power).sum(), dt, 0.0)
+
+
+class PeakFrequencyMeasure(InvariantMeasure):
+    """Highest peak of the smoothed power spectrum of each variable."""
+
+    name = "peak_frequency"
+    unit = "1/time"
+
+    def quantity(self, context, series):
+        return dict(zip(context.names, peak_frequency(series, dt=context.dt).tolist(), strict=True))
+
+    def settings(self, context):
+        return {"sigma_bins": SIGMA_BINS, "sigma_hz": SIGMA_BINS / (context.n * context.dt)}
+
+
+class MeanFrequencyMeasure(InvariantMeasure):
+    """Mean frequency of each variable: does the model's clock run right?"""
+
+    name = "mean_frequency"
+    unit = "1/time"
+
+    def quantity(self, context, series):
+        return dict(zip(context.names, mean_frequency(series, dt=context.dt).tolist(), strict=True))
+
+    def settings(self, context):
+        return {}
+
+
+def _per_variable(x, pick, dt, sigma_bins):
+    frequency = np.fft.rfftfreq(len(x), dt)
+    result = np.zeros(x.shape[1])
+    for d in np.flatnonzero(np.ptp(x, axis=0) > 1e-12 * np.abs(x).max(axis=0)):
+        result[d] = pick(power_spectrum(x[:, d : d + 1], sigma_bins=sigma_bins)[:, 0], frequency)
+    return result

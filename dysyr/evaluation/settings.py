@@ -1,0 +1,66 @@
+"""Every number an evaluation depends on, in one place."""
+
+import dataclasses
+
+from dysyr.core.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluationSettings:
+    """Settings of an evaluation; the defaults are those of the literature where it has any.
+
+    Attributes:
+        n_runs: independent free runs of the model, each as long as the truth.
+        n_truth_pairs: independent truths that give the floors.
+        n_bins: cells per variable of D_stsp.
+        smoothing: pseudo-count of every cell of D_stsp.
+        sigma_bins: smoothing of the spectra of D_H in frequency bins, used when ``sigma_hz`` is None.
+        sigma_hz: the same in cycles per system time unit.
+        mixture_variance: variance of the Gaussians of D_stsp by mixtures, truth standardised.
+        n_contexts: forecasts, from evenly spaced contexts of the truth.
+        context_length: samples of the truth given to the model before each forecast.
+        horizon: samples predicted; None for 12 Lyapunov times, or 10 correlation times where the largest
+            exponent is not known, at most a quarter of the truth and 5,000.
+        prediction_steps: steps ahead at which the prediction error is taken.
+        valid_error: normalised error that ends the valid prediction time.
+        valid_smape: symmetric percentage error that ends it in the second definition.
+        smape_lyapunov_times: Lyapunov times over which sMAPE is averaged.
+        n_directions: random directions of the sliced Wasserstein distance.
+        wasserstein_points: evenly spaced samples it uses.
+        dimension_points: evenly spaced samples of the correlation dimension.
+        permutation_order: length of the ordinal patterns.
+        recurrence_points: evenly spaced samples of the recurrence plot.
+        recurrence_rate: rate in the truth that fixes the threshold.
+        exponent_orbits: orbits run side by side for the spectrum of a model.
+        exponent_steps: steps of each, after ``exponent_steps // 4`` steps of alignment.
+    """
+
+    n_runs: int = 10
+    n_truth_pairs: int = 20
+    n_bins: int = 30
+    smoothing: float = 1e-5
+    sigma_bins: float = 20.0
+    sigma_hz: float | None = None
+    mixture_variance: float = 1.0
+    n_contexts: int = 200
+    context_length: int = 100
+    horizon: int | None = None
+    prediction_steps: tuple = (1, 20, 100)
+    valid_error: float = 0.4
+    valid_smape: float = 30.0
+    smape_lyapunov_times: tuple = (1, 4, 10)
+    n_directions: int = 50
+    wasserstein_points: int = 10_000
+    dimension_points: int = 3_000
+    permutation_order: int = 5
+    recurrence_points: int = 1_000
+    recurrence_rate: float = 0.05
+    exponent_orbits: int = 50
+    exponent_steps: int = 4_000
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            positive = value is None or (min(value) if isinstance(value, tuple) else value) > 0
+            if not positive:
+                raise InputError(f"setting {field.name} is not positive", got=repr(value))
