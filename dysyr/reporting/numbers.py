@@ -21,7 +21,7 @@ def format_number(value, *, digits=3):
     if value == 0:
         return "0"
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}".replace("-", MINUS).replace(",", "\N{THIN SPACE}")
+        return f"{value:,}".replace("-", MINUS).replace(",", "\N{NARROW NO-BREAK SPACE}")
     exponent = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
     if -4 <= exponent < 6:
         text = f"{value:.{max(digits - 1 - exponent, 0)}f}"
@@ -29,6 +29,20 @@ def format_number(value, *, digits=3):
         mantissa, power = f"{value:.{digits - 1}e}".split("e")
         text = f"{mantissa}e{int(power)}"
     return text.replace("-", MINUS)
+
+
+def format_exact(value):
+    """A number that somebody chose, such as a setting: no digits that were not typed.
+
+    Args:
+        value: float, int or None.
+
+    Returns:
+        str; an en dash for None and for what is not finite.
+    """
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    return format_number(value) if isinstance(value, int) else f"{value:.6g}".replace("-", MINUS)
 
 
 def format_uncertain(value, stderr=None):

@@ -13,7 +13,7 @@ def seeds_figure(panels, groups):
     """Draw one panel per measure with one dot per seed, methods side by side.
 
     Args:
-        panels: list of dicts with ``title``, ``values`` (one array per group, nan for a failed seed),
+        panels: list of dicts with ``title``, ``unit``, ``values`` (one array per group, nan for a failed seed),
             ``floor``, ``truth`` (numbers or None), ``chosen`` (one value per group, or None) and ``log``
             (bool).
         groups: names of the methods.
@@ -64,6 +64,10 @@ def _draw(ax, panel, groups):
     if panel["log"] and len(shown) and shown.min() > 0:
         log_scale(ax.yaxis, min(shown.min(), panel["floor"] or shown.min()), shown.max())
     ax.set(
-        xticks=range(len(groups)), xticklabels=groups, xlim=(-0.6, len(groups) - 0.4), title=panel["title"]
+        xticks=range(len(groups)),
+        xticklabels=groups,
+        xlim=(-0.6, len(groups) - 0.4),
+        title=panel["title"],
+        ylabel=panel["unit"],
     )
     ax.grid(axis="x", visible=False)

@@ -7,7 +7,7 @@ from dysyr.reporting.document import Code, Equation, Facts, Paragraph, Picture, 
 from dysyr.reporting.figures.equations import equations_figure
 from dysyr.reporting.figures.image import png_uri, svg_uri
 from dysyr.reporting.figures.series import MAX_VARIABLES, series_figure
-from dysyr.reporting.numbers import format_number
+from dysyr.reporting.numbers import format_exact, format_number
 from dysyr.reporting.wording import join_words
 
 
@@ -62,7 +62,7 @@ def _facts(card, series, dt, names):
     if card.system is not None:
         yield "System", f"{card.system.title} ({card.system.name})"
         values = ", ".join(
-            f"{name} = {format_number(value)}" for name, value in card.system.parameters.items()
+            f"{name} = {format_exact(value)}" for name, value in card.system.parameters.items()
         )
         yield "Parameters", values or "none"
     elif attrs.get("system"):
@@ -72,7 +72,7 @@ def _facts(card, series, dt, names):
     yield "Variables", f"{len(names)}: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}"
     yield "Samples", _lengths(lengths) + (f", {n_missing} with missing values" if n_missing else "")
     unit = time_unit(card.truth) or "system time units"
-    yield "Sampling interval", f"{format_number(dt, digits=4)} {unit}"
+    yield "Sampling interval", f"{format_exact(dt)} {unit}"
     if attrs.get("observation"):
         yield "Observation", str(attrs["observation"])
     if attrs.get("source"):

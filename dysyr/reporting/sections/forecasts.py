@@ -6,7 +6,7 @@ from dysyr.evaluation.valid_prediction_time import normalised_error, steps_withi
 from dysyr.reporting.document import Picture, Section
 from dysyr.reporting.figures.forecasts import forecasts_figure, valid_times_figure
 from dysyr.reporting.figures.image import svg_uri
-from dysyr.reporting.numbers import format_number
+from dysyr.reporting.numbers import format_exact, format_number
 from dysyr.reporting.sections.data import time_unit
 
 N_SHOWN = 4
@@ -48,7 +48,7 @@ def forecasts_section(card):
     curves = valid_times_figure(
         steps["model"] * per, best=steps["best"] * per if "best" in steps else None,
         persistence=steps["persistence"] * per, climatology=steps["climatology"] * per, unit=horizon_unit,
-        threshold=f"until the error first exceeds {format_number(threshold)} standard deviations",
+        threshold=f"until the error first exceeds {format_exact(threshold)} standard deviations",
     )  # fmt: skip
     median = format_number(float(np.median(steps["model"]) * per))
     blocks = (
@@ -57,7 +57,7 @@ def forecasts_section(card):
             alt=f"{len(shown)} forecasts of the model beside what then happened.",
             caption=(
                 "The model was shown the context (grey) and then left alone. The dotted line marks where "
-                f"its error first exceeds {format_number(threshold)} standard deviations. In a chaotic "
+                f"its error first exceeds {format_exact(threshold)} standard deviations. In a chaotic "
                 "system every forecast must fail in the end; what counts is for how long it holds, and "
                 "that it then still looks like the system. The contexts are evenly spaced, not picked."
             ),

@@ -4,7 +4,7 @@ from dysyr.core.measure import plain
 from dysyr.reporting.document import Facts, Paragraph, Picture, Section
 from dysyr.reporting.figures.image import png_uri
 from dysyr.reporting.figures.training import training_figure
-from dysyr.reporting.numbers import format_number
+from dysyr.reporting.numbers import format_exact, format_number
 
 
 def model_section(card):
@@ -71,5 +71,5 @@ def _text(value):
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "none"}[value]
     if isinstance(value, (int, float)):
-        return format_number(value, digits=4)
+        return format_exact(value)
     return ", ".join(map(_text, value)) if isinstance(value, list) else str(value)

@@ -2,7 +2,7 @@
 
 from dysyr.core.measure import plain
 from dysyr.reporting.document import Paragraph, Section, Table
-from dysyr.reporting.numbers import ABSENT, format_number, format_value
+from dysyr.reporting.numbers import ABSENT, format_exact, format_number, format_value
 from dysyr.reporting.wording import KINDS, MEANINGS, title_of
 
 
@@ -31,11 +31,11 @@ def _table(kind, caption, measures):
     else:
         head = ("Measure", "Model", "Floor", "Ceiling", "Unit", "n", "dt", "Status")
     rows = [(f"{title_of(m.name)}", format_value(m.value, m.stderr), *_context(kind, m)) for m in measures]
-    return Table(head=head, rows=tuple(rows), caption=caption)
+    return Table(head=head, rows=tuple(rows), caption=caption, numeric=(len(head) - 3, len(head) - 2))
 
 
 def _context(kind, m):
-    tail = (m.unit or ABSENT, format_number(m.n), format_number(m.dt), m.status)
+    tail = (m.unit or ABSENT, format_number(m.n), format_exact(m.dt), m.status)
     if kind == "invariant":
         return (format_value(m.truth, m.truth_stderr), _range(m.floor_range), *tail)
     floor = format_value(m.floor) + (f" ({_range(m.floor_range)})" if m.floor_range is not None else "")
@@ -88,8 +88,8 @@ def _plain_settings(settings):
 
 
 def _setting(value):
-    if isinstance(value, float):
-        return format_number(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return format_exact(value)
     if isinstance(value, list):
         return ", ".join(map(_setting, value))
     if isinstance(value, dict):

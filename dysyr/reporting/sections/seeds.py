@@ -79,9 +79,10 @@ def _panel(comparison, name, chosen):
     distance = first["kind"] == "distance"
     title = title_of(name)
     if name == "lyapunov_spectrum":
-        title = "Largest Lyapunov exponent"
+        title = "Largest exponent"
     return {
-        "title": f"{title} ({first['unit']})" if first["unit"] else title,
+        "title": title,
+        "unit": first["unit"],
         "values": [row.values[name] for row in comparison.rows],
         "floor": headline(first["floor"]) if first["floor"] is not None else None,
         "truth": headline(first["truth"]) if first["truth"] is not None else None,

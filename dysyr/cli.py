@@ -1,0 +1,415 @@
+"""The command line: parses, calls the public functions, prints. Heavy imports happen inside the commands."""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from dysyr.core.errors import DysyrError, InputError
+from dysyr.core.measure import plain
+from dysyr.core.settings_text import check_keys, parse_settings
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+
+class _Commands(TyperGroup):
+    """Turns what dysyr raises on purpose into one line on standard error and an exit code."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except DysyrError as error:
+            typer.echo(f"dysyr: {error}", err=True)
+            raise typer.Exit(EXIT_FAILED) from error
+        except KeyboardInterrupt as error:
+            typer.echo("dysyr: interrupted", err=True)
+            raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Reconstruct dynamical systems from time series, and say with numbers whether it worked.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be given again.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Dt = Annotated[float | None, typer.Option(help="Sampling interval in time units, where the file has none.")]
+TimeColumn = Annotated[str | None, typer.Option("--time", help="Column that holds the times.")]
+Columns = Annotated[str | None, typer.Option(help="Columns to use, separated by commas.")]
+Missing = Annotated[bool, typer.Option("--missing", help="Take empty and NaN cells as missing values.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
+NSteps = Annotated[int, typer.Option(help="Samples to produce.", min=1)]
+
+
+def main():
+    """Entry point of the command ``dysyr``."""
+    app(prog_name="dysyr")
+
+
+def _version(wanted: bool):
+    if wanted:
+        from dysyr.core.version import VERSION
+
+        typer.echo(f"dysyr {VERSION}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+):
+    pass
+
+
+@app.command()
+def systems(
+    name: Annotated[str | None, typer.Argument(help="A system of the catalogue, or a system file.")] = None,
+    as_json: Json = False,
+):
+    """List or show the systems of the catalogue."""
+    import dysyr
+    from dysyr.core.catalogue import system_names
+
+    if name is not None:
+        system = dysyr.load_system(name)
+        _print(system.to_dict() if as_json else _system_text(system), as_json)
+        return
+    known = [dysyr.load_system(each) for each in system_names()]
+    if as_json:
+        _print([{"name": s.name, "kind": s.kind, "dim": s.dim, "title": s.title} for s in known], True)
+        return
+    width = max(len(s.name) for s in known)
+    for s in known:
+        typer.echo(f"{s.name:<{width}}  {s.kind:<4} {s.dim:>4}  {s.title}")
+
+
+@app.command()
+def inspect(
+    data: Annotated[str, typer.Argument(help="A data file, or the name of a shipped data set.")],
+    dt: Dt = None,
+    time: TimeColumn = None,
+    columns: Columns = None,
+    missing: Missing = False,
+    as_json: Json = False,
+):
+    """Look at data before fitting.
+
+    Noise, stationarity, sampling, nonlinearity, outliers, delay and dimension, and which methods fit.
+    """
+    import dysyr
+
+    found = dysyr.inspect(_read_data(data, dt, time, columns, missing))
+    _print(found.to_dict() if as_json else str(found), as_json)
+
+
+@app.command()
+def simulate(
+    system: Annotated[str, typer.Argument(help="A system of the catalogue, or a system file (.toml).")],
+    output: Output,
+    settings: Settings = None,
+    n_steps: Annotated[int | None, typer.Option(help="Samples per trajectory.", min=1)] = None,
+    t_end: Annotated[float | None, typer.Option(help="Time of the last sample.")] = None,
+    dt: Annotated[float | None, typer.Option(help="Sampling interval; by default the system's own.")] = None,
+    n_trajectories: Annotated[int, typer.Option(help="Number of trajectories.", min=1)] = 1,
+    transient: Annotated[float | None, typer.Option(help="Time to run and drop first.")] = None,
+    method: Annotated[str | None, typer.Option(help="Integrator; by default one that suits.")] = None,
+    observation_noise: Annotated[
+        float, typer.Option(help="Noise on the observations, as a fraction of each variable's sd.", min=0.0)
+    ] = 0.0,
+    observe: Annotated[str | None, typer.Option(help="Variables to observe, separated by commas.")] = None,
+    seed: Seed = 0,
+    dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+):
+    """Simulate a system.
+
+    --set gives its parameters and lattice sizes, for example --set rho=30.
+    """
+    import dysyr
+    from dysyr.core.dataset import save_dataset
+
+    _must_be_writable(output)
+    model = _load_system(system, settings)
+    data = dysyr.simulate(
+        model, n_steps=n_steps, t_end=t_end, dt=dt, n_trajectories=n_trajectories, transient=transient,
+        method=method, observation_noise=observation_noise, observe=_names(observe), seed=seed, dtype=dtype,
+    )  # fmt: skip
+    save_dataset(data, output)
+    sizes = data.sizes
+    typer.echo(f"{output}: {sizes['trajectory']} x {sizes['time']} samples of {sizes['state']} variables")
+
+
+@app.command()
+def fit(
+    method: Annotated[str, typer.Argument(help="Method: its class name in lower case, for example shplrnn.")],
+    data: Annotated[str, typer.Argument(help="A data file, or the name of a shipped data set.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Run folder to write.")],
+    settings: Settings = None,
+    dt: Dt = None,
+    time: TimeColumn = None,
+    columns: Columns = None,
+    missing: Missing = False,
+    embed: Annotated[bool, typer.Option("--embed", help="Delay-embed a scalar series first.")] = False,
+    validation: Annotated[Path | None, typer.Option(help="Data for the choice of a checkpoint.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed; the same as --set seed=...")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; the same as --set device=...")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted fit.")] = False,
+):
+    """Fit a model to data.
+
+    --set gives the method's arguments, for example --set latent_dim=3. The run folder holds all that the other
+    commands need.
+    """
+    import dysyr
+    from dysyr.experiment import build_reconstructor
+
+    arguments = _parse(settings) | {k: v for k, v in (("seed", seed), ("device", device)) if v is not None}
+    reconstructor = _usage(build_reconstructor, method, arguments)
+    if not resume and output.exists() and (output.is_file() or any(output.iterdir())):
+        raise DysyrError(
+            f"'{output}' is not empty", expected="a new or empty folder", do="choose another, or add --resume"
+        )
+    _must_be_writable(output / "config.json")
+    train = _read_data(data, dt, time, columns, missing)
+    train = dysyr.embed(train) if embed else train
+    extra = None if validation is None else _read_data(str(validation), dt, time, columns, missing)
+    reconstructor.fit(train, validation=extra, checkpoint=output)
+    reconstructor.save(output)
+    typer.echo(f"{output}: {reconstructor}")
+
+
+@app.command()
+def generate(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    output: Output,
+    n_steps: NSteps,
+    n_trajectories: Annotated[int, typer.Option(help="Number of free runs.", min=1)] = 1,
+    transient: Annotated[int | None, typer.Option(help="Steps to run and drop first.")] = None,
+    context: Annotated[Path | None, typer.Option(help="Data to start from.")] = None,
+    seed: Seed = 0,
+):
+    """Let a fitted model run free."""
+    import dysyr
+    from dysyr.core.dataset import save_dataset
+
+    _must_be_writable(output)
+    free = dysyr.load(run).generate(
+        n_steps, n_trajectories=n_trajectories, transient=transient, seed=seed,
+        context=None if context is None else str(context),
+    )  # fmt: skip
+    save_dataset(free, output)
+    typer.echo(f"{output}: {_status_text(free)}")
+
+
+@app.command()
+def forecast(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    context: Annotated[Path, typer.Option(help="Data up to now.")],
+    output: Output,
+    n_steps: NSteps,
+):
+    """Continue a context with a fitted model."""
+    import dysyr
+    from dysyr.core.dataset import save_dataset
+
+    _must_be_writable(output)
+    ahead = dysyr.load(run).forecast(str(context), n_steps=n_steps)
+    save_dataset(ahead, output)
+    typer.echo(f"{output}: {_status_text(ahead)}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Run folder, or a data file with free runs.")],
+    truth: Annotated[str, typer.Option(help="Test data, or a system of the catalogue.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="metrics.json to write.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Independent truth for the floors.")] = None,
+    measures: Annotated[str | None, typer.Option(help="Measures, separated by commas.")] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+):
+    """Score a model against the truth.
+
+    Distances of free runs, forecasts and invariants, each beside the best and the worst that could be had.
+    """
+    if output is not None:
+        _must_be_writable(output)
+    card = _evaluate(model, truth, reference, measures, seed)
+    if output is not None:
+        card.save_metrics(output)
+    _print(card.to_dict() if as_json else str(card), as_json)
+
+
+@app.command()
+def report(
+    model: Annotated[Path, typer.Argument(help="Run folder, or a data file with free runs.")],
+    truth: Annotated[str, typer.Option(help="Test data, or a system of the catalogue.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
+    reference: Annotated[Path | None, typer.Option(help="Independent truth for the floors.")] = None,
+    measures: Annotated[str | None, typer.Option(help="Measures, separated by commas.")] = None,
+    seed: Seed = 0,
+):
+    """Write the report of a model.
+
+    One HTML page that needs no other file and no network.
+    """
+    _must_be_writable(output)
+    card = _evaluate(model, truth, reference, measures, seed)
+    card.to_html(output)
+    typer.echo(f"{output}: {card.verdict.verdict}")
+
+
+@app.command()
+def run(
+    experiment: Annotated[Path, typer.Argument(help="Experiment file (.toml).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for all results.")],
+    settings: Settings = None,
+    as_json: Json = False,
+):
+    """Run an experiment file, data to report.
+
+    Fits all methods and seeds, evaluates them and writes the report. What is finished is kept when the same
+    command is given again. --set overrides entries of the file, for example --set simulate.n_steps=1000 or
+    --set data=PATH.
+    """
+    from dysyr.experiment import read_experiment, run_experiment
+
+    result = run_experiment(read_experiment(experiment, _parse(settings)), output, say=_say(as_json))
+    _print(result.to_dict() if as_json else str(result), as_json)
+
+
+@app.command()
+def doctor(as_json: Json = False):
+    """Check the installation.
+
+    Versions, devices, kernel cache, and a simulation of a few seconds compared with SciPy.
+    """
+    from dysyr.doctor import examine
+
+    health = examine()
+    _print(health.to_dict() if as_json else str(health), as_json)
+    if not health.passed:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _evaluate(model, truth, reference, measures, seed):
+    import dysyr
+
+    subject = dysyr.load(model) if model.is_dir() or not model.suffix else dysyr.as_dataset(model)
+    return dysyr.evaluate(
+        subject,
+        _read_truth(truth),
+        reference=None if reference is None else dysyr.as_dataset(reference),
+        measures=_names(measures),
+        seed=seed,
+    )
+
+
+def _read_truth(text):
+    """A data set where the text is a file or the name of one; else a system."""
+    import dysyr
+    from dysyr.core.catalogue import system_names
+
+    if text.endswith(".toml") or (text in system_names() and not Path(text).exists()):
+        return dysyr.load_system(text)
+    return _read_data(text, None, None, None, False)
+
+
+def _read_data(text, dt, time, columns, missing):
+    """A data set from a file, or a shipped one by its name."""
+    import dysyr
+    from dysyr.core.shipped_data import DATASETS
+
+    if text in DATASETS and not Path(text).exists():
+        return dysyr.load_dataset(text)
+    return dysyr.as_dataset(text, dt=dt, time=time, columns=_names(columns), mask=True if missing else None)
+
+
+def _load_system(name, settings):
+    import dysyr
+
+    values = _parse(settings)
+    system = dysyr.load_system(name)
+    known = (*system.parameters, *system.lattice.indices)
+    _usage(check_keys, values, known, what="parameter", where=system.name)
+    return dysyr.load_system(name, **values)
+
+
+def _parse(settings):
+    return _usage(parse_settings, settings or [])
+
+
+def _usage(function, *args, **kwargs):
+    """Call a function whose refusal means that the command was typed wrongly: exit code 2."""
+    try:
+        return function(*args, **kwargs)
+    except InputError as error:
+        typer.echo(f"dysyr: {error}", err=True)
+        raise typer.Exit(EXIT_USAGE) from error
+
+
+def _names(text):
+    """Names separated by commas; None where there are none."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _must_be_writable(path):
+    """Refuse before the work rather than after it when the result could not be written."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DysyrError(
+            f"cannot write '{path}'", got=str(error.strerror or error), do="choose another place for -o"
+        ) from error
+    if path.is_dir():
+        raise DysyrError(f"cannot write '{path}'", got="it is a folder", do="give the name of a file")
+
+
+def _print(value, as_json):
+    typer.echo(json.dumps(plain(value), indent=2, allow_nan=False) if as_json else value)
+
+
+def _say(as_json):
+    """Where progress is told: standard output, or standard error when that is taken by JSON."""
+    return lambda text: print(text, file=sys.stderr if as_json else sys.stdout, flush=True)
+
+
+def _status_text(data):
+    statuses = json.loads(data.attrs.get("status", "[]"))
+    words = {
+        "diverged": sum(not s["finite"] for s in statuses),
+        "at a fixed point": sum(bool(s["fixed_point"]) for s in statuses),
+        "on a cycle": sum(s["cycle"] is not None for s in statuses),
+    }
+    said = [f"{count} {what}" for what, count in words.items() if count]
+    shape = f"{data.sizes['trajectory']} x {data.sizes['time']} samples"
+    return f"{shape}; {', '.join(said) if said else 'all finite'}"
+
+
+def _system_text(system):
+    lines = [f"{system.title} ({system.name}), {system.kind}, {system.dim} variables", ""]
+    lines += [f"  {name}: {text}" for name, text in system.equations.items()]
+    values = ", ".join(f"{name} = {value:g}" for name, value in system.parameters.items())
+    lines += ["", f"parameters: {values or 'none'}"]
+    lines.append(f"dt: {system.dt:g}, transient: {system.transient:g}")
+    lines.append(f"reference: {system.reference}")
+    for invariant in system.invariants:
+        stderr = f", stderr {invariant['stderr']}" if "stderr" in invariant else ""
+        name = invariant["name"].replace("_", " ")
+        lines.append(f"{name}: {invariant['value']}{stderr} ({invariant['source']})")
+    return "\n".join(lines)
