@@ -30,11 +30,12 @@ from dysyr.core.time_grid import fill_missing_rows, find_grid, irregularity
 from dysyr.core.version import VERSION
 
 __all__ = [
-    "as_dataset", "data_hash", "inputs", "make_dataset", "read_dataset", "sampling_interval", "save_dataset",
-    "times", "trajectories",
+    "as_dataset", "data_hash", "inputs", "make_dataset", "parts", "read_dataset", "sampling_interval",
+    "save_dataset", "times", "trajectories",
 ]  # fmt: skip
 
 MANY_STATES = 10
+OWN_ATTRS = ("dt", "format", "dysyr_version")
 
 
 def make_dataset(
@@ -234,6 +235,31 @@ def data_hash(ds):
             digest.update(repr(array.shape).encode())
             digest.update(np.where(np.isnan(array), np.nan, array).tobytes())
     return digest.hexdigest()
+
+
+def parts(ds):
+    """What ``make_dataset`` needs to make the same data set again.
+
+    ``make_dataset(**{**parts(ds), "x": other})`` is the data set with other values.
+
+    Args:
+        ds: Dataset.
+
+    Returns:
+        dict of its keyword arguments; per-sample parts are lists with one array per trajectory, or None.
+    """
+    n_valid = _valid(ds)
+
+    def rows(name):
+        return [row[:n] for row, n in zip(ds[name].values, n_valid, strict=True)] if name in ds else None
+
+    return {
+        "x": rows("x"), "dt": ds.attrs.get("dt"), "time": times(ds),
+        "names": [str(name) for name in ds["state"].values], "mask": rows("mask"), "u": rows("u"),
+        "input_names": [str(name) for name in ds["input"].values] if "input" in ds.coords else None,
+        "x_true": rows("x_true"), "label": rows("label"),
+        "attrs": {key: value for key, value in ds.attrs.items() if key not in OWN_ATTRS},
+    }  # fmt: skip
 
 
 def _valid(ds):

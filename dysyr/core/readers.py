@@ -194,6 +194,8 @@ def _from_path(path, dt, time, columns):
     attrs = {"source": path.name}
     if path.stat().st_size == 0:
         raise FormatError("the file is empty", got=f"'{path}'")
+    if suffix == ".dat" and zipfile.is_zipfile(path):
+        suffix = ".npz"
     if suffix in TEXT_SUFFIXES:
         return [_from_frame(read_text(path), dt, time, columns, attrs)]
     if suffix == ".parquet":

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from dysyr.core.dataset import inputs, make_dataset, times, trajectories
+from dysyr.core.dataset import make_dataset, parts, trajectories
 from dysyr.core.errors import InputError
 
 
@@ -99,7 +99,7 @@ def split(ds, fractions=(0.7, 0.15, 0.15), *, min_samples=2):
             if np.diff(cuts).min() < min_samples:
                 raise InputError(
                     "the data are too short to be split", got=f"trajectory {i} has {len(x)} samples",
-                    expected=f"at least {min_samples} in each of the shares {', '.join(f'{s:g}' for s in shares)}",
+                    expected=f"at least {min_samples} in each of the shares {shares.tolist()}",
                 )  # fmt: skip
             for part, a, b in zip(parts, cuts[:-1], cuts[1:], strict=True):
                 part.append((i, int(a), int(b)))
@@ -116,18 +116,11 @@ def cut(ds, pieces):
     Returns:
         Dataset with times, inputs, mask, true values, labels and attributes of the original.
     """
-    clocks, drives = times(ds), inputs(ds)
-    pieces = [(i, a, len(clocks[i]) if b is None else b) for i, a, b in pieces]
-
-    def taken(name):
-        return [ds[name].values[i, a:b] for i, a, b in pieces] if name in ds else None
-
-    attrs = {key: value for key, value in ds.attrs.items() if key not in ("dt", "format", "dysyr_version")}
-    attrs["split"] = json.dumps([list(map(int, piece)) for piece in pieces])
-    return make_dataset(
-        taken("x"), dt=ds.attrs.get("dt"), time=[clocks[i][a:b] for i, a, b in pieces],
-        names=[str(name) for name in ds["state"].values], mask=taken("mask"),
-        u=None if drives is None else [drives[i][a:b] for i, a, b in pieces],
-        input_names=[str(name) for name in ds["input"].values] if "input" in ds else None,
-        x_true=taken("x_true"), label=taken("label"), attrs=attrs,
-    )  # fmt: skip
+    whole = parts(ds)
+    pieces = [(i, a, len(whole["x"][i]) if b is None else b) for i, a, b in pieces]
+    taken = {
+        name: None if whole[name] is None else [whole[name][i][a:b] for i, a, b in pieces]
+        for name in ("x", "time", "mask", "u", "x_true", "label")
+    }
+    attrs = {**whole["attrs"], "split": json.dumps([[int(n) for n in piece] for piece in pieces])}
+    return make_dataset(**{**whole, **taken, "attrs": attrs})

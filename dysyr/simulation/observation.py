@@ -1,0 +1,367 @@
+"""Observation models: what a measurement makes of the true states.
+
+Each model is a frozen dataclass; calling it with a data set and a seed gives the observed data set. The
+values before the first observation stay in ``x_true``, and ``attrs["observation"]`` lists, as JSON, the
+models that were applied.
+"""
+
+import abc
+import dataclasses
+import json
+
+import numpy as np
+
+from dysyr.core.dataset import make_dataset, parts, trajectories
+from dysyr.core.embedding import embed
+from dysyr.core.errors import InputError
+
+FUNCTIONS = {"tanh": np.tanh, "exp": np.exp, "square": np.square, "cube": lambda v: v**3, "abs": np.abs}
+
+
+class ObservationModel(abc.ABC):
+    """Makes observed data of true data; subclasses say how in ``_observed``.
+
+    ``stream`` separates the random numbers of different models under one seed.
+    """
+
+    stream = None
+
+    def __call__(self, ds, seed=0):
+        """Apply the model.
+
+        Args:
+            ds: Dataset.
+            seed: whole number; the same seed gives the same observation.
+
+        Returns:
+            Dataset.
+        """
+        before = parts(ds)
+        applied = json.loads(before["attrs"].get("observation", "[]"))
+        words = [int(seed), self.stream, len(applied)]
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
+        after = self._observed(ds, before, rng)
+        if before["x_true"] is None and "x_true" not in after:
+            after["x_true"] = before["x"]
+        attrs = {
+            **before["attrs"],
+            **after.pop("attrs", {}),
+            "observation": json.dumps([*applied, self.to_dict()]),
+        }
+        return make_dataset(**{**before, **after, "attrs": attrs})
+
+    def to_dict(self):
+        """Name and settings as JSON-ready values."""
+        settings = {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {"model": type(self).__name__, **settings}
+
+    @abc.abstractmethod
+    def _observed(self, ds, before, rng):
+        """The parts of the data set (see ``parts``) that the observation changes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class GaussianNoise(ObservationModel):
+    """x + fraction * sd(x) * N(0, 1), independent for every value; sd per variable over all trajectories."""
+
+    fraction: float
+    stream = 1
+
+    def __post_init__(self):
+        _check(
+            self.fraction >= 0, "noise as a fraction of the standard deviation", self.fraction, "0 or more"
+        )
+
+    def _observed(self, ds, before, rng):
+        sd = _standard_deviation(ds)
+        return {"x": [x + self.fraction * sd * rng.standard_normal(x.shape) for x in before["x"]]}
+
+
+@dataclasses.dataclass(frozen=True)
+class PartialObservation(ObservationModel):
+    """Only some of the variables, by name or index, in the given order."""
+
+    states: tuple
+    stream = 2
+
+    def _observed(self, ds, before, rng):
+        columns = [_column(state, before["names"]) for state in _tuple(self.states)]
+        changed = {"x": [x[:, columns] for x in before["x"]], "names": [before["names"][c] for c in columns]}
+        if before["mask"] is not None:
+            changed["mask"] = [mask[:, columns] for mask in before["mask"]]
+        return changed
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Readout(ObservationModel):
+    """y = f(C x + b); ``matrix`` is (observed, state), ``function`` None, tanh, exp, square, cube or abs."""
+
+    matrix: object
+    offset: object = None
+    function: str | None = None
+    names: tuple | None = None
+    stream = 3
+
+    def _observed(self, ds, before, rng):
+        matrix = np.atleast_2d(np.asarray(self.matrix, dtype=np.float64))
+        n_states = len(before["names"])
+        _check(
+            matrix.shape[1] == n_states, "readout matrix", f"shape {matrix.shape}", f"(observed, {n_states})"
+        )
+        allowed = ", ".join(FUNCTIONS)
+        _check(
+            self.function is None or self.function in FUNCTIONS, "readout function", self.function, allowed
+        )
+        offset = np.zeros(len(matrix)) if self.offset is None else np.asarray(self.offset, dtype=np.float64)
+        f = FUNCTIONS.get(self.function, lambda v: v)
+        x = [f(x @ matrix.T + offset) for x in trajectories(ds)]
+        names = list(self.names) if self.names is not None else [f"y{i}" for i in range(len(matrix))]
+        return {"x": x, "names": names, "mask": True if before["mask"] is not None else None}
+
+
+@dataclasses.dataclass(frozen=True)
+class PoissonSpikes(ObservationModel):
+    """Spike counts n ~ Poisson(rate dt exp(gain w.s - gain^2 / 2)) of neurons driven by the scaled state s.
+
+    Each neuron's weights w are a random direction of length 1, so that for Gaussian states the mean count
+    per sample is ``rate * dt``. Counts are whole numbers.
+    """
+
+    n_neurons: int
+    rate: float
+    gain: float = 1.0
+    stream = 4
+
+    def _observed(self, ds, before, rng):
+        _check(
+            self.n_neurons >= 1 and self.rate > 0,
+            "spikes",
+            f"{self.n_neurons} neurons, rate {self.rate}",
+            "positive",
+        )
+        _check(before["dt"] is not None, "spike counts", "irregular times", "a regular grid")
+        _check(
+            before["mask"] is None, "spike counts", "missing values", "complete data: drop values afterwards"
+        )
+        weights = rng.standard_normal((len(before["names"]), self.n_neurons))
+        weights /= np.linalg.norm(weights, axis=0)
+        counts = []
+        for s in _scaled(ds):
+            drive = self.gain * (s @ weights) - self.gain**2 / 2
+            counts.append(
+                rng.poisson(self.rate * before["dt"] * np.exp(np.minimum(drive, 20.0))).astype(np.int64)
+            )
+        return {"x": counts, "names": [f"neuron{i}" for i in range(self.n_neurons)]}
+
+
+@dataclasses.dataclass(frozen=True)
+class Ordinal(ObservationModel):
+    """Ratings 0, ..., n_levels - 1: how many of n_levels - 1 thresholds a value exceeds.
+
+    The thresholds of each variable are its quantiles at equal shares; ``noise`` is the standard deviation
+    of a logistic error in units of the variable's own, so that a rating follows the cumulative logit model.
+    """
+
+    n_levels: int
+    noise: float = 0.0
+    stream = 5
+
+    def _observed(self, ds, before, rng):
+        _check(self.n_levels >= 2, "number of levels", self.n_levels, "2 or more")
+        _check(before["mask"] is None, "ratings", "missing values", "complete data: drop values afterwards")
+        scaled = _scaled(ds)
+        shares = np.arange(1, self.n_levels) / self.n_levels
+        thresholds = np.quantile(np.concatenate(scaled), shares, axis=0)
+        width = self.noise * np.sqrt(3) / np.pi
+        ratings = []
+        for s in scaled:
+            blurred = s + width * rng.logistic(size=s.shape) if self.noise else s
+            ratings.append((blurred > thresholds[:, None]).sum(axis=0).astype(np.int64))
+        return {"x": ratings}
+
+
+@dataclasses.dataclass(frozen=True)
+class MissingAtRandom(ObservationModel):
+    """Every value is missing with probability ``fraction``, independently of all else."""
+
+    fraction: float
+    stream = 6
+
+    def _observed(self, ds, before, rng):
+        _check(0 <= self.fraction < 1, "fraction of missing values", self.fraction, "from 0 to below 1")
+        return {"mask": _and(before, [rng.random(x.shape) >= self.fraction for x in before["x"]])}
+
+
+@dataclasses.dataclass(frozen=True)
+class MissingBlocks(ObservationModel):
+    """Runs of ``length`` samples are missing, all variables at once, until ``fraction`` of the samples is."""
+
+    fraction: float
+    length: int
+    stream = 7
+
+    def _observed(self, ds, before, rng):
+        _check(0 <= self.fraction < 1, "fraction of missing samples", self.fraction, "from 0 to below 1")
+        _check(self.length >= 1, "length of a missing block", self.length, "1 sample or more")
+        masks = []
+        for x in before["x"]:
+            n_blocks = int(round(self.fraction * len(x) / self.length))
+            free = len(x) - n_blocks * self.length
+            gaps = np.sort(rng.choice(free + n_blocks, n_blocks, replace=False)) - np.arange(n_blocks)
+            starts = gaps + np.arange(n_blocks) * self.length
+            mask = np.ones(x.shape, dtype=bool)
+            for start in starts:
+                mask[start : start + self.length] = False
+            masks.append(mask)
+        return {"mask": _and(before, masks)}
+
+
+@dataclasses.dataclass(frozen=True)
+class IrregularSampling(ObservationModel):
+    """A random share ``keep`` of the samples of each trajectory, in order; the times become irregular."""
+
+    keep: float
+    stream = 8
+
+    def _observed(self, ds, before, rng):
+        _check(0 < self.keep <= 1, "share of samples to keep", self.keep, "from above 0 to 1")
+        chosen = []
+        for x in before["x"]:
+            n_kept = max(int(round(self.keep * len(x))), 2)
+            chosen.append(np.sort(rng.choice(len(x), n_kept, replace=False)))
+        changed = {
+            name: [part[rows] for part, rows in zip(before[name], chosen, strict=True)]
+            for name in ("x", "time", "mask", "u", "x_true", "label")
+            if before[name] is not None
+        }
+        changed.setdefault("x_true", changed["x"])
+        return {**changed, "dt": before["dt"] if self.keep == 1 else None}
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelFlips(ObservationModel):
+    """Each label is replaced, with the given probability, by one of the other labels, all equally likely."""
+
+    probability: float
+    stream = 9
+
+    def _observed(self, ds, before, rng):
+        _check(0 <= self.probability <= 1, "probability of a flip", self.probability, "from 0 to 1")
+        _check(before["label"] is not None, "label flips", "a data set without labels", "a variable 'label'")
+        kinds = np.unique(np.concatenate(before["label"]))
+        _check(len(kinds) > 1, "label flips", "a single kind of label", "at least two")
+        flipped = []
+        for label in before["label"]:
+            place = np.searchsorted(kinds, label)
+            shift = rng.integers(1, len(kinds), size=label.shape)
+            other = kinds[(place + shift) % len(kinds)]
+            flipped.append(np.where(rng.random(label.shape) < self.probability, other, label))
+        return {"label": flipped}
+
+
+@dataclasses.dataclass(frozen=True)
+class DelayEmbedding(ObservationModel):
+    """Delay vectors (x(t - (dim-1) delay), ..., x(t - delay), x(t)) of one variable; ``delay`` in samples."""
+
+    dim: int
+    delay: int
+    variable: str | int = 0
+    stream = 10
+
+    def _observed(self, ds, before, rng):
+        embedded = parts(embed(ds, dim=self.dim, delay=self.delay, variable=self.variable))
+        if embedded["x_true"] is None:
+            embedded["x_true"] = [x[(self.dim - 1) * self.delay :] for x in before["x"]]
+        return embedded
+
+
+MODELS = (
+    GaussianNoise, PartialObservation, Readout, PoissonSpikes, Ordinal, MissingAtRandom, MissingBlocks,
+    IrregularSampling, LabelFlips, DelayEmbedding,
+)  # fmt: skip
+
+
+def observe(ds, *, observation_noise=0.0, observe=None, seed=0):
+    """Turn a clean simulation into data.
+
+    The observation models are applied in order, then Gaussian noise.
+
+    Args:
+        ds: Dataset.
+        observation_noise: standard deviation of additive Gaussian noise, as a fraction of each variable's
+            own.
+        observe: variables to observe (a name or index, or several), one observation model, or a sequence of
+            models.
+        seed: whole number.
+
+    Returns:
+        Dataset with ``x_true``, or the data set as it is when there is nothing to do.
+
+    Raises:
+        InputError: unknown variables or settings that make no sense.
+    """
+    for model in _models(observe):
+        ds = model(ds, seed)
+    if observation_noise:
+        ds = GaussianNoise(float(observation_noise))(ds, seed)
+    return ds
+
+
+def _models(wanted):
+    if wanted is None:
+        return []
+    if isinstance(wanted, (str, int, np.integer)):
+        return [PartialObservation((wanted,))]
+    if isinstance(wanted, ObservationModel):
+        return [wanted]
+    wanted = list(wanted)
+    if all(isinstance(item, ObservationModel) for item in wanted):
+        return wanted
+    if all(isinstance(item, (str, int, np.integer)) for item in wanted):
+        return [PartialObservation(tuple(wanted))]
+    raise InputError(
+        "cannot observe this",
+        got=repr(wanted),
+        expected="names or indices of variables, or observation models",
+    )
+
+
+def _standard_deviation(ds):
+    return np.nanstd(np.concatenate(trajectories(ds)), axis=0)
+
+
+def _scaled(ds):
+    """Trajectories with mean 0 and standard deviation 1 per variable; constant variables become 0."""
+    series = trajectories(ds)
+    values = np.concatenate(series)
+    sd = values.std(axis=0)
+    return [(x - values.mean(axis=0)) / np.where(sd > 0, sd, 1.0) for x in series]
+
+
+def _and(before, masks):
+    if before["mask"] is None:
+        return masks
+    return [old & new for old, new in zip(before["mask"], masks, strict=True)]
+
+
+def _column(state, names):
+    if isinstance(state, (int, np.integer)) and -len(names) <= state < len(names):
+        return int(state) % len(names)
+    if state in names:
+        return names.index(state)
+    raise InputError("unknown variable to observe", got=str(state), expected=f"one of {', '.join(names)}")
+
+
+def _tuple(states):
+    return (states,) if isinstance(states, (str, int, np.integer)) else tuple(states)
+
+
+def _check(fine, what, got, expected):
+    if not fine:
+        raise InputError(what, got=str(got), expected=expected)
+
+
+def _plain(value):
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value
