@@ -80,10 +80,16 @@ def scalar_equations(system):
     trees = system.trees
     if not trees.lattice.axes:
         return trees.drift, trees.diffusion
-    drift = tuple(at_site(tree, system, site) for tree in trees.drift for site in range(trees.lattice.n_sites))
+    drift = tuple(
+        at_site(tree, system, site) for tree in trees.drift for site in range(trees.lattice.n_sites)
+    )
     if trees.diffusion is None:
         return drift, None
-    own = [at_site(row[k], system, site) for k, row in enumerate(trees.diffusion) for site in range(trees.lattice.n_sites)]
+    own = [
+        at_site(row[k], system, site)
+        for k, row in enumerate(trees.diffusion)
+        for site in range(trees.lattice.n_sites)
+    ]
     return drift, tuple(tuple(g if j == k else ZERO for j in range(system.dim)) for k, g in enumerate(own))
 
 
@@ -160,5 +166,3 @@ def _function(name, arguments, rows, system, printer, clear=None):
     lanes = "out.shape[0]" if name == "divergence" else "x.shape[1]"
     head = [f"def {name}({arguments}):"] + ([f"    {clear} = {printer.literal(0.0)}"] if clear else [])
     return "\n".join([*head, f"    for i in range({lanes}):", *("        " + line for line in body)])
-
-

@@ -44,7 +44,9 @@ class _LatticeCode:
                 "jacobian",
                 "t, x, p, out",
                 tuple(tree for _, _, tree in partials),
-                lambda k, text: self.accumulate(f"out[{self.own_row(partials[k][0])}, {{row}}, i]", partials[k][1], text),
+                lambda k, text: self.accumulate(
+                    f"out[{self.own_row(partials[k][0])}, {{row}}, i]", partials[k][1], text
+                ),
                 sources=[source for _, source, _ in partials],
                 clear="out[:, :, :]",
             ),
@@ -177,11 +179,15 @@ class _LatticeCode:
 
     def edge_lines(self, used):
         """Values past fixed edges, for the variables that need them."""
-        names = dict.fromkeys(node.value[0] for node in used if node.op == "state" and self.outside(node.value[1]))
+        names = dict.fromkeys(
+            node.value[0] for node in used if node.op == "state" and self.outside(node.value[1])
+        )
         lines = []
         for name in names:
             ends = self.system.trees.boundary_values[name]
-            body, texts = self.printer.statements(ends, {}, tuple(self.system.parameters), temporary=f"e_{name}_")
+            body, texts = self.printer.statements(
+                ends, {}, tuple(self.system.parameters), temporary=f"e_{name}_"
+            )
             lines += [*body, f"e_{name}_low = {texts[0]}", f"e_{name}_high = {texts[1]}"]
         return lines
 

@@ -86,7 +86,9 @@ def shift(tree, lattice, offsets):
     for node in postorder((tree,)):
         if node.op in ("state", "tangent"):
             name, own = node.value
-            moved[node] = Expression(node.op, (), (name, tuple(a + b for a, b in zip(own, offsets, strict=True))))
+            moved[node] = Expression(
+                node.op, (), (name, tuple(a + b for a, b in zip(own, offsets, strict=True)))
+            )
         elif node.op == "index":
             k = lattice.indices.index(node.value)
             moved[node] = _moved_index(lattice.axes[k], offsets[k])
@@ -117,5 +119,3 @@ def _moved_index(axis, offset):
         last = number(axis.n - 1)
         return add(last, mul(number(-1.0), apply("abs", add(last, mul(number(-1.0), apply("abs", site))))))
     return site
-
-

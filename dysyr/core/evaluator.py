@@ -62,5 +62,9 @@ _OPERATIONS = {
     "sigmoid": lambda a: 1.0 / (1.0 + np.exp(-a)),
 }
 _OPERATIONS.update(
-    {name: getattr(np, function.numpy) for name, function in FUNCTIONS.items() if function.numpy and name not in _OPERATIONS}
+    {
+        name: getattr(np, function.numpy)
+        for name, function in FUNCTIONS.items()
+        if function.numpy and name not in _OPERATIONS
+    }
 )

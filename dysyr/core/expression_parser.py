@@ -74,7 +74,9 @@ def parse_expression(text, scope, *, where="expression"):
         ExpressionError: the text is not of the language, or names something unknown.
     """
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
-        raise ExpressionError(f"{where} is not an expression", got=repr(text)[:80], expected="a text or a number")
+        raise ExpressionError(
+            f"{where} is not an expression", got=repr(text)[:80], expected="a text or a number"
+        )
     if not isinstance(text, str):
         text = repr(text) if isinstance(text, float) else _decimal(text, where)
     tree = _Walk(text, scope, where).tree()
@@ -99,10 +101,14 @@ def check_name(name, *, what="name", taken=()):
         )
     if name in RESERVED:
         raise ExpressionError(
-            f"{what} '{name}' is reserved", expected="it is a function or symbol of the language", do="rename it"
+            f"{what} '{name}' is reserved",
+            expected="it is a function or symbol of the language",
+            do="rename it",
         )
     if keyword.iskeyword(name):
-        raise ExpressionError(f"{what} '{name}' is a word of Python", do=f"rename it, for example to '{name}_'")
+        raise ExpressionError(
+            f"{what} '{name}' is a word of Python", do=f"rename it, for example to '{name}_'"
+        )
     if name in taken:
         raise ExpressionError(f"{what} '{name}' is used twice", expected="each name stands for one thing")
     return name
@@ -146,14 +152,20 @@ class _Walk:
     def refuse(self, node, what, *, expected=None, do=None):
         piece = ast.get_source_segment(self.text, node) or ""
         at = f" at column {node.col_offset + 1}" if hasattr(node, "col_offset") else ""
-        raise ExpressionError(f"{what} in {self.where}", got=f"'{_excerpt(piece)}'{at}", expected=expected, do=do)
+        raise ExpressionError(
+            f"{what} in {self.where}", got=f"'{_excerpt(piece)}'{at}", expected=expected, do=do
+        )
 
     def visit(self, node, depth):
         self.n_nodes += 1
         if self.n_nodes > MAX_NODES:
-            self.refuse(node, "too many operations", expected=f"at most {MAX_NODES}", do="name parts of it in [let]")
+            self.refuse(
+                node, "too many operations", expected=f"at most {MAX_NODES}", do="name parts of it in [let]"
+            )
         if depth > MAX_DEPTH:
-            self.refuse(node, "too deep nesting", expected=f"at most {MAX_DEPTH}", do="name parts of it in [let]")
+            self.refuse(
+                node, "too deep nesting", expected=f"at most {MAX_DEPTH}", do="name parts of it in [let]"
+            )
         method = getattr(self, f"visit_{type(node).__name__}", None)
         if method is None:
             self.refuse(
@@ -173,7 +185,9 @@ class _Walk:
     def condition(self, node, depth):
         tree = self.visit(node, depth)
         if not tree.is_condition:
-            self.refuse(node, "a number stands where a condition is needed", expected="a comparison such as x > 0")
+            self.refuse(
+                node, "a number stands where a condition is needed", expected="a comparison such as x > 0"
+            )
         return tree
 
     def made(self, node, op, *args):
@@ -190,7 +204,9 @@ class _Walk:
 
     def visit_Constant(self, node, depth):
         if isinstance(node.value, bool) or not isinstance(node.value, (int, float)):
-            self.refuse(node, f"{type(node.value).__name__} is not part of the language", expected="numbers are real")
+            self.refuse(
+                node, f"{type(node.value).__name__} is not part of the language", expected="numbers are real"
+            )
         try:
             value = float(node.value)
         except OverflowError:
@@ -312,9 +328,7 @@ class _Walk:
 
     def count(self, node, name, n_args):
         if len(node.args) != n_args:
-            self.refuse(
-                node, f"{name} has {len(node.args)} arguments", expected=f"it takes {n_args}"
-            )
+            self.refuse(node, f"{name} has {len(node.args)} arguments", expected=f"it takes {n_args}")
 
     def visit_Subscript(self, node, depth):
         name = node.value.id if isinstance(node.value, ast.Name) else None
@@ -327,7 +341,9 @@ class _Walk:
         sites = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         if len(sites) != len(self.scope.indices):
             self.refuse(node, f"{len(sites)} indices", expected=f"{name}[{', '.join(self.scope.indices)}]")
-        offsets = tuple(self.offset(site, index) for site, index in zip(sites, self.scope.indices, strict=True))
+        offsets = tuple(
+            self.offset(site, index) for site, index in zip(sites, self.scope.indices, strict=True)
+        )
         return self.scope.subscripted[name](offsets)
 
     def offset(self, node, index):
@@ -344,7 +360,9 @@ class _Walk:
             and node.right.value <= 64
         ):
             return node.right.value if isinstance(node.op, ast.Add) else -node.right.value
-        self.refuse(node, "a site is not readable", expected=f"{index}, {index}+1, {index}-2, ... up to 64 sites away")
+        self.refuse(
+            node, "a site is not readable", expected=f"{index}, {index}+1, {index}-2, ... up to 64 sites away"
+        )
 
 
 _constants = weakref.WeakKeyDictionary()

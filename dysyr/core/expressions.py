@@ -224,7 +224,9 @@ def rebuild(node, args):
 def value_of_numbers(op, values):
     """The operation on plain floats; None where it has no finite real value."""
     try:
-        value = _FLOAT_OPERATIONS[op](*values) if op in _FLOAT_OPERATIONS else FUNCTIONS[op].of_floats(*values)
+        value = (
+            _FLOAT_OPERATIONS[op](*values) if op in _FLOAT_OPERATIONS else FUNCTIONS[op].of_floats(*values)
+        )
     except (ArithmeticError, ValueError):
         return None
     if isinstance(value, complex) or not math.isfinite(value):

@@ -41,7 +41,9 @@ FUNCTIONS = {
     "asin": Function(1, math.asin, "arcsin", latex=r"\arcsin\left({0}\right)"),
     "acos": Function(1, math.acos, "arccos", latex=r"\arccos\left({0}\right)"),
     "atan": Function(1, math.atan, "arctan", latex=r"\arctan\left({0}\right)"),
-    "atan2": Function(2, math.atan2, "arctan2", "{f}({0}, {1})", latex=r"\mathrm{{atan2}}\left({0}, {1}\right)"),
+    "atan2": Function(
+        2, math.atan2, "arctan2", "{f}({0}, {1})", latex=r"\mathrm{{atan2}}\left({0}, {1}\right)"
+    ),
     "sinh": Function(1, math.sinh, "sinh", latex=r"\sinh\left({0}\right)"),
     "cosh": Function(1, math.cosh, "cosh", latex=r"\cosh\left({0}\right)"),
     "tanh": Function(1, math.tanh, "tanh", latex=r"\tanh\left({0}\right)"),
@@ -63,9 +65,7 @@ FUNCTIONS = {
     "sign": Function(1, _sign, "sign", latex=r"\mathrm{{sign}}\left({0}\right)"),
     "floor": Function(1, lambda a: float(math.floor(a)), "floor", latex=r"\left\lfloor {0} \right\rfloor"),
     "ceil": Function(1, lambda a: float(math.ceil(a)), "", latex=r"\left\lceil {0} \right\rceil"),
-    "heaviside": Function(
-        1, lambda a: 0.5 * (1.0 + _sign(a)), "", latex=r"\mathrm{{H}}\left({0}\right)"
-    ),
+    "heaviside": Function(1, lambda a: 0.5 * (1.0 + _sign(a)), "", latex=r"\mathrm{{H}}\left({0}\right)"),
     "mod": Function(
         2, lambda a, b: a - b * math.floor(a / b), "", latex=r"\left({0}\ \mathrm{{mod}}\ {1}\right)"
     ),

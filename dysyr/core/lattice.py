@@ -100,7 +100,9 @@ class Lattice:
                     expected=f"at least {smallest}, since the equations reach {furthest} sites away",
                 )
         if self.n_sites > MAX_SITES:
-            raise InputError("the lattice is too large", got=f"{self.n_sites} sites", expected=f"at most {MAX_SITES}")
+            raise InputError(
+                "the lattice is too large", got=f"{self.n_sites} sites", expected=f"at most {MAX_SITES}"
+            )
 
 
 NO_LATTICE = Lattice()

@@ -76,7 +76,9 @@ class System:
         object.__setattr__(self, name, value)
 
     @classmethod
-    def ode(cls, equations, *, parameters=None, initial_state=None, dt=None, transient=0.0, name="", **tables):
+    def ode(
+        cls, equations, *, parameters=None, initial_state=None, dt=None, transient=0.0, name="", **tables
+    ):
         """A system of ordinary differential equations.
 
         .. math:: dx/dt = f(x, t)
@@ -119,14 +121,27 @@ class System:
         return cls._made("sde", equations, parameters, initial_state, dt, transient, name, tables)
 
     @classmethod
-    def pde(cls, equations, *, domain, parameters=None, initial_state=None, dt=None, transient=0.0, name="", **tables):
+    def pde(
+        cls,
+        equations,
+        *,
+        domain,
+        parameters=None,
+        initial_state=None,
+        dt=None,
+        transient=0.0,
+        name="",
+        **tables,
+    ):
         """A partial differential equation on a grid. Arguments as for ``ode``; the equations may hold dx(u), dxx(u),
         laplacian(u), and:
 
         Args:
             domain: dict from coordinate to {"length", "n", "boundary"} and optionally "start", "order" (2 or 4).
         """
-        return cls._made("pde", equations, parameters, initial_state, dt, transient, name, tables | {"domain": domain})
+        return cls._made(
+            "pde", equations, parameters, initial_state, dt, transient, name, tables | {"domain": domain}
+        )
 
     @classmethod
     def _made(cls, kind, equations, parameters, initial_state, dt, transient, name, tables):
@@ -134,7 +149,9 @@ class System:
             values = np.asarray(initial_state, dtype=float).tolist()
             names = [key.split("[")[0] for key in equations]
             if len(values) != len(names):
-                raise InputError("initial_state", got=f"{len(values)} values", expected=f"{len(names)}, one a variable")
+                raise InputError(
+                    "initial_state", got=f"{len(values)} values", expected=f"{len(names)}, one a variable"
+                )
             initial_state = dict(zip(names, values, strict=True))
         defaults = {"initial_state": initial_state, "dt": dt, "transient": transient}
         definition = {
@@ -188,7 +205,9 @@ class System:
                     expected=f"its parameters are {', '.join(self.parameters) or 'none'}",
                     do=did_you_mean(name, self.parameters),
                 )
-            definition["parameters"][name] = value if isinstance(value, str) else _number(value, f"parameter {name}")
+            definition["parameters"][name] = (
+                value if isinstance(value, str) else _number(value, f"parameter {name}")
+            )
         return self._changed(definition)
 
     def with_size(self, **sizes):
@@ -249,7 +268,9 @@ class System:
             InputError: the system has none.
         """
         if not self._trees.initial:
-            raise InputError(f"{self.name or 'the system'} has no default initial state", do="give initial_state=")
+            raise InputError(
+                f"{self.name or 'the system'} has no default initial state", do="give initial_state="
+            )
         sites = self.lattice.n_sites
         values = evaluate(tuple(self._trees.initial[name] for name in self.fields), self._constant_leaf)
         values = np.concatenate([np.broadcast_to(value, (sites,)) for value in values]).astype(float)
@@ -287,7 +308,9 @@ class System:
     def diffusion(self, x, t=0.0):
         """Diffusion matrix of an sde at states x (..., dim): array (..., dim, n_noise)."""
         if self._trees.diffusion is None:
-            raise InputError(f"{self.name or 'the system'} has no noise", got=f"kind {self.kind}", expected="kind sde")
+            raise InputError(
+                f"{self.name or 'the system'} has no noise", got=f"kind {self.kind}", expected="kind sde"
+            )
         x = self._checked(x)
         leaf = self._leaf(x, t)
         if self._trees.diagonal:
@@ -346,7 +369,8 @@ class System:
         values = evaluate(tuple(self._trees.conserved[name] for name in names), self._leaf(x, t))
         n = self.lattice.n_sites
         return {
-            name: np.broadcast_to(value, (*x.shape[:-1], n)).sum(axis=-1) for name, value in zip(names, values, strict=True)
+            name: np.broadcast_to(value, (*x.shape[:-1], n)).sum(axis=-1)
+            for name, value in zip(names, values, strict=True)
         }
 
     def gradient(self):
@@ -375,7 +399,9 @@ class System:
 
     def __repr__(self):
         values = ", ".join(f"{name}={value:.6g}" for name, value in self.parameters.items())
-        return f"<System {self.name or 'unnamed'}: {self.kind}, dim {self.dim}{', ' if values else ''}{values}>"
+        return (
+            f"<System {self.name or 'unnamed'}: {self.kind}, dim {self.dim}{', ' if values else ''}{values}>"
+        )
 
     def __reduce__(self):
         return System, (self._definition,)
@@ -403,7 +429,9 @@ class System:
         x = np.asarray(x, dtype=float)
         if x.ndim == 0 or x.shape[-1] != self.dim:
             raise InputError(
-                f"states of {self.name or 'the system'}", got=f"shape {x.shape}", expected=f"(..., {self.dim})"
+                f"states of {self.name or 'the system'}",
+                got=f"shape {x.shape}",
+                expected=f"(..., {self.dim})",
             )
         return x
 
@@ -433,7 +461,9 @@ class System:
 
     def _axis_leaf(self, name):
         n = self.lattice.axes[self.lattice.indices.index(name)].n
-        return lambda leaf: self.parameters[leaf.value] if leaf.op == "parameter" else np.arange(n, dtype=float)
+        return lambda leaf: (
+            self.parameters[leaf.value] if leaf.op == "parameter" else np.arange(n, dtype=float)
+        )
 
     def _flattened(self, values, x):
         shape = (*x.shape[:-1], self.lattice.n_sites)
@@ -459,5 +489,3 @@ def _number(value, what):
 
 def _canonical(system):
     return json.dumps(system._definition, sort_keys=False)
-
-

@@ -141,7 +141,9 @@ class _Reader:
         operators = {}
         for name in self.lattice.indices:
             for order in range(1, MAX_DERIVATIVE + 1):
-                operators["d" + name * order] = lambda tree, name=name, order=order: space_derivative(tree, name, order)
+                operators["d" + name * order] = lambda tree, name=name, order=order: space_derivative(
+                    tree, name, order
+                )
         operators["laplacian"] = self.laplacian
         return operators
 
@@ -151,7 +153,13 @@ class _Reader:
 
     def grid(self, name, table):
         start, length = (
-            simplify((parse_expression(table.get(key, absent), self.constant_scope, where=f"[domain] {name} {key}"),))[0]
+            simplify(
+                (
+                    parse_expression(
+                        table.get(key, absent), self.constant_scope, where=f"[domain] {name} {key}"
+                    ),
+                )
+            )[0]
             for key, absent in (("start", 0.0), ("length", 1.0))
         )
         axis = self.lattice.axes[self.lattice.indices.index(name)]
@@ -180,7 +188,9 @@ class _Reader:
             written=written,
             let=self.let,
             drift=tuple(self.lower(written[name]) for name in self.fields),
-            diffusion=None if noise is None else tuple(tuple(self.lower(term) for term in row) for row in noise),
+            diffusion=None
+            if noise is None
+            else tuple(tuple(self.lower(term) for term in row) for row in noise),
             written_diffusion=noise,
             diagonal=diagonal,
             boundary_values=self.boundary_values(),
@@ -225,7 +235,9 @@ class _Reader:
                 raise _unknown("variable in [diffusion]", name, self.fields)
         lists = [entry for entry in given.values() if isinstance(entry, list)]
         if lists and (len(lists) < len(given) or len({len(entry) for entry in lists}) > 1 or not lists[0]):
-            raise InputError("the rows of [diffusion] differ", expected="one expression each, or lists of one length")
+            raise InputError(
+                "the rows of [diffusion] differ", expected="one expression each, or lists of one length"
+            )
         if lists and self.lattice.axes:
             raise InputError("[diffusion] on a lattice has rows", expected="one expression for each variable")
         n_noise = len(lists[0]) if lists else len(self.fields)
@@ -233,7 +245,9 @@ class _Reader:
         for k, name in enumerate(self.fields):
             entry = given.get(name, [0.0] * n_noise if lists else 0.0)
             texts = entry if lists else [entry if j == k else 0.0 for j in range(n_noise)]
-            rows.append(tuple(parse_expression(text, self.scope, where=f"[diffusion] {name}") for text in texts))
+            rows.append(
+                tuple(parse_expression(text, self.scope, where=f"[diffusion] {name}") for text in texts)
+            )
         return tuple(rows), not lists
 
     def boundary_values(self):
@@ -243,8 +257,12 @@ class _Reader:
                 raise _unknown("variable in boundary_values", name, self.fields)
             ends = entry if isinstance(entry, list) else [entry, entry]
             if len(ends) != 2:
-                raise InputError(f"boundary value of {name}", got=f"{len(ends)} values", expected="one, or [low, high]")
-            texts = (parse_expression(end, self.constant_scope, where=f"boundary value of {name}") for end in ends)
+                raise InputError(
+                    f"boundary value of {name}", got=f"{len(ends)} values", expected="one, or [low, high]"
+                )
+            texts = (
+                parse_expression(end, self.constant_scope, where=f"boundary value of {name}") for end in ends
+            )
             values[name] = simplify(tuple(texts))
         return values
 
@@ -253,15 +271,20 @@ class _Reader:
         if table is None:
             return {}
         if not isinstance(table, dict):
-            raise InputError("initial_state is not a table", got=repr(table)[:60], expected="{ x = 1.0, ... }")
+            raise InputError(
+                "initial_state is not a table", got=repr(table)[:60], expected="{ x = 1.0, ... }"
+            )
         for name in table:
             if name not in self.fields:
                 raise _unknown("variable in initial_state", name, self.fields)
         missing = [name for name in self.fields if name not in table]
         if missing:
-            raise InputError(f"initial_state lacks {', '.join(missing)}", expected="one value for each variable")
+            raise InputError(
+                f"initial_state lacks {', '.join(missing)}", expected="one value for each variable"
+            )
         trees = {
-            name: parse_expression(table[name], self.place_scope, where=f"initial_state {name}") for name in self.fields
+            name: parse_expression(table[name], self.place_scope, where=f"initial_state {name}")
+            for name in self.fields
         }
         return {name: self.lower(tree) for name, tree in trees.items()}
 
@@ -295,7 +318,9 @@ def _summands(tree):
 def _check_shape(definition):
     """The keys and plain values of a definition; returns its kind."""
     if definition.get("format", FORMAT) != FORMAT:
-        raise InputError("unknown format of a system file", got=repr(definition["format"]), expected=f"{FORMAT}")
+        raise InputError(
+            "unknown format of a system file", got=repr(definition["format"]), expected=f"{FORMAT}"
+        )
     kind = definition.get("kind")
     if kind not in KINDS:
         raise InputError(
@@ -313,7 +338,9 @@ def _check_shape(definition):
     name = definition.get("name", "")
     if name and not _NAME.fullmatch(name):
         raise InputError(
-            "name of a system", got=repr(name)[:80], expected="letters, digits, _ . and -, at most 64, a letter first"
+            "name of a system",
+            got=repr(name)[:80],
+            expected="letters, digits, _ . and -, at most 64, a letter first",
         )
     if not isinstance(definition.get("symplectic", False), bool):
         raise InputError("symplectic is neither true nor false", got=repr(definition["symplectic"])[:60])
@@ -338,11 +365,15 @@ def _check_size(definition):
     limits = (("equations", MAX_VARIABLES), ("let", MAX_VARIABLES), ("parameters", MAX_PARAMETERS))
     for name, most in limits:
         if len(_table(definition, name)) > most:
-            raise InputError(f"[{name}] is too long", got=f"{len(definition[name])} entries", expected=f"at most {most}")
+            raise InputError(
+                f"[{name}] is too long", got=f"{len(definition[name])} entries", expected=f"at most {most}"
+            )
     tables = (_table(definition, name) for name in ("equations", "let", "diffusion", "conserved", "hidden"))
     length = sum(len(str(text)) for table in tables for text in table.values())
     if length > MAX_TEXT:
-        raise InputError("the expressions are too long", got=f"{length} characters", expected=f"at most {MAX_TEXT}")
+        raise InputError(
+            "the expressions are too long", got=f"{length} characters", expected=f"at most {MAX_TEXT}"
+        )
 
 
 def _check_number(value, what, least):
@@ -360,14 +391,18 @@ def _check_invariants(invariants):
                 raise _unknown("key in [[invariants]]", key, _INVARIANT)
         for key in ("name", "value", "source"):
             if key not in entry:
-                raise InputError(f"an invariant without {key}", got=repr(entry)[:80], expected="name, value and source")
+                raise InputError(
+                    f"an invariant without {key}", got=repr(entry)[:80], expected="name, value and source"
+                )
         sizes = set()
         for key in ("value", "stderr"):
             numbers = entry.get(key, entry["value"])
             listed = numbers if isinstance(numbers, list) else [numbers]
             sizes.add(len(listed) if isinstance(numbers, list) else 0)
             for value in listed:
-                _check_number(value, f"{key} of invariant {entry['name']}", -math.inf if key == "value" else 0.0)
+                _check_number(
+                    value, f"{key} of invariant {entry['name']}", -math.inf if key == "value" else 0.0
+                )
         if len(sizes) > 1 and "stderr" in entry:
             raise InputError(f"value and stderr of invariant {entry['name']} differ in length")
         n_zero = entry.get("n_zero", 0)
@@ -397,7 +432,9 @@ def _lattice(definition, kind):
         domain = _table(definition, "domain", required=True)
         for name, table in domain.items():
             if not isinstance(table, dict):
-                raise InputError(f"[domain] {name} is not a table", expected="{ length = ..., n = ..., boundary = ... }")
+                raise InputError(
+                    f"[domain] {name} is not a table", expected="{ length = ..., n = ..., boundary = ... }"
+                )
             for key in table:
                 if key not in _DOMAIN:
                     raise _unknown(f"key in [domain] {name}", key, _DOMAIN)
@@ -430,7 +467,9 @@ def _axis(name, n, boundary):
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise InputError(f"number of sites along {name}", got=repr(n)[:60], expected="an integer >= 1")
     if boundary not in BOUNDARIES:
-        raise InputError(f"boundary along {name}", got=repr(boundary)[:60], expected=f"one of {', '.join(BOUNDARIES)}")
+        raise InputError(
+            f"boundary along {name}", got=repr(boundary)[:60], expected=f"one of {', '.join(BOUNDARIES)}"
+        )
     return Axis(name, n, boundary)
 
 
@@ -469,5 +508,8 @@ def _table(definition, name, required=False):
 
 def _unknown(what, name, known):
     return InputError(
-        f"unknown {what}", got=repr(name)[:80], expected=f"known are {', '.join(known)}", do=did_you_mean(name, known)
+        f"unknown {what}",
+        got=repr(name)[:80],
+        expected=f"known are {', '.join(known)}",
+        do=did_you_mean(name, known),
     )

@@ -110,8 +110,12 @@ def write_invariants(path, invariants):
         head += "\n"
     new = head + tables + ("\n" if tables and tail else "") + tail
     after = parse_system_text(new, str(path))
-    if {k: v for k, v in before.items() if k != "invariants"} != {k: v for k, v in after.items() if k != "invariants"}:
-        raise DysyrError(f"the invariants in '{path}' cannot be replaced", do="move the [[invariants]] tables to the end")
+    if {k: v for k, v in before.items() if k != "invariants"} != {
+        k: v for k, v in after.items() if k != "invariants"
+    }:
+        raise DysyrError(
+            f"the invariants in '{path}' cannot be replaced", do="move the [[invariants]] tables to the end"
+        )
     System.from_dict({"name": path.stem} | after)
     write_text(path, new)
 
