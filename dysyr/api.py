@@ -1,16 +1,28 @@
 """The functions that join the layers: what needs systems, kernels, models and measures at once."""
 
+import json
 from pathlib import Path
 
+import numpy as np
+
+from dysyr.core.blocking import blocked_stderr
 from dysyr.core.catalogue import catalogue_system
+from dysyr.core.errors import InputError
+from dysyr.core.measure import Measure
+from dysyr.core.model import StateSpace
 from dysyr.core.system import System
+from dysyr.kernels.lyapunov import growth_of_map
+from dysyr.simulation.exponents import growth_rates
+
+BLOCKS_PER_TRAJECTORY = 256
 
 
 def load_system(name_or_path, **parameters):
     """A system of the catalogue, or of a file.
 
     Args:
-        name_or_path: name in the catalogue (``dysyr systems`` lists them), or path of a file that ends in .toml.
+        name_or_path: name in the catalogue (``dysyr systems`` lists them), or path of a file that ends in
+            .toml.
         **parameters: new values of the system's parameters, and new sizes of its lattice by index name.
 
     Returns:
@@ -27,3 +39,196 @@ def load_system(name_or_path, **parameters):
     sizes = {name: parameters.pop(name) for name in list(parameters) if name in system.lattice.indices}
     system = system.with_size(**sizes) if sizes else system
     return system.with_parameters(**parameters) if parameters else system
+
+
+def lyapunov_spectrum(
+    system_or_model, *, n_steps, dt=None, initial_state=None, n_trajectories=1, n_exponents=None, seed=0
+):
+    """Lyapunov spectrum by the growth of orthonormal tangent vectors under the exact Jacobian.
+
+    .. math:: \\lambda_k = \\frac{1}{T} \\sum \\log R_{kk}, \\quad J Q = Q' R
+
+    Flows are integrated with their tangent vectors by DOP853 at tolerance 1e-9 with a decomposition after
+    each step, maps and models have one after each iteration. Tangent vectors align during a tenth of the time
+    before the measured one. The standard error comes from blocks longer than the correlation, pooled over
+    trajectories.
+
+    Args:
+        system_or_model: a System (ode, pde on its grid, map) or a fitted StateSpace model.
+        n_steps: measured steps of length dt for each trajectory.
+        dt: step in system time units; by default the system's own; a model has its own.
+        initial_state: (dim,) or (trajectory, dim) states, see ``simulate``; for models latent states.
+        n_trajectories: number of trajectories.
+        n_exponents: how many of the leading exponents (systems only); by default all.
+        seed: seed of initial states and of the first tangent vectors.
+
+    Returns:
+        Measure whose value is the list of exponents per system time unit, in descending order, with its
+        standard error.
+
+    Raises:
+        InputError: a system or model that has no exponents, or an argument that does not fit.
+        DivergedError: a trajectory of a system blew up.
+
+    Reference:
+        benettin1980
+    """
+    if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 2:
+        raise InputError("n_steps", got=repr(n_steps), expected="a whole number >= 2")
+    if isinstance(system_or_model, System):
+        system = system_or_model
+        if system.kind == "sde":
+            raise InputError(
+                f"{system.name or 'the system'} is stochastic",
+                expected="Lyapunov exponents are computed for kinds ode, pde and map",
+            )
+        dt = system.dt if dt is None else dt
+        growth, durations = growth_rates(
+            system, duration=n_steps * dt, n_blocks=int(min(BLOCKS_PER_TRAJECTORY, max(2, n_steps // 8))),
+            initial_state=initial_state, n_trajectories=n_trajectories, n_exponents=n_exponents, seed=seed,
+        )  # fmt: skip
+        method = (
+            "QR after each iteration" if system.kind == "map" else "QR after each DOP853 step, tolerance 1e-9"
+        )
+    elif isinstance(system_or_model, StateSpace):
+        model = system_or_model
+        dt = model.dt
+        growth, durations = _model_growth(model, n_steps, initial_state, n_trajectories, seed)
+        method = "QR of the model's Jacobian after each step"
+    else:
+        raise InputError(
+            "Lyapunov exponents need equations or a model with a Jacobian",
+            got=type(system_or_model).__name__,
+            expected="a System or a StateSpace model",
+        )
+    value = growth.sum(axis=(0, 1)) / durations.sum()
+    with np.errstate(invalid="ignore"):
+        stderr = blocked_stderr(growth / durations[..., None])
+        runs = growth.sum(axis=1) / durations.sum(axis=1)[:, None]
+    order = np.argsort(-value, kind="stable")
+    return Measure(
+        name="lyapunov_spectrum",
+        kind="invariant",
+        value=value[order].tolist(),
+        stderr=stderr[order].tolist(),
+        unit="1/time",
+        better="match",
+        status="ok" if np.isfinite(value[0]) else "the orbit diverged",
+        n=int(n_steps) * len(growth),
+        dt=float(dt),
+        settings={
+            "method": method,
+            "n_steps": int(n_steps),
+            "n_trajectories": len(growth),
+            "seed": int(seed),
+        },
+        runs=tuple(tuple(run[order].tolist()) for run in runs),
+    )
+
+
+def _model_growth(model, n_steps, initial_state, n_trajectories, seed):
+    """Growth and durations (trajectory, block, ...) of a model's tangent vectors, after a quarter of
+    n_steps."""
+    if initial_state is None:
+        pool = np.asarray(model.initial_states)
+        rng = np.random.default_rng([seed, 2])
+        z = pool[rng.choice(len(pool), n_trajectories, replace=n_trajectories > len(pool))]
+    else:
+        z = np.atleast_2d(np.asarray(initial_state, dtype=float))
+    n_alignment = max(n_steps // 4, 1)
+    growth, _ = growth_of_map(model.step, model.jacobian, z, n_alignment + n_steps, seed=seed)
+    length = max(1, n_steps // BLOCKS_PER_TRAJECTORY)
+    n_blocks = n_steps // length
+    kept = growth[:, n_alignment : n_alignment + n_blocks * length]
+    blocks = kept.reshape(len(z), n_blocks, length, -1).sum(axis=2)
+    return blocks, np.full((len(z), n_blocks), length * model.dt)
+
+
+def evaluate(
+    model_or_dataset, truth, *, reference=None, measures=None, seed=0, settings=None, label=None, inspection=None,
+    training=None,
+):  # fmt: skip
+    """Compare a model's free runs and forecasts with the truth.
+
+    Args:
+        model_or_dataset: Model, fitted Reconstructor, or free runs (whatever ``as_dataset`` takes, one
+            trajectory per run).
+        truth: data (whatever ``as_dataset`` takes), or a System, which is then simulated. A data set that
+            names a system of the catalogue in its attributes brings that system's independent truth,
+            exponents and own forecasts with it.
+        reference: independent truth for the floors, at least as long as the truth; by default simulated where
+            the system is known, else further trajectories of the truth, else its two halves.
+        measures: names of the measures to compute; None for all that apply.
+        seed: of free runs, forecasts, controls and directions.
+        settings: ``dysyr.evaluation.settings.EvaluationSettings``; None for the defaults.
+        label: a short name for tables; by default the model's family.
+        inspection: ``Inspection`` of the data, shown in the report.
+        training: ``Training`` of the model, shown in the report.
+
+    Returns:
+        Card.
+
+    Raises:
+        InputError: variables, sampling intervals or lengths do not fit, or an unknown measure.
+    """
+    from dysyr.core.dataset import as_dataset, data_hash, make_dataset, trajectories
+    from dysyr.core.model import Model
+    from dysyr.core.provenance import provenance
+    from dysyr.core.reconstructor import Reconstructor
+    from dysyr.evaluation import select_measures
+    from dysyr.evaluation.assemble import assemble, free_runs, independent_stretches, longest_stretch
+    from dysyr.evaluation.settings import EvaluationSettings
+    from dysyr.evaluation.verdict import decide
+    from dysyr.reporting.card import Card
+    from dysyr.truth import independent_truths, known_exponents, system_behind, true_flow
+
+    settings = settings or EvaluationSettings()
+    chosen = select_measures(measures)
+    if isinstance(model_or_dataset, Reconstructor):
+        model_or_dataset = model_or_dataset.model_
+    model = model_or_dataset if isinstance(model_or_dataset, Model) else None
+    if isinstance(truth, System):
+        from dysyr.simulation.simulate import simulate
+
+        system = truth
+        data = simulate(system, n_steps=settings.n_truth, dt=None if model is None else model.dt, seed=seed)
+    else:
+        data = as_dataset(truth, dt=None if model is None else model.dt, mask=True)
+        system = system_behind(data)
+    stretch = longest_stretch(data)
+    if model is None:
+        runs = as_dataset(model_or_dataset, dt=data.attrs.get("dt"), mask=True)
+    else:
+        runs = free_runs(model, data, stretch, settings.n_runs, seed)
+    n = min(stretch[2] - stretch[1], max(len(run) for run in trajectories(runs)))
+    references, kind = None, "halves"
+    if reference is not None:
+        given = as_dataset(reference, dt=data.attrs.get("dt"), mask=True)
+        references, kind = independent_stretches(given, n, settings.n_truth_pairs), "given"
+    elif system is not None:
+        references, kind = independent_truths(system, data, n, n_pairs=settings.n_truth_pairs), "simulated"
+    context = assemble(
+        data, runs, stretch=stretch, settings=settings, seed=seed, model=model, system=system,
+        references=references, reference_kind=kind,
+        truth_exponents=None if system is None else known_exponents(system),
+        true_flow=None if system is None else true_flow(system, data),
+    )  # fmt: skip
+    computed = {measure.name: measure.compute(context) for measure in chosen}
+    computed = {name: measure for name, measure in computed.items() if measure is not None}
+    shown = make_dataset(
+        context.runs, dt=context.dt, names=context.names, mask=True,
+        attrs={**runs.attrs, "status": json.dumps(list(context.statuses))},
+    )  # fmt: skip
+    return Card(
+        measures=computed,
+        verdict=decide(context, computed),
+        truth=data,
+        runs=shown,
+        forecasts=context.forecasts,
+        model=model,
+        system=system,
+        inspection=inspection,
+        training=training,
+        provenance=provenance(seed=seed, data_hash=data_hash(data)),
+        label=label or (model.family if model is not None else "free runs"),
+    )
