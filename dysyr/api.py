@@ -145,8 +145,8 @@ def _model_growth(model, n_steps, initial_state, n_trajectories, seed):
 
 
 def evaluate(
-    model_or_dataset, truth, *, reference=None, measures=None, seed=0, settings=None, label=None, inspection=None,
-    training=None,
+    model_or_dataset, truth, *, reference=None, measures=None, seed=0, settings=None, label=None,
+    inspection=None, training=None,
 ):  # fmt: skip
     """Compare a model's free runs and forecasts with the truth.
 

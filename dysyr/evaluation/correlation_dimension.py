@@ -7,8 +7,8 @@ import numpy as np
 from scipy.spatial.distance import pdist
 
 from dysyr.core.errors import InputError
-from dysyr.evaluation.delay_vectors import states_of
 from dysyr.evaluation.invariant_measure import InvariantMeasure
+from dysyr.evaluation.state_vectors import state_vectors
 
 BINS_PER_DECADE = 20
 MIN_PAIRS = 50
@@ -93,7 +93,7 @@ class CorrelationDimensionMeasure(InvariantMeasure):
     name = "correlation_dimension"
 
     def quantity(self, context, series):
-        states = states_of(context.standardise(series), delay=context.correlation_steps, dim=5)
+        states = state_vectors(context.standardise(series), delay=context.correlation_steps, dim=5)
         stride = self._stride(context, len(states))
         try:
             return correlation_dimension(states[::stride], theiler=self._theiler(context, stride)).value

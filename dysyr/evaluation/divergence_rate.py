@@ -12,7 +12,7 @@ from dysyr.evaluation.correlation_time import correlation_time
 
 MAX_POINTS = 10_000
 N_REFERENCES = 1_000
-LOW, HIGH = 0.1, 0.6
+LOW, HIGH, FAR = 0.1, 0.6, 0.9
 MIN_STEPS = 4
 MIN_STRAIGHTNESS = 0.95
 MIN_GROWTH = math.log(3.0)
@@ -75,9 +75,9 @@ def divergence_rate(x, *, dt, n_surrogates=39, seed=0):
         raise InputError("too few samples for a rate of divergence", got=str(len(x)), expected="at least 200")
     rng = np.random.default_rng([seed, 0x726F73])
     x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), np.finfo(np.float64).tiny)
-    curves = _divergence_curves(x, rng)
-    curve = curves.mean(axis=0)
     saturation = _random_distance(x, rng)
+    curves = _divergence_curves(x, saturation, rng)
+    curve = curves.mean(axis=0)
     region = _scaling_region(curve, saturation)
     if region is None:
         return DivergenceRate(
@@ -106,8 +106,8 @@ def divergence_rate(x, *, dt, n_surrogates=39, seed=0):
     )
 
 
-def _divergence_curves(x, rng, n_groups=4):
-    """(group, steps) mean ln distance between points and their neighbours, k steps on."""
+def _divergence_curves(x, saturation, rng, n_groups=4):
+    """(group, steps) mean ln distance of points and their neighbours k steps on, until near saturation."""
     theiler = correlation_time(x)
     horizon = min(30 * theiler + 10, len(x) // 4)
     n = len(x) - horizon
@@ -122,12 +122,14 @@ def _divergence_curves(x, rng, n_groups=4):
     groups = np.arange(len(references)) % n_groups
     if len(references) < 10 * n_groups:
         raise InputError("too few neighbours that are apart in time", got=str(len(references)))
-    curves = np.zeros((n_groups, horizon))
+    sizes, curves = np.bincount(groups), []
     for k in range(horizon):
         distance = np.sqrt(((x[references + k] - x[neighbours + k]) ** 2).sum(axis=1))
         log_distance = np.log(np.maximum(distance, 1e-12))
-        curves[:, k] = np.bincount(groups, log_distance) / np.bincount(groups)
-    return curves
+        curves.append(np.bincount(groups, log_distance) / sizes)
+        if k > 1 and curves[-1].mean() > curves[1].mean() + FAR * (saturation - curves[1].mean()):
+            break
+    return np.stack(curves, axis=1)
 
 
 def _random_distance(x, rng):
@@ -157,6 +159,7 @@ def _slope(curve, region, dt):
 
 def _surrogate_rate(x, dt, rng):
     surrogate = phase_surrogate(x, rng)
-    curve = _divergence_curves(surrogate, rng, n_groups=1)[0]
-    region = _scaling_region(curve, _random_distance(surrogate, rng))
+    saturation = _random_distance(surrogate, rng)
+    curve = _divergence_curves(surrogate, saturation, rng, n_groups=1)[0]
+    region = _scaling_region(curve, saturation)
     return math.inf if region is None else float(_slope(curve, region, dt)[0])

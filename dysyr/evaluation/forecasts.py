@@ -79,7 +79,7 @@ def make_forecasts(
     """Forecast from evenly spaced contexts of the truth.
 
     Args:
-        predict: function (contexts (k, context_length, state), n_steps) -> (k, n_steps, state).
+        predict: function (contexts (k, context_length, state), starts (k,), n_steps) -> (k, n_steps, state).
         truth: (time, state) gap-free.
         dt: sampling interval in system time units.
         names: names of the variables.
@@ -101,7 +101,7 @@ def make_forecasts(
     actual = (truth if clean is None else clean)[starts[:, None] + np.arange(horizon)]
     last = contexts[:, -1]
     return Forecasts(
-        predicted=np.asarray(predict(contexts, horizon), dtype=np.float64),
+        predicted=np.asarray(predict(contexts, starts, horizon), dtype=np.float64),
         actual=actual,
         best=None if true_flow is None else np.asarray(true_flow(last, horizon), dtype=np.float64),
         persistence=np.broadcast_to(last[:, None], actual.shape),

@@ -6,8 +6,8 @@ import numpy as np
 
 from dysyr.core.errors import InputError
 from dysyr.core.measure import Measure
-from dysyr.evaluation.delay_vectors import states_of
 from dysyr.evaluation.divergence_rate import divergence_rate
+from dysyr.evaluation.state_vectors import state_vectors
 from dysyr.evaluation.summary import mean_and_stderr
 
 
@@ -119,5 +119,5 @@ class DivergenceRateMeasure:
         return Measure(**common, value=value, stderr=stderr)
 
     def _rate(self, context, series, n_surrogates):
-        states = states_of(context.standardise(series), delay=max(context.correlation_steps // 2, 1))
+        states = state_vectors(context.standardise(series), delay=max(context.correlation_steps // 2, 1))
         return divergence_rate(states, dt=context.dt, n_surrogates=n_surrogates, seed=context.seed)

@@ -5,8 +5,8 @@ import numpy as np
 from scipy.spatial.distance import pdist, squareform
 
 from dysyr.core.errors import InputError
-from dysyr.evaluation.delay_vectors import states_of
 from dysyr.evaluation.invariant_measure import InvariantMeasure
+from dysyr.evaluation.state_vectors import state_vectors
 
 MIN_LINE = 2
 SAMPLES_PER_CORRELATION_TIME = 5
@@ -96,7 +96,7 @@ class RecurrenceMeasure(InvariantMeasure):
         return max(min(context.correlation_steps // SAMPLES_PER_CORRELATION_TIME, fitting), 1)
 
     def _points(self, context, series):
-        states = states_of(context.standardise(series), delay=context.correlation_steps)
+        states = state_vectors(context.standardise(series), delay=context.correlation_steps)
         return states[:: self._stride(context)][: context.settings.recurrence_points]
 
     def _threshold(self, context):

@@ -10,6 +10,7 @@ class EvaluationSettings:
     """Settings of an evaluation; the defaults are those of the literature where it has any.
 
     Attributes:
+        n_truth: samples of the truth, where it is given as a System.
         n_runs: independent free runs of the model, each as long as the truth.
         n_truth_pairs: independent truths that give the floors.
         n_bins: cells per variable of D_stsp.
@@ -35,6 +36,7 @@ class EvaluationSettings:
         exponent_steps: steps of each, after ``exponent_steps // 4`` steps of alignment.
     """
 
+    n_truth: int = 100_000
     n_runs: int = 10
     n_truth_pairs: int = 20
     n_bins: int = 30

@@ -1,0 +1,129 @@
+"""What the system behind a truth can tell: independent truth, its exponents, its own forecasts."""
+
+import json
+
+import numpy as np
+
+from dysyr.core.catalogue import catalogue_system, system_names
+from dysyr.core.dataset import sampling_interval, trajectories
+from dysyr.core.errors import DivergedError
+from dysyr.core.measure import Measure
+from dysyr.evaluation.floor_cache import reference_truths
+from dysyr.simulation.observation import DelayEmbedding, GaussianNoise, PartialObservation, Readout
+from dysyr.simulation.simulate import simulate
+
+REPEATABLE = {model.__name__: model for model in (GaussianNoise, PartialObservation, Readout, DelayEmbedding)}
+REFERENCE_SEED = 1_000_003
+MAX_VALUES = 100_000_000
+
+
+def system_behind(data):
+    """The system of the catalogue that a data set was simulated from.
+
+    Args:
+        data: Dataset.
+
+    Returns:
+        System with the parameters and size of the data set; None where its attributes name none.
+    """
+    name = data.attrs.get("system")
+    if name not in system_names():
+        return None
+    system = catalogue_system(name)
+    parameters = json.loads(data.attrs.get("parameters", "{}"))
+    if set(parameters) - set(system.parameters):
+        return None
+    if parameters:
+        system = system.with_parameters(**parameters)
+    if len(system.lattice.indices) == 1 and not observations(data):
+        n_sites, rest = divmod(data.sizes["state"], len(system.fields))
+        system = system if rest else system.with_size(**{system.lattice.indices[0]: n_sites})
+    return system
+
+
+def observations(data):
+    """The observation models that made the data set, as a list of dicts."""
+    return json.loads(data.attrs.get("observation", "[]"))
+
+
+def independent_truths(system, data, n, *, n_pairs):
+    """Independent trajectories of the system, observed in the same way as the data set.
+
+    Noisy data get noisy references and clean data clean ones; a noise-free model cannot reach the floor of
+    noisy data. Partial observation, linear or nonlinear readout and delay embedding are repeated as well.
+
+    Args:
+        system: System behind the data.
+        data: Dataset.
+        n: samples of each.
+        n_pairs: how many; fewer where they would not fit into memory.
+
+    Returns:
+        (pair, n, state) array, empty where the observation cannot be repeated.
+    """
+    applied = observations(data)
+    if any(observation["model"] not in REPEATABLE for observation in applied):
+        return np.empty((0, 0, 0))
+    models = [_observation(observation) for observation in applied]
+    lost = sum((m.dim - 1) * m.delay for m in models if isinstance(m, DelayEmbedding))
+    dt = sampling_interval(data)
+    n_pairs = min(n_pairs, max(MAX_VALUES // (n * system.dim), 2))
+
+    def make():
+        # With constants of motion the first trajectory is the default one, perhaps the truth itself.
+        made = simulate(
+            system, n_steps=n + lost, dt=dt, n_trajectories=n_pairs + 1, seed=REFERENCE_SEED, observe=models
+        )
+        return np.stack(trajectories(made)[1:])
+
+    definition = {key: value for key, value in system.to_dict().items() if key != "invariants"}
+    key = {"system": definition, "observation": applied, "n": n, "dt": dt, "pairs": n_pairs}
+    key["seed"] = REFERENCE_SEED
+    return reference_truths(key, make)
+
+
+def true_flow(system, data):
+    """Function (states (k, dim), n_steps) -> (k, n_steps, dim) of the true system, or None.
+
+    There is one where the data set holds the whole state of an autonomous deterministic system.
+    """
+    whole = all(observation["model"] == "GaussianNoise" for observation in observations(data))
+    names = tuple(str(name) for name in data["state"].values)
+    if system.kind == "sde" or system.has_time or not whole or names != tuple(system.variables):
+        return None
+    dt = sampling_interval(data)
+
+    def flow(states, n_steps):
+        try:
+            made = simulate(system, initial_state=states, n_steps=n_steps + 1, dt=dt, transient=0.0)
+        except DivergedError:
+            return np.full((len(states), n_steps, system.dim), np.nan)
+        return np.stack(trajectories(made))[:, 1:]
+
+    return flow
+
+
+def known_exponents(system):
+    """Lyapunov spectrum of the system as its file states it; None where it does not.
+
+    Args:
+        system: System.
+
+    Returns:
+        Measure, per time unit, or None.
+    """
+    for invariant in system.invariants:
+        if invariant["name"] == "lyapunov_spectrum":
+            return Measure(
+                name="lyapunov_spectrum", kind="invariant", value=list(invariant["value"]),
+                stderr=invariant.get("stderr"), unit="1/time", better="match",
+                settings={"method": invariant.get("method", ""), "source": invariant.get("source", "")},
+            )  # fmt: skip
+    return None
+
+
+def _observation(description):
+    settings = {key: value for key, value in description.items() if key != "model"}
+    if description["model"] == "PartialObservation":
+        settings["states"] = tuple(settings["states"])
+    return REPEATABLE[description["model"]](**settings)
