@@ -170,8 +170,8 @@ def fit(
 ):
     """Fit a model to data.
 
-    --set gives the method's arguments, for example --set latent_dim=3. The run folder holds all that the other
-    commands need.
+    --set gives the method's arguments, for example --set latent_dim=3. The run folder holds all that the
+    other commands need.
     """
     import dysyr
     from dysyr.experiment import build_reconstructor

@@ -2,6 +2,15 @@
 
 import dataclasses
 
+import numpy as np
+
+_TITLES = {
+    "loss": "training loss",
+    "criterion": "validation criterion (0 perfect, 1 useless)",
+    "alpha": "forcing strength α",
+}
+_CLOCKS = ("update", "attempt")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Training:
@@ -14,8 +23,7 @@ class Training:
         selected: update of the chosen checkpoint, or None.
         restarts: updates at which training began again from a new start.
         criterion: value of the validation criterion at the chosen checkpoint, or None.
-        facts: further (name, text) pairs, for example the number of parameters and the wall time.
-        names_of_best: what the criterion is, in words.
+        facts: further (name, text) pairs, for example the hash of the training data.
     """
 
     method: str
@@ -25,3 +33,58 @@ class Training:
     restarts: tuple = ()
     criterion: float | None = None
     facts: tuple = ()
+
+
+def training_of(reconstructor):
+    """What a fitted reconstructor tells about its training.
+
+    Its ``history_`` holds arrays of equal length: ``update`` counts updates within an attempt, ``attempt``
+    numbers the attempts, ``criterion`` is the validation criterion, and any other array is a curve.
+
+    Args:
+        reconstructor: a fitted Reconstructor.
+
+    Returns:
+        Training.
+    """
+    history = {name: np.asarray(values, dtype=np.float64) for name, values in reconstructor.history_.items()}
+    method, arguments = type(reconstructor).__name__, reconstructor.get_params()
+    facts = tuple(_facts(reconstructor))
+    if "update" not in history or not len(history["update"]):
+        return Training(method=method, arguments=arguments, facts=facts)
+    updates, restarts = _running_count(history["update"], history.get("attempt"))
+    curves = tuple(
+        (_TITLES.get(name, name.replace("_", " ")), updates, values)
+        for name, values in history.items()
+        if name not in _CLOCKS and values.shape == updates.shape and np.isfinite(values).any()
+    )
+    criterion = history.get("criterion")
+    chosen = None if criterion is None or np.isnan(criterion).all() else int(np.nanargmin(criterion))
+    return Training(
+        method=method,
+        arguments=arguments,
+        curves=curves,
+        selected=None if chosen is None else int(updates[chosen]),
+        restarts=restarts,
+        criterion=None if chosen is None else float(criterion[chosen]),
+        facts=facts,
+    )
+
+
+def _running_count(update, attempt):
+    """Updates counted through all attempts, and where the later attempts began."""
+    if attempt is None:
+        return update, ()
+    begins = np.flatnonzero(np.diff(attempt)) + 1
+    offset = np.zeros(len(update))
+    for begin in begins:
+        offset[begin:] = offset[begin - 1] + update[begin - 1]
+    return update + offset, tuple(int(offset[begin]) for begin in begins)
+
+
+def _facts(reconstructor):
+    known = reconstructor.provenance_
+    if known.get("data_hash"):
+        yield "training data (sha256)", known["data_hash"]
+    if known.get("command"):
+        yield "fitted by", known["command"]

@@ -13,9 +13,9 @@ def seeds_figure(panels, groups):
     """Draw one panel per measure with one dot per seed, methods side by side.
 
     Args:
-        panels: list of dicts with ``title``, ``unit``, ``values`` (one array per group, nan for a failed seed),
-            ``floor``, ``truth`` (numbers or None), ``chosen`` (one value per group, or None) and ``log``
-            (bool).
+        panels: list of dicts with ``title``, ``unit``, ``values`` (one array per group, nan for a failed
+            seed), ``floor``, ``truth`` (numbers or None), ``chosen`` (one index per group, or None) and
+            ``log`` (bool).
         groups: names of the methods.
 
     Returns:

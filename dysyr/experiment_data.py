@@ -1,0 +1,153 @@
+"""The data of an experiment: simulated or read, split, embedded."""
+
+import dataclasses
+import json
+
+from dysyr.api import load_system
+from dysyr.core.dataset import as_dataset, data_hash, save_dataset
+from dysyr.core.embedding import embed
+from dysyr.core.errors import InputError
+from dysyr.core.resample import resample
+from dysyr.core.segments import split
+from dysyr.core.settings_text import check_keys
+from dysyr.core.shipped_data import load_dataset
+from dysyr.simulation.simulate import simulate
+
+DEFAULT_VALIDATION = 0.15
+DEFAULT_TEST = 0.25
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExperimentData:
+    """Three data sets that share no sample.
+
+    Attributes:
+        train: Dataset for the fit.
+        validation: Dataset for the choice of checkpoints and seeds.
+        test: Dataset for the report.
+        truth: what the models are judged by: ``test``.
+    """
+
+    train: object
+    validation: object
+    test: object
+
+    def save(self, folder):
+        """Write ``train.nc``, ``validation.nc`` and ``test.nc``."""
+        for field in dataclasses.fields(self):
+            save_dataset(getattr(self, field.name), folder / f"{field.name}.nc")
+
+    def hashes(self):
+        """``{"train", "validation", "test"}``: sha256 of each."""
+        return {field.name: data_hash(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+
+def make_data(experiment):
+    """Make or read the data of an experiment.
+
+    The last part of the training data is kept for validation, the last part of all data for the test unless
+    the test data are independent. Embedding is chosen on the training data and applied to all three after
+    the split, so no vector reaches from one into the other.
+
+    Args:
+        experiment: Experiment.
+
+    Returns:
+        ExperimentData.
+
+    Raises:
+        InputError: the data do not suit.
+    """
+    if experiment.system is not None:
+        train, test = _simulated(experiment)
+    else:
+        train, test = _read(experiment)
+    validation_share = experiment.split.get("validation", DEFAULT_VALIDATION)
+    if test is None:
+        test_share = experiment.split.get("test", DEFAULT_TEST)
+        train, validation, test = split(
+            train, (1 - validation_share - test_share, validation_share, test_share)
+        )
+    else:
+        if "test" in experiment.split:
+            raise InputError(
+                "[split] gives a share for the test", got="test data of their own", do="leave it out"
+            )
+        train, validation = split(train, (1 - validation_share, validation_share))
+    wanted = (experiment.data or {}).get("embed", False)
+    if wanted is not False:
+        train, validation, test = _embedded((train, validation, test), wanted)
+    return ExperimentData(train=train, validation=validation, test=test)
+
+
+def experiment_system(experiment):
+    """The System of an experiment; None when it starts from data."""
+    if experiment.system is None:
+        return None
+    name = experiment.system["name"]
+    if str(name).endswith(".toml"):
+        name = experiment.folder / name
+    system = load_system(name)
+    values = {**experiment.system.get("parameters", {}), **experiment.system.get("size", {})}
+    known = (*system.parameters, *system.lattice.indices)
+    check_keys(values, known, what="parameter", where=f"the system '{system.name}'")
+    return load_system(name, **values)
+
+
+def _simulated(experiment):
+    system = experiment_system(experiment)
+    settings = dict(experiment.simulate)
+    different = settings.pop("test", {})
+    train_settings = {"seed": 0, **settings}
+    test_settings = {**train_settings, "seed": train_settings["seed"] + 1, **different}
+    train = simulate(system, **train_settings).assign_attrs(title=system.title)
+    return train, simulate(system, **test_settings).assign_attrs(title=system.title)
+
+
+def _read(experiment):
+    table = experiment.data
+    if "path" in table and "name" not in table:
+        train = _file(experiment, table["path"]).assign_attrs(title=experiment.title)
+    else:
+        path = experiment.folder / table["path"] if "path" in table else None
+        train = load_dataset(table["name"], path=path)
+    test = _file(experiment, table["test"]).assign_attrs(title=experiment.title) if "test" in table else None
+    if "resample" in table:
+        train = resample(train, dt=_number(table["resample"]))
+        test = None if test is None else resample(test, dt=_number(table["resample"]))
+    return train, test
+
+
+def _file(experiment, path):
+    table = experiment.data
+    return as_dataset(
+        experiment.folder / path,
+        dt=_number(table.get("dt")),
+        time=table.get("time"),
+        columns=table.get("columns"),
+        mask=True if table.get("missing") else None,
+    )
+
+
+def _embedded(parts, wanted):
+    """All parts embedded alike; ``true`` embeds a scalar series and leaves several variables as they are."""
+    if wanted is True and parts[0].sizes["state"] > 1:
+        return parts
+    chosen = {} if wanted is True else wanted
+    train = embed(parts[0], **chosen)
+    found = json.loads(train.attrs["embedding"])
+    same = {key: found[key] for key in ("dim", "delay", "variable")}
+    return train, *(embed(part, **same) for part in parts[1:])
+
+
+def _number(value):
+    """A number, or a quotient written as text: ``"1/360"``."""
+    if not isinstance(value, str):
+        return value
+    over, _, under = value.partition("/")
+    try:
+        return float(over) / float(under or 1)
+    except (ValueError, ZeroDivisionError) as error:
+        raise InputError(
+            "cannot read a number", got=repr(value), expected='for example 0.01 or "1/360"'
+        ) from error
