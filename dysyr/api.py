@@ -7,7 +7,7 @@ import numpy as np
 
 from dysyr.core.blocking import blocked_stderr
 from dysyr.core.catalogue import catalogue_system
-from dysyr.core.errors import InputError
+from dysyr.core.errors import FormatError, InputError
 from dysyr.core.measure import Measure
 from dysyr.core.model import StateSpace
 from dysyr.core.system import System
@@ -161,9 +161,9 @@ def evaluate(
         measures: names of the measures to compute; None for all that apply.
         seed: of free runs, forecasts, controls and directions.
         settings: ``dysyr.evaluation.settings.EvaluationSettings``; None for the defaults.
-        label: a short name for tables; by default the model's family.
+        label: a short name for tables; by default the reconstructor's class or the model's family.
         inspection: ``Inspection`` of the data, shown in the report.
-        training: ``Training`` of the model, shown in the report.
+        training: ``Training`` of the model, shown in the report; by default that of the reconstructor.
 
     Returns:
         Card.
@@ -180,11 +180,14 @@ def evaluate(
     from dysyr.evaluation.settings import EvaluationSettings
     from dysyr.evaluation.verdict import decide
     from dysyr.reporting.card import Card
+    from dysyr.reporting.training import training_of
     from dysyr.truth import independent_truths, known_exponents, system_behind, true_flow
 
     settings = settings or EvaluationSettings()
     chosen = select_measures(measures)
     if isinstance(model_or_dataset, Reconstructor):
+        training = training or training_of(model_or_dataset)
+        label = label or type(model_or_dataset).__name__
         model_or_dataset = model_or_dataset.model_
     model = model_or_dataset if isinstance(model_or_dataset, Model) else None
     if isinstance(truth, System):
@@ -232,3 +235,88 @@ def evaluate(
         provenance=provenance(seed=seed, data_hash=data_hash(data)),
         label=label or (model.family if model is not None else "free runs"),
     )
+
+
+def save(obj, path):
+    """Write a data set (.nc), a fitted reconstructor (run folder) or a card (metrics .json, page .html).
+
+    Args:
+        obj: Dataset, Reconstructor or Card.
+        path: file or folder; written whole or not at all.
+
+    Raises:
+        InputError: an object or a file ending that does not fit.
+    """
+    import xarray as xr
+
+    from dysyr.core.dataset import save_dataset
+    from dysyr.core.reconstructor import Reconstructor
+    from dysyr.reporting.card import Card
+
+    suffix = Path(path).suffix.lower()
+    if isinstance(obj, xr.Dataset):
+        save_dataset(obj, path)
+    elif isinstance(obj, Reconstructor):
+        obj.save(path)
+    elif isinstance(obj, Card) and suffix == ".json":
+        obj.save_metrics(path)
+    elif isinstance(obj, Card) and suffix in (".html", ".htm"):
+        obj.to_html(path)
+    else:
+        raise InputError(
+            f"cannot save a {type(obj).__name__} as '{path}'",
+            expected="a data set (.nc), a fitted reconstructor (a folder), or a card (.json or .html)",
+        )
+
+
+def load(path):
+    """Read what ``save`` wrote: a run folder gives the fitted reconstructor, a .nc file the data set.
+
+    Nothing that is read is executed.
+
+    Args:
+        path: run folder or NetCDF file.
+
+    Returns:
+        fitted Reconstructor, or Dataset.
+
+    Raises:
+        FormatError: missing, damaged, foreign, or of another version.
+    """
+    from dysyr.core.dataset import read_dataset
+    from dysyr.core.run_folder import read_run
+    from dysyr.reconstruction import METHODS, MODELS
+
+    if Path(path).suffix.lower() == ".nc":
+        return read_dataset(path)
+    run = read_run(path)
+    methods = {method.__name__: method for method in METHODS}
+    families = {model.family: model for model in MODELS}
+    if run["method"] not in methods or run["model"].get("family") not in families:
+        raise FormatError(
+            f"the run '{path}' is of an unknown method", got=f"{run['method']}, {run['model'].get('family')}",
+            expected=", ".join(methods),
+        )  # fmt: skip
+    try:
+        reconstructor = methods[run["method"]](**run["parameters"])
+        model = families[run["model"]["family"]].from_state(run["model"], run["arrays"])
+    except (TypeError, KeyError, ValueError, IndexError) as error:
+        raise FormatError(f"the run '{path}' is damaged", got=str(error), do="fit the model again") from error
+    return reconstructor.restored(model, run["history"], run["provenance"])
+
+
+def inspect(data, *, dt=None, seed=0):
+    """Look at data before fitting; see ``dysyr.evaluation.inspection.inspect``.
+
+    Args:
+        data: whatever ``as_dataset`` takes.
+        dt: sampling interval in system time units, where the data do not carry it.
+        seed: of surrogates and subsamples.
+
+    Returns:
+        Inspection.
+    """
+    from dysyr.core.dataset import as_dataset
+    from dysyr.evaluation.inspection import inspect as look
+
+    return look(as_dataset(data, dt=dt, mask=True), seed=seed)
