@@ -7,7 +7,7 @@ import numpy as np
 
 from dysyr.core.blocking import blocked_stderr
 from dysyr.core.catalogue import catalogue_system
-from dysyr.core.errors import FormatError, InputError
+from dysyr.core.errors import DivergedError, FormatError, InputError
 from dysyr.core.measure import Measure
 from dysyr.core.model import StateSpace
 from dysyr.core.system import System
@@ -15,6 +15,7 @@ from dysyr.kernels.lyapunov import growth_of_map
 from dysyr.simulation.exponents import growth_rates
 
 BLOCKS_PER_TRAJECTORY = 256
+LARGEST_SPECTRUM = 12
 
 
 def load_system(name_or_path, **parameters):
@@ -213,7 +214,7 @@ def evaluate(
     context = assemble(
         data, runs, stretch=stretch, settings=settings, seed=seed, model=model, system=system,
         references=references, reference_kind=kind,
-        truth_exponents=None if system is None else known_exponents(system),
+        truth_exponents=None if system is None else known_exponents(system) or _computed_exponents(system),
         true_flow=None if system is None else true_flow(system, data),
     )  # fmt: skip
     computed = {measure.name: measure.compute(context) for measure in chosen}
@@ -235,6 +236,16 @@ def evaluate(
         provenance=provenance(seed=seed, data_hash=data_hash(data)),
         label=label or (model.family if model is not None else "free runs"),
     )
+
+
+def _computed_exponents(system):
+    """Spectrum of a small deterministic system whose file does not state it; None for all others."""
+    if system.kind not in ("ode", "map") or system.dim > LARGEST_SPECTRUM:
+        return None
+    try:
+        return lyapunov_spectrum(system, n_steps=20_000, n_trajectories=8)
+    except DivergedError:
+        return None
 
 
 def save(obj, path):
