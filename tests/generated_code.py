@@ -1,6 +1,7 @@
 """Run generated kernel text as plain Python, or through a decorator, beside its slow twin."""
 
 import numpy as np
+
 from dysyr.core.codegen import kernel_source
 
 

@@ -1,4 +1,4 @@
-"""The catalogue of systems that is shipped with dysyr: one file each, in the resource package dysyr.systems."""
+"""The catalogue of systems shipped with dysyr: one file each, in the resource package dysyr.systems."""
 
 from functools import cache
 from importlib import resources

@@ -2,22 +2,24 @@
 
 The module holds plain functions on lane-blocked arrays, without decorators:
 
-=====================================  ====================================================================================
-``rhs(t, x, p, out)``                  out[d, i] = f_d, the time derivative or a map's next value
-``jvp(t, x, p, v, out)``               out = J v, the directional derivative
-``jacobian(t, x, p, out)``             out[d, k, i] = df_d/dx_k
-``divergence(t, x, p, out)``           out[i] = sum_d df_d/dx_d
-``diffusion(t, x, p, out)``            sde: out[d, k, i] = g_dk
-``diffusion_diagonal(t, x, p, out)``   sde with a noise for each variable: out[d, i] = g_dd
-``noise_drift(t, x, p, out)``          sde: out[d, i] = 1/2 sum_jk g_jk dg_dk/dx_j. Ito drift = Stratonovich drift + noise_drift;
-                                       Milstein's term for diagonal or scalar noise is noise_drift_d (dW^2/h - 1) h
-=====================================  ====================================================================================
+* ``rhs(t, x, p, out)``: out[d, i] = f_d, the time derivative or a map's next value
+* ``jvp(t, x, p, v, out)``: out = J v, the directional derivative
+* ``jacobian(t, x, p, out)``: out[d, k, i] = df_d/dx_k
+* ``divergence(t, x, p, out)``: out[i] = sum_d df_d/dx_d
 
-x, v and out are C-contiguous (dim, lane), t is (lane,), p is (n_parameters, lane). Each function is one loop over lanes around
-straight-line scalar code, so that a compiler vectorises over lanes. A lattice of more than UNROLLED components has a loop over
-sites around it; neighbours across the edge are looked up once per site. The constants N_DIM, N_PARAMETERS, N_NOISE,
-DIFFUSION_IS_DIAGONAL and NOISE_KIND describe the system. Elementary functions are module-level names, so that a kernel may
-put its own in their place. Names of the user never enter the text undressed: a state x reads s_x, a parameter p reads p_p.
+and, for a stochastic differential equation,
+
+* ``diffusion(t, x, p, out)``: out[d, k, i] = g_dk
+* ``diffusion_diagonal(t, x, p, out)``: out[d, i] = g_dd, where each variable has a noise of its own
+* ``noise_drift(t, x, p, out)``: out[d, i] = c_d = 1/2 sum_jk g_jk dg_dk/dx_j. The Ito drift is the
+  Stratonovich drift + c; Milstein's term for diagonal or scalar noise is c (dW^2 - h).
+
+x, v and out are C-contiguous (dim, lane), t is (lane,), p is (n_parameters, lane). Each function is one loop
+over lanes around straight-line scalar code, so that a compiler vectorises over lanes. A lattice of more than
+UNROLLED components has a loop over sites around it; neighbours across the edge are looked up once per site.
+The constants N_DIM, N_PARAMETERS, N_NOISE, DIFFUSION_IS_DIAGONAL and NOISE_KIND describe the system.
+Elementary functions are module-level names, so that a kernel may put its own in their place. Names of the
+user never enter the text undressed: a state x reads s_x, a parameter p reads p_p.
 """
 
 from dysyr.core.codegen_lattice import lattice_functions
@@ -159,7 +161,7 @@ def noise_drift(diffusion, states):
 
 
 def _function(name, arguments, rows, system, printer, clear=None):
-    """One function: a loop over lanes that loads what it uses, shares what it uses twice and stores the rows."""
+    """One function: a loop over lanes around loads, shared subexpressions and stores."""
     loads = {state(variable): f"x[{k}, i]" for k, variable in enumerate(system.variables)}
     loads |= {tangent(variable): f"v[{k}, i]" for k, variable in enumerate(system.variables)}
     body = printer.block(rows, loads, tuple(system.parameters))

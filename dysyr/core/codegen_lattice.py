@@ -1,4 +1,4 @@
-"""Generated code of lattices: a loop over sites around a loop over lanes, with the neighbours looked up once per site.
+"""Generated code of lattices: a loop over sites, where neighbours are looked up, around a loop over lanes.
 
     for k0 in range(N):                      # one such loop for each axis
         a0_p1 = (k0 + 1) % N                 # where site k0 + 1 lies, by the axis' boundary
@@ -218,7 +218,7 @@ class _LatticeCode:
         return [line] if self.outside(source.value[1]) is None else [f"if not {row}_outside:", "    " + line]
 
     def accumulate_own(self, target, f, source, text):
-        """Add where the source is the site itself, which across a reflecting or short periodic edge it may be."""
+        """Add where the source is the site itself, as it may be across a reflecting or periodic edge."""
         row, offsets = self.rows[source.value], source.value[1]
         if offsets == self.here:
             return [f"{target} += {text}"]

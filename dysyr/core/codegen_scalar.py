@@ -25,8 +25,8 @@ def integer_power(exponent):
 class Printer:
     """Prints expressions as Python source in one dtype.
 
-    In float64 constants are literals. In float32 they are module-level names of type np.float32, because a bare literal is a
-    float64 for the compiler and would turn the whole computation into float64.
+    In float64 constants are literals. In float32 they are module-level names of type np.float32, because a
+    bare literal is a float64 for the compiler and would turn the whole computation into float64.
 
     Attributes:
         dtype: "float64" or "float32".

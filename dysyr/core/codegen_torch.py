@@ -1,4 +1,4 @@
-"""Expression trees to the text of a torch function, for methods that differentiate through a known vector field."""
+"""Expression trees to the text of a torch function, to differentiate through a known vector field."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from dysyr.core.lattice import BEYOND_LOW
 def torch_source(system):
     """Text of a module with ``rhs(t, x, p)`` on torch tensors.
 
-    x is (..., dim), p is (n_parameters,) or (..., n_parameters), t a number or a tensor (...); the result is (..., dim). The
-    function is differentiable in all three.
+    x is (..., dim), p is (n_parameters,) or (..., n_parameters), t a number or a tensor (...); the result is
+    (..., dim). The function is differentiable in all three.
 
     Args:
         system: a System.

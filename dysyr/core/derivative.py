@@ -2,8 +2,9 @@
 
     D f(a, b) = (df/da) Da + (df/db) Db
 
-The trees stay regular where the function is: x**2 has derivative 0 at 0 and x**p is guarded where p or x vanish. Step functions
-(floor, sign, comparisons) have derivative 0, which is right off their switching surfaces.
+The trees stay regular where the function is: x**2 has derivative 0 at 0 and x**p is guarded where p or x
+vanish. Step functions (floor, sign, comparisons) have derivative 0, which is right off their switching
+surfaces.
 """
 
 from dysyr.core.expressions import (

@@ -1,9 +1,9 @@
-"""Partial differential equations on a grid: derivatives become central differences, the field becomes a lattice.
+"""Partial differential equations on a grid: derivatives become differences, the field becomes a lattice.
 
     d^m u / dx^m (x_i)  ->  h^-m sum_k c_k u[i + k]
 
-with weights c of second or fourth order. Grid points: x_i = start + i L/n (periodic), start + i L/(n-1) (reflecting, both ends
-are points) and start + (i+1) L/(n+1) (fixed, the given values lie at the two ends).
+with weights c of second or fourth order. Grid points: x_i = start + i L/n (periodic), start + i L/(n-1)
+(reflecting, both ends are points) and start + (i+1) L/(n+1) (fixed, the given values lie at the two ends).
 
 Reference: fornberg1988
 """

@@ -1,8 +1,8 @@
-"""Text to expression tree, by a walk over Python's syntax tree that knows a handful of node types and refuses the rest.
+"""Text to expression tree, by a walk over Python's syntax tree that refuses all but a handful of node types.
 
-The text is never evaluated or executed. Length, nesting and number of nodes are bounded before and during the walk, numbers are
-turned into floats at once, and constants that are infinite or not real are refused, so a text from a stranger can neither run
-code nor hang.
+The text is never evaluated or executed. Length, nesting and number of nodes are bounded before and during the
+walk, numbers are turned into floats at once, and constants that are infinite or not real are refused, so a
+text from a stranger can neither run code nor hang.
 """
 
 import ast
@@ -97,7 +97,7 @@ def check_name(name, *, what="name", taken=()):
         raise ExpressionError(
             f"{what} cannot be used",
             got=repr(name)[:80],
-            expected=f"a name is a letter followed by letters, digits and _, in ASCII, at most {MAX_NAME} characters",
+            expected=f"a letter followed by letters, digits and _, in ASCII, at most {MAX_NAME} characters",
         )
     if name in RESERVED:
         raise ExpressionError(

@@ -1,7 +1,8 @@
 """The expression tree: small immutable nodes that are shared whenever they are equal.
 
-A node is an operation, its arguments and a value. Equal nodes are the same object, so common subexpressions are found by
-identity and every pass over a tree is one loop over ``postorder``, linear in the number of distinct nodes.
+A node is an operation, its arguments and a value. Equal nodes are the same object, so common subexpressions
+are found by identity and every pass over a tree is one loop over ``postorder``, linear in the number of
+distinct nodes.
 
 ==================  =====================================================================
 ``number``          value: a finite float
@@ -14,7 +15,7 @@ identity and every pass over a tree is one loop over ``postorder``, linear in th
 ``let``             value: name; a named intermediate, replaced before anything is computed
 ``space_derivative``  value: (coordinate, order); one argument
 ``add``, ``mul``    any number of arguments
-``neg``, ``div``, ``pow``, the functions of ``core.functions``, comparisons, ``and``, ``or``, ``not``, ``where``
+``neg``, ``div``, ``pow``, ``where``, comparisons, ``and``, ``or``, ``not``; the functions of core.functions
 ==================  =====================================================================
 """
 

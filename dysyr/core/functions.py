@@ -1,7 +1,8 @@
 """The functions of the expression language, one record each.
 
-Adding a function is adding a record to FUNCTIONS, with its partial derivative in ``core.derivative``. A function in DERIVED is
-written out in terms of the others (``core.expressions``) before anything is computed, and needs no code and no derivative.
+Adding a function is adding a record to FUNCTIONS, with its partial derivative in ``core.derivative``. A
+function in DERIVED is written out in terms of the others (``core.expressions``) before anything is computed,
+and needs no code and no derivative.
 """
 
 import math
@@ -17,7 +18,8 @@ class Function:
         n_args: number of arguments.
         of_floats: the function on Python floats.
         numpy: the NumPy function it is made of, or "".
-        text: the function in source code, from ``{0}``, ``{1}``, the NumPy or torch name ``{f}`` and the number ``{one}``.
+        text: the function in source code, from ``{0}``, ``{1}``, the NumPy or torch name ``{f}`` and the
+            number ``{one}``.
         torch: the torch function, where it is named otherwise.
         latex: the function in LaTeX, from ``{0}``, ``{1}``.
     """

@@ -1,7 +1,7 @@
 """Lattices: sites on one or two axes, their neighbours and what lies beyond the edge.
 
-A site s is its row-major number on the axes. A boundary is ``periodic``, ``reflecting`` (x[-k] = x[k], the edge is not
-repeated) or ``fixed`` (sites beyond the edge have a given value).
+A site s is its row-major number on the axes. A boundary is ``periodic``, ``reflecting`` (x[-k] = x[k], the
+edge is not repeated) or ``fixed`` (sites beyond the edge have a given value).
 """
 
 import math

@@ -12,7 +12,8 @@ from dysyr.core.evaluator import evaluate
 from dysyr.core.expression_parser import did_you_mean
 from dysyr.core.expressions import ONE, ZERO, postorder
 from dysyr.core.lattice import BEYOND_LOW
-from dysyr.core.system_definition import FORMAT, read_definition
+from dysyr.core.system_definition import read_definition
+from dysyr.core.system_schema import FORMAT
 
 
 class System:
@@ -20,8 +21,9 @@ class System:
 
     .. math:: dx/dt = f(x, t), \\quad x_{n+1} = f(x_n), \\quad dx = f(x, t) dt + g(x, t) dW
 
-    It is made by ``System.ode``, ``.map``, ``.sde`` and ``.pde`` in a script, or read from a file, and never changes;
-    ``with_parameters`` and ``with_size`` make another one. Two systems are equal when their definitions are.
+    It is made by ``System.ode``, ``.map``, ``.sde`` and ``.pde`` in a script, or read from a file, and never
+    changes; ``with_parameters`` and ``with_size`` make another one. Two systems are equal when their
+    definitions are.
 
     Attributes:
         name: name of the catalogue file, or the given one.
@@ -32,7 +34,8 @@ class System:
         dim: number of state components.
         parameters: mapping from name to value, in the order of the definition.
         transient: time that a simulation discards, in system time units (steps for maps).
-        invariants: tuple of dicts with name, value, stderr, n_zero, method and source, valid for these parameters only.
+        invariants: tuple of dicts with name, value, stderr, n_zero, method and source, valid for these
+            parameters only.
         hidden: mapping from variable to the terms that a hidden-term method has to find.
         has_time: whether t stands in the equations.
         n_noise: number of independent noises; 0 without noise.
@@ -84,13 +87,15 @@ class System:
         .. math:: dx/dt = f(x, t)
 
         Args:
-            equations: dict from variable to the expression of its time derivative; on a lattice the keys read "x[i]".
+            equations: dict from variable to the expression of its time derivative; on a lattice the keys read
+                "x[i]".
             parameters: dict from name to number or expression of earlier parameters.
-            initial_state: dict from variable to value or expression, or a sequence in the order of the equations.
+            initial_state: dict from variable to value or expression, or a sequence in the order of the
+                equations.
             dt: sampling interval that a simulation uses by default, in time units.
             transient: time that a simulation discards by default.
             name: a name for messages and data sets.
-            **tables: further tables of a system file: let, index, boundary, boundary_values, hidden, title, ...
+            **tables: further tables of a system file: let, index, boundary, boundary_values, hidden, ...
 
         Returns:
             System.
@@ -108,13 +113,14 @@ class System:
 
     @classmethod
     def sde(
-        cls, equations, *, diffusion, interpretation, parameters=None, initial_state=None, dt=None, transient=0.0,
-        name="", **tables,
+        cls, equations, *, diffusion, interpretation, parameters=None, initial_state=None, dt=None,
+        transient=0.0, name="", **tables,
     ):  # fmt: skip
         """A stochastic differential equation dx = f dt + g dW. Arguments as for ``ode``, and:
 
         Args:
-            diffusion: dict from variable to one expression (a noise of its own), or to a list (one row of a matrix).
+            diffusion: dict from variable to one expression (a noise of its own), or to a list (one row of a
+                matrix).
             interpretation: "ito" or "stratonovich".
         """
         tables = tables | {"diffusion": diffusion, "interpretation": interpretation}
@@ -133,11 +139,11 @@ class System:
         name="",
         **tables,
     ):
-        """A partial differential equation on a grid. Arguments as for ``ode``; the equations may hold dx(u), dxx(u),
-        laplacian(u), and:
+        """A partial differential equation on a grid. Arguments as for ``ode``, and:
 
         Args:
-            domain: dict from coordinate to {"length", "n", "boundary"} and optionally "start", "order" (2 or 4).
+            domain: dict from coordinate to {"length", "n", "boundary"} and optionally "start", "order" (2 or
+                4). The equations may hold dx(u), dxx(u), dxxx(u), dxxxx(u) and laplacian(u).
         """
         return cls._made(
             "pde", equations, parameters, initial_state, dt, transient, name, tables | {"domain": domain}
@@ -192,7 +198,9 @@ class System:
         write_system_file(path, self._definition)
 
     def with_parameters(self, **values):
-        """The same system with other parameter values. Parameters defined from changed ones follow; invariants are dropped.
+        """The same system with other parameter values, without invariants.
+
+        Parameters that are defined by an expression of changed ones follow.
 
         Raises:
             InputError: an unknown parameter or a value that is no finite number.
@@ -211,7 +219,7 @@ class System:
         return self._changed(definition)
 
     def with_size(self, **sizes):
-        """The same lattice or partial differential equation with other numbers of sites or grid points.
+        """The same lattice or partial differential equation with other numbers of sites.
 
         Raises:
             InputError: an unknown index, or a size that is too small.
@@ -289,7 +297,9 @@ class System:
         }
 
     def vector_field(self, x, t=0.0):
-        """Time derivative, or next value of a map, from the expression tree: the slow twin of the generated code.
+        """Time derivative, or next value of a map, from the expression tree.
+
+        This is the slow twin of the generated code.
 
         Args:
             x: states (..., dim).
@@ -363,7 +373,10 @@ class System:
         return pattern
 
     def conserved_quantities(self, x, t=0.0):
-        """Constants of motion at states x (..., dim): dict from name to array (...); sums over the sites of a lattice."""
+        """Constants of motion at states x (..., dim): dict from name to array (...).
+
+        On a lattice each is the sum over the sites.
+        """
         x = self._checked(x)
         names = tuple(self._trees.conserved)
         values = evaluate(tuple(self._trees.conserved[name] for name in names), self._leaf(x, t))

@@ -1,42 +1,19 @@
 """From the plain tables of a system file to expression trees, with every table and name checked.
 
-A definition is a dict of dicts, lists, texts and numbers, the same whether it was read from a file or made in a script.
+A definition is a dict of dicts, lists, texts and numbers, the same whether it was read from a file or made in
+a script.
 """
 
 import math
-import re
 from dataclasses import dataclass
 
 from dysyr.core.discretisation import MAX_DERIVATIVE, WEIGHTS, Grid, discretise, shift, space_derivative
 from dysyr.core.errors import InputError
 from dysyr.core.evaluator import evaluate
-from dysyr.core.expression_parser import Scope, check_name, did_you_mean, parse_expression
+from dysyr.core.expression_parser import Scope, check_name, parse_expression
 from dysyr.core.expressions import TIME, Expression, index, parameter, postorder, rebuild, simplify, state
 from dysyr.core.lattice import BOUNDARIES, NO_LATTICE, Axis, Lattice
-
-KINDS = ("ode", "map", "sde", "pde")
-FORMAT = 1
-
-MAX_VARIABLES = 200
-MAX_PARAMETERS = 1_000
-MAX_TEXT = 50_000
-
-_COMMON = (
-    "format", "name", "kind", "title", "description", "reference", "parameters", "let", "equations", "defaults",
-    "invariants", "hidden", "conserved", "symplectic",
-)  # fmt: skip
-_LATTICE = ("index", "boundary", "boundary_values")
-KEYS = {
-    "ode": (*_COMMON, *_LATTICE),
-    "map": (*_COMMON, *_LATTICE),
-    "sde": (*_COMMON, *_LATTICE, "diffusion", "interpretation"),
-    "pde": (*_COMMON, "domain", "boundary_values"),
-}
-_DEFAULTS = ("initial_state", "dt", "transient")
-_DOMAIN = ("length", "n", "boundary", "start", "order")
-_INVARIANT = ("name", "value", "stderr", "n_zero", "method", "source")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
-_TEXTS = ("name", "title", "description", "reference")
+from dysyr.core.system_schema import DOMAIN_KEYS, check_definition, table_of, unknown_entry
 
 
 @dataclass(frozen=True)
@@ -89,11 +66,10 @@ def read_definition(definition):
         InputError: an unknown, missing or unusable entry.
         ExpressionError: an expression that cannot be read.
     """
-    kind = _check_shape(definition)
-    _check_size(definition)
+    kind = check_definition(definition)
     parameters = _parameters(definition.get("parameters", {}))
     lattice, coordinates = _lattice(definition, kind)
-    fields = tuple(_field(key, lattice, kind) for key in _table(definition, "equations", required=True))
+    fields = tuple(_field(key, lattice, kind) for key in table_of(definition, "equations", required=True))
     _check_names(fields, parameters, lattice, definition)
     reader = _Reader(definition, kind, fields, parameters, lattice, coordinates)
     return reader.trees()
@@ -119,7 +95,7 @@ class _Reader:
         self.grids = {name: self.grid(name, table) for name, table in coordinates.items()}
         self.let, self.expanded = {}, {}
         self.scope = self.state_scope({**constants, **places, "t": TIME})
-        for name, text in _table(definition, "let").items():
+        for name, text in table_of(definition, "let").items():
             self.let[name] = parse_expression(text, self.scope, where=f"[let] {name}")
             self.expanded[name] = self.lower(self.let[name])
             self.scope = self.state_scope(self.scope.names)
@@ -228,11 +204,11 @@ class _Reader:
     def diffusion(self):
         if self.kind != "sde":
             return None, False
-        table = _table(self.definition, "diffusion", required=True)
+        table = table_of(self.definition, "diffusion", required=True)
         given = {_field(key, self.lattice, self.kind, "diffusion"): entry for key, entry in table.items()}
         for name in given:
             if name not in self.fields:
-                raise _unknown("variable in [diffusion]", name, self.fields)
+                raise unknown_entry("variable in [diffusion]", name, self.fields)
         lists = [entry for entry in given.values() if isinstance(entry, list)]
         if lists and (len(lists) < len(given) or len({len(entry) for entry in lists}) > 1 or not lists[0]):
             raise InputError(
@@ -252,9 +228,9 @@ class _Reader:
 
     def boundary_values(self):
         values = {}
-        for name, entry in _table(self.definition, "boundary_values").items():
+        for name, entry in table_of(self.definition, "boundary_values").items():
             if name not in self.fields:
-                raise _unknown("variable in boundary_values", name, self.fields)
+                raise unknown_entry("variable in boundary_values", name, self.fields)
             ends = entry if isinstance(entry, list) else [entry, entry]
             if len(ends) != 2:
                 raise InputError(
@@ -276,7 +252,7 @@ class _Reader:
             )
         for name in table:
             if name not in self.fields:
-                raise _unknown("variable in initial_state", name, self.fields)
+                raise unknown_entry("variable in initial_state", name, self.fields)
         missing = [name for name in self.fields if name not in table]
         if missing:
             raise InputError(
@@ -290,10 +266,10 @@ class _Reader:
 
     def hidden(self, written):
         terms = {}
-        for key, text in _table(self.definition, "hidden").items():
+        for key, text in table_of(self.definition, "hidden").items():
             name = _field(key, self.lattice, self.kind, "hidden")
             if name not in self.fields:
-                raise _unknown("variable in [hidden]", name, self.fields)
+                raise unknown_entry("variable in [hidden]", name, self.fields)
             terms[name] = parse_expression(text, self.scope, where=f"[hidden] {key}")
             own = _summands(written[name])
             if not all(term in own for term in _summands(terms[name])):
@@ -307,107 +283,12 @@ class _Reader:
     def conserved(self):
         return {
             name: self.lower(parse_expression(text, self.scope, where=f"[conserved] {name}"))
-            for name, text in _table(self.definition, "conserved").items()
+            for name, text in table_of(self.definition, "conserved").items()
         }
 
 
 def _summands(tree):
     return tree.args if tree.op == "add" else (tree,)
-
-
-def _check_shape(definition):
-    """The keys and plain values of a definition; returns its kind."""
-    if definition.get("format", FORMAT) != FORMAT:
-        raise InputError(
-            "unknown format of a system file", got=repr(definition["format"]), expected=f"{FORMAT}"
-        )
-    kind = definition.get("kind")
-    if kind not in KINDS:
-        raise InputError(
-            "kind of system not supported" if kind else "no kind of system",
-            got=repr(kind)[:60] if kind else None,
-            expected=f"supported are {', '.join(KINDS)}",
-            do=did_you_mean(kind, KINDS) if kind else None,
-        )
-    for key in definition:
-        if key not in KEYS[kind]:
-            raise _unknown(f"key of a system of kind '{kind}'", key, KEYS[kind])
-    for key in _TEXTS:
-        if not isinstance(definition.get(key, ""), str):
-            raise InputError(f"{key} is not a text", got=repr(definition[key])[:60])
-    name = definition.get("name", "")
-    if name and not _NAME.fullmatch(name):
-        raise InputError(
-            "name of a system",
-            got=repr(name)[:80],
-            expected="letters, digits, _ . and -, at most 64, a letter first",
-        )
-    if not isinstance(definition.get("symplectic", False), bool):
-        raise InputError("symplectic is neither true nor false", got=repr(definition["symplectic"])[:60])
-    if kind == "sde" and definition.get("interpretation") not in ("ito", "stratonovich"):
-        raise InputError(
-            "no interpretation of the noise",
-            got=repr(definition.get("interpretation")),
-            expected='interpretation = "ito" or "stratonovich"',
-        )
-    defaults = _table(definition, "defaults")
-    for key in defaults:
-        if key not in _DEFAULTS:
-            raise _unknown("key in [defaults]", key, _DEFAULTS)
-    for key, least in (("dt", math.ulp(0.0)), ("transient", 0.0)):
-        _check_number(defaults.get(key, 1.0), f"[defaults] {key}", least)
-    _check_invariants(definition.get("invariants", []))
-    return kind
-
-
-def _check_size(definition):
-    """Bounds on a whole definition, so that no file can keep the parser busy for long."""
-    limits = (("equations", MAX_VARIABLES), ("let", MAX_VARIABLES), ("parameters", MAX_PARAMETERS))
-    for name, most in limits:
-        if len(_table(definition, name)) > most:
-            raise InputError(
-                f"[{name}] is too long", got=f"{len(definition[name])} entries", expected=f"at most {most}"
-            )
-    tables = (_table(definition, name) for name in ("equations", "let", "diffusion", "conserved", "hidden"))
-    length = sum(len(str(text)) for table in tables for text in table.values())
-    if length > MAX_TEXT:
-        raise InputError(
-            "the expressions are too long", got=f"{length} characters", expected=f"at most {MAX_TEXT}"
-        )
-
-
-def _check_number(value, what, least):
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < math.inf:
-        bound = "a positive number" if least else "a number >= 0"
-        raise InputError(f"{what} cannot be used", got=repr(value)[:60], expected=bound)
-
-
-def _check_invariants(invariants):
-    if not isinstance(invariants, list) or not all(isinstance(entry, dict) for entry in invariants):
-        raise InputError("invariants is not a list of tables", do="write [[invariants]]")
-    for entry in invariants:
-        for key in entry:
-            if key not in _INVARIANT:
-                raise _unknown("key in [[invariants]]", key, _INVARIANT)
-        for key in ("name", "value", "source"):
-            if key not in entry:
-                raise InputError(
-                    f"an invariant without {key}", got=repr(entry)[:80], expected="name, value and source"
-                )
-        sizes = set()
-        for key in ("value", "stderr"):
-            numbers = entry.get(key, entry["value"])
-            listed = numbers if isinstance(numbers, list) else [numbers]
-            sizes.add(len(listed) if isinstance(numbers, list) else 0)
-            for value in listed:
-                _check_number(
-                    value, f"{key} of invariant {entry['name']}", -math.inf if key == "value" else 0.0
-                )
-        if len(sizes) > 1 and "stderr" in entry:
-            raise InputError(f"value and stderr of invariant {entry['name']} differ in length")
-        n_zero = entry.get("n_zero", 0)
-        if isinstance(n_zero, bool) or not isinstance(n_zero, int) or n_zero < 0:
-            raise InputError(f"n_zero of invariant {entry['name']} is not a count", got=repr(n_zero)[:60])
 
 
 def _parameters(table):
@@ -429,15 +310,15 @@ def _parameters(table):
 def _lattice(definition, kind):
     """The lattice, and for a pde the tables of its coordinates."""
     if kind == "pde":
-        domain = _table(definition, "domain", required=True)
+        domain = table_of(definition, "domain", required=True)
         for name, table in domain.items():
             if not isinstance(table, dict):
                 raise InputError(
                     f"[domain] {name} is not a table", expected="{ length = ..., n = ..., boundary = ... }"
                 )
             for key in table:
-                if key not in _DOMAIN:
-                    raise _unknown(f"key in [domain] {name}", key, _DOMAIN)
+                if key not in DOMAIN_KEYS:
+                    raise unknown_entry(f"key in [domain] {name}", key, DOMAIN_KEYS)
             for key in ("length", "n", "boundary"):
                 if key not in table:
                     raise InputError(f"[domain] {name} lacks {key}")
@@ -445,7 +326,7 @@ def _lattice(definition, kind):
                 raise InputError(f"[domain] {name} order", got=repr(table["order"]), expected="2 or 4")
         axes = tuple(_axis(name, table["n"], table["boundary"]) for name, table in domain.items())
         return _at_most_two(axes), domain
-    table = _table(definition, "index")
+    table = table_of(definition, "index")
     boundary = definition.get("boundary", "periodic")
     if not table:
         for key in ("boundary", "boundary_values"):
@@ -479,7 +360,7 @@ def _check_names(fields, parameters, lattice, definition):
         ("variable", fields),
         ("parameter", parameters),
         ("index", lattice.indices),
-        ("intermediate", _table(definition, "let")),
+        ("intermediate", table_of(definition, "let")),
     )
     for what, names in groups:
         for name in names:
@@ -495,21 +376,3 @@ def _field(key, lattice, kind, table="equations"):
     if not compact.endswith(written):
         raise InputError(f"[{table}] key '{key}'", expected=f"a lattice variable is written x{written}")
     return compact[: -len(written)]
-
-
-def _table(definition, name, required=False):
-    table = definition.get(name, {})
-    if not isinstance(table, dict):
-        raise InputError(f"[{name}] is not a table", got=repr(table)[:60])
-    if required and not table:
-        raise InputError(f"no [{name}]", expected=f"a system of kind '{definition['kind']}' needs one")
-    return table
-
-
-def _unknown(what, name, known):
-    return InputError(
-        f"unknown {what}",
-        got=repr(name)[:80],
-        expected=f"known are {', '.join(known)}",
-        do=did_you_mean(name, known),
-    )

@@ -86,7 +86,8 @@ def invariants_text(invariants):
 def write_invariants(path, invariants):
     """Replace the [[invariants]] tables of a system file, and keep every other byte.
 
-    The new tables stand where the first old one stood, or at the end of the file. The result is checked before it is written.
+    The new tables stand where the first old one stood, or at the end of the file. The result is checked
+    before it is written.
 
     Args:
         path: a system file.
