@@ -1,3 +1,63 @@
-"""dysyr: dynamical systems reconstruction and scientific machine learning."""
+"""dysyr: dynamical systems reconstruction from time series, from a system file or a CSV to a report to trust."""
 
-__version__ = "0.1.0"
+import importlib
+import importlib.metadata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dysyr.api import compare, evaluate, inspect, load, load_system, lyapunov_spectrum, save
+    from dysyr.core.dataset import as_dataset, make_dataset, read_dataset, save_dataset
+    from dysyr.core.embedding import embed
+    from dysyr.core.errors import DivergedError, DysyrError, ExpressionError, FormatError, InputError, NotConverged
+    from dysyr.core.measure import Measure
+    from dysyr.core.model import Model, PiecewiseLinear, StateSpace
+    from dysyr.core.reconstructor import Reconstructor
+    from dysyr.core.resample import resample
+    from dysyr.core.segments import split
+    from dysyr.core.shipped_data import load_dataset
+    from dysyr.core.splitter import SegmentSplit
+    from dysyr.core.system import System
+    from dysyr.experiment import run_experiment
+    from dysyr.reconstruction import SHPLRNN
+    from dysyr.reporting.card import Card
+    from dysyr.simulation.observation import observe
+    from dysyr.simulation.simulate import simulate
+
+_HOMES = {
+    "dysyr.api": ("compare", "evaluate", "inspect", "load", "load_system", "lyapunov_spectrum", "save"),
+    "dysyr.core.dataset": ("as_dataset", "make_dataset", "read_dataset", "save_dataset"),
+    "dysyr.core.embedding": ("embed",),
+    "dysyr.core.errors": (
+        "DivergedError", "DysyrError", "ExpressionError", "FormatError", "InputError", "NotConverged",
+    ),
+    "dysyr.core.measure": ("Measure",),
+    "dysyr.core.model": ("Model", "PiecewiseLinear", "StateSpace"),
+    "dysyr.core.reconstructor": ("Reconstructor",),
+    "dysyr.core.resample": ("resample",),
+    "dysyr.core.segments": ("split",),
+    "dysyr.core.shipped_data": ("load_dataset",),
+    "dysyr.core.splitter": ("SegmentSplit",),
+    "dysyr.core.system": ("System",),
+    "dysyr.experiment": ("run_experiment",),
+    "dysyr.reconstruction": ("SHPLRNN",),
+    "dysyr.reporting.card": ("Card",),
+    "dysyr.simulation.observation": ("observe",),
+    "dysyr.simulation.simulate": ("simulate",),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name):
+    if name == "__version__":
+        return importlib.metadata.version("dysyr")
+    if name in _HOME_OF:
+        value = getattr(importlib.import_module(_HOME_OF[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'dysyr' has no attribute '{name}'")
+
+
+def __dir__():
+    return [*__all__, "__version__"]

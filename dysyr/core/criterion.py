@@ -3,7 +3,7 @@
 import numpy as np
 
 from dysyr.core.attractor_distance import spectrum_distance
-from dysyr.core.dataset import make_dataset, sampling_interval, trajectories
+from dysyr.core.dataset import inputs, make_dataset, sampling_interval, trajectories
 
 MAX_SAMPLES = 20_000
 MIN_SAMPLES = 20
@@ -13,33 +13,36 @@ CONTEXT = 50
 HORIZON = 20
 
 
-def validation_criterion(model, data, *, seed=0):
+def validation_criterion(model, data, *, n_runs=N_RUNS, transient=None, seed=0):
     """How far a model is from data that it was not fitted to; lower is better.
 
         criterion = (H_state + D_H + E) / 3, each in [0, 1]
 
     H_state is the Hellinger distance of coarse histograms over the three leading principal components, D_H the
-    distance of power spectra, both averaged over four free runs after a burn-in; E is the root mean squared error of
+    distance of power spectra, both averaged over free runs after a burn-in; E is the root mean squared error of
     forecasts of up to 20 steps in units of the standard deviation, at most 1. Values depend on the length of
     the data: compare them only on the same data.
 
     Args:
         model: a Model.
         data: Dataset in data units.
+        n_runs: number of free runs.
+        transient: steps of burn-in; by default a quarter of the length of a run.
         seed: chooses the initial states of the free runs.
 
     Returns:
-        float in [0, 1]; 1 where nothing of the data is met. Without a complete stretch of 20 samples only E counts.
+        float in [0, 1]; 1 where nothing of the data is met. Without a complete stretch of 20
+        samples, or with external inputs, only E counts.
 
     Reference: dysyr's own definition; D_H as in hess2023
     """
     dt = sampling_interval(data)
     series = trajectories(data)
-    error = forecast_error(model, series, dt)
+    error = forecast_error(model, data)
     stretch = longest_complete_stretch(series)[:MAX_SAMPLES]
-    if len(stretch) < MIN_SAMPLES or model.n_inputs:
+    if len(stretch) < MIN_SAMPLES or inputs(data) is not None:
         return error
-    runs = model.generate(len(stretch), n_trajectories=N_RUNS, seed=seed)["x"].values
+    runs = model.generate(len(stretch), n_trajectories=n_runs, transient=transient, seed=seed)["x"].values
     state = np.mean([histogram_distance(stretch, run) for run in runs])
     spectrum = np.mean([spectrum_distance(stretch, run, dt=dt, sigma_bins=10).value for run in runs])
     return float((state + spectrum + error) / 3)
@@ -71,30 +74,38 @@ def histogram_distance(truth, generated):
     return float(np.sqrt(0.5 * ((np.sqrt(counts[0]) - np.sqrt(counts[1])) ** 2).sum()))
 
 
-def forecast_error(model, series, dt):
+def forecast_error(model, data):
     """Root mean squared error of forecasts over up to 20 steps from up to 32 contexts, in standard deviations.
 
     Args:
         model: a Model.
-        series: list of (time, n_variables) arrays, NaN where missing.
-        dt: sampling interval.
+        data: Dataset in data units; with the inputs that the model needs.
 
     Returns:
         float in [0, 1]; 1 where the model is no better than the mean, diverges, or the data are too short.
     """
-    if model.n_inputs:
-        return _driven_error(model, series)
+    series, drives, dt = trajectories(data), inputs(data), sampling_interval(data)
     sd = np.nanstd(np.concatenate(series), axis=0)
     sd = np.where(sd > 0, sd, 1.0)
     context = min(CONTEXT, max(len(x) for x in series) // 3)
     horizon = min(HORIZON, max(len(x) for x in series) - context)
-    places = [(x, at) for x in series for at in range(context, len(x) - horizon + 1) if not np.isnan(x[at - 1]).any()]
+    places = [
+        (i, at)
+        for i, x in enumerate(series)
+        for at in range(context, len(x) - horizon + 1)
+        if not np.isnan(x[at - 1]).any()
+    ]
     if context < 1 or horizon < 1 or not places:
         return 1.0
-    chosen = [places[i] for i in np.unique(np.linspace(0, len(places) - 1, N_CONTEXTS).astype(int))]
-    past = np.stack([x[at - context : at] for x, at in chosen])
-    future = np.stack([x[at : at + horizon] for x, at in chosen])
-    ahead = model.forecast(make_dataset(past, dt=dt, names=model.names, mask=np.isfinite(past)), n_steps=horizon)
+    chosen = [places[k] for k in np.unique(np.linspace(0, len(places) - 1, N_CONTEXTS).astype(int))]
+    past = np.stack([series[i][at - context : at] for i, at in chosen])
+    future = np.stack([series[i][at : at + horizon] for i, at in chosen])
+    past_drive = future_drive = None
+    if drives is not None:
+        past_drive = np.stack([drives[i][at - context : at] for i, at in chosen])
+        future_drive = np.stack([drives[i][at : at + horizon] for i, at in chosen])
+    contexts = make_dataset(past, dt=dt, names=model.names, mask=True, u=past_drive)
+    ahead = model.forecast(contexts, n_steps=horizon, inputs=future_drive)
     return _relative_error(ahead["x"].values, future, sd)
 
 

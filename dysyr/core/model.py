@@ -207,7 +207,8 @@ class StateSpace(Model):
         x = self.readout(orbit)
         status = [orbit_status(run, self.scale) for run in x]
         attrs = {**attrs, "status": json.dumps(status)}
-        return make_dataset(x, dt=self.dt, names=self.names, attrs=attrs)
+        mask = None if np.isfinite(x).all() else True
+        return make_dataset(x, dt=self.dt, names=self.names, mask=mask, attrs=attrs)
 
 
 class PiecewiseLinear(StateSpace):

@@ -99,11 +99,23 @@ class Reconstructor(BaseEstimator, abc.ABC):
             raise InputError("too few samples", got=str(n_samples), expected=f"{name} needs {self.min_samples}")
         return data
 
-    def _learned(self, model, history, data):
-        """Set what ``fit`` leaves behind."""
+    def restored(self, model, history, provenance):
+        """Set what ``fit`` leaves behind, from a run folder.
+
+        Args:
+            model: Model.
+            history: dict of arrays.
+            provenance: dict.
+
+        Returns:
+            self.
+        """
         self.model_ = model
         self.history_ = history
         self.dt_ = model.dt
         self.n_features_in_ = len(model.names)
-        self.provenance_ = provenance(seed=self.seed, data_hash=data_hash(data))
+        self.provenance_ = provenance
         return self
+
+    def _learned(self, model, history, data):
+        return self.restored(model, history, provenance(seed=self.seed, data_hash=data_hash(data)))

@@ -10,12 +10,12 @@ import numba
 LONGEST_CALL = 0.1
 """Aim for the duration of one compiled call, in seconds."""
 
-TILE_BYTES = 20_000
-"""Working set of a block, below the 32 KB of a first-level cache."""
+TILE_BYTES = 128_000
+"""Working set of a block: within a second-level cache, and large enough to hide the cost of calls."""
 
 
 def block_width(bytes_per_lane):
-    """Lanes per block: as many as fit the first-level cache, a multiple of 8 from 8 to 64."""
+    """Lanes per block: as many as fit the tile, a multiple of 8 from 8 to 64."""
     return int(min(max(TILE_BYTES // (8 * max(bytes_per_lane, 1)), 1), 8)) * 8
 
 

@@ -71,7 +71,8 @@ def _flow_growth(
     n_vectors = size // n_dim - 1
     k = np.empty((n_control, size, n))
     y = np.empty_like(x)
-    total = np.empty_like(x)
+    flat = k.reshape(n_control, size * n)
+    total = np.empty(size * n)
     widths = np.empty(n)
     ts = np.empty(n)
     error = np.empty(n)
@@ -87,8 +88,8 @@ def _flow_growth(
         if running == 0:
             break
         tangent(t, x, p, k[0])
-        step(tangent, stages, nodes, weights, n_control, t, widths, x, p, k, total, ts, y)
-        error_norm(errors, n_control, widths, x, y, k, tolerance, tolerance, total, error)
+        step(tangent, stages, nodes, weights, n_control, t, widths, x, p, k, flat, total, ts, y)
+        error_norm(errors, n_control, widths, x, y, flat, tolerance, tolerance, total, error)
         for i in range(n):
             if status[i] != RUNNING:
                 continue

@@ -25,45 +25,48 @@ RUNNING, ARRIVED, COLLAPSED = 0, 1, 2
 def combine(weights, n_terms, k, total):
     """total = sum_s weights_s k_s over s < n_terms; k (stage, dim*lane), total (dim*lane,)."""
     size = total.shape[0]
-    total[:] = 0
+    for j in range(size):
+        total[j] = 0
     s = 0
     while s < n_terms:
         if weights[s] == 0:
             s += 1
         elif s + 4 <= n_terms:
             a, b, c, d = weights[s], weights[s + 1], weights[s + 2], weights[s + 3]
-            k0, k1, k2, k3 = k[s], k[s + 1], k[s + 2], k[s + 3]
             for j in range(size):
-                total[j] += a * k0[j] + b * k1[j] + c * k2[j] + d * k3[j]
+                total[j] += a * k[s, j] + b * k[s + 1, j] + c * k[s + 2, j] + d * k[s + 3, j]
             s += 4
         else:
-            a, k0 = weights[s], k[s]
+            a = weights[s]
             for j in range(size):
-                total[j] += a * k0[j]
+                total[j] += a * k[s, j]
             s += 1
 
 
 @jit
-def advance(weights, n_terms, h, x, k, total, y):
-    """y = x + h sum_s weights_s k_s; h (lane,), x, total and y (dim, lane), k (stage, dim, lane)."""
+def advance(weights, n_terms, h, x, flat, total, y):
+    """y = x + h sum_s weights_s k_s; h (lane,), x and y (dim, lane), flat (stage, dim*lane), total
+    (dim*lane,)."""
     n_dim, n = x.shape
-    combine(weights, n_terms, k.reshape(k.shape[0], n_dim * n), total.reshape(n_dim * n))
+    combine(weights, n_terms, flat, total)
     for d in range(n_dim):
         for i in range(n):
-            y[d, i] = x[d, i] + h[i] * total[d, i]
+            y[d, i] = x[d, i] + h[i] * total[d * n + i]
 
 
 @jit
-def step(rhs, stages, nodes, weights, n_control, t, h, x, p, k, total, ts, y):
-    """All stages of one step; k[0] = f(t, x) is given. With n_control > len(weights) also k[-1] = f(t + h,
-    y)."""
+def step(rhs, stages, nodes, weights, n_control, t, h, x, p, k, flat, total, ts, y):
+    """All stages of one step; k[0] = f(t, x) is given; flat is k as (stage, dim*lane).
+
+    With n_control > len(weights) the stage k[n_control - 1] = f(t + h, y) is computed too.
+    """
     n_stages = weights.shape[0]
     for s in range(1, n_stages):
-        advance(stages[s], s, h, x, k, total, y)
+        advance(stages[s], s, h, x, flat, total, y)
         for i in range(t.shape[0]):
             ts[i] = t[i] + nodes[s] * h[i]
         rhs(ts, y, p, k[s])
-    advance(weights, n_stages, h, x, k, total, y)
+    advance(weights, n_stages, h, x, flat, total, y)
     if n_control > n_stages:
         for i in range(t.shape[0]):
             ts[i] = t[i] + h[i]
@@ -74,21 +77,28 @@ def _integrate_fixed(rhs, stages, nodes, weights, times, start, stop, substeps, 
     n_dim, n = x.shape
     n_stages = weights.shape[0]
     k = np.empty((n_stages, n_dim, n), x.dtype)
+    flat = k.reshape(n_stages, n_dim * n)
     y = np.empty_like(x)
-    total = np.empty_like(x)
+    total = np.empty(n_dim * n, x.dtype)
     t = np.empty(n, x.dtype)
     ts = np.empty(n, x.dtype)
     h = np.empty(n, x.dtype)
     for o in range(start, stop):
         width = (times[o + 1] - times[o]) / substeps
-        h[:] = width
+        for i in range(n):
+            h[i] = width
         for j in range(substeps):
-            t[:] = times[o] + j * width
+            for i in range(n):
+                t[i] = times[o] + j * width
             rhs(t, x, p, k[0])
-            step(rhs, stages, nodes, weights, n_stages, t, h, x, p, k, total, ts, y)
-            x[:] = y
+            step(rhs, stages, nodes, weights, n_stages, t, h, x, p, k, flat, total, ts, y)
+            for d in range(n_dim):
+                for i in range(n):
+                    x[d, i] = y[d, i]
         if keep:
-            out[o] = x
+            for d in range(n_dim):
+                for i in range(n):
+                    out[o, d, i] = x[d, i]
         for i in range(n):
             if broken[i] < 0:
                 for d in range(n_dim):
@@ -97,22 +107,21 @@ def _integrate_fixed(rhs, stages, nodes, weights, times, start, stop, substeps, 
 
 
 @jit
-def error_norm(errors, n_control, h, x, y, k, rtol, atol, total, error):
+def error_norm(errors, n_control, h, x, y, flat, rtol, atol, total, error):
     """Root mean square of the estimated error over atol + rtol max(|x|, |y|), per lane; <= 1 accepts the
     step.
 
     With two estimates e, e' it is |h| sum e^2 / sqrt(dim (sum e^2 + 0.01 sum e'^2)), as in DOP853.
     """
     n_dim, n = x.shape
-    flat = k.reshape(k.shape[0], n_dim * n)
     second = np.zeros(n, x.dtype)
     error[:] = 0
     for r in range(errors.shape[0]):
-        combine(errors[r], n_control, flat, total.reshape(n_dim * n))
+        combine(errors[r], n_control, flat, total)
         target = error if r == 0 else second
         for d in range(n_dim):
             for i in range(n):
-                scaled = total[d, i] / (atol + rtol * max(abs(x[d, i]), abs(y[d, i])))
+                scaled = total[d * n + i] / (atol + rtol * max(abs(x[d, i]), abs(y[d, i])))
                 target[i] += scaled * scaled
     for i in range(n):
         if errors.shape[0] == 1:
@@ -145,10 +154,11 @@ def _integrate_adaptive(
     n_stages, n_all, n_powers = weights.shape[0], nodes.shape[0], dense.shape[0]
     n_outputs = times.shape[0]
     k = np.empty((n_all, n_dim, n), x.dtype)
-    powers = np.empty((max(n_powers, 1), n_dim, n), x.dtype)
+    flat = k.reshape(n_all, n_dim * n)
+    powers = np.empty((n_powers, n_dim * n), x.dtype)
     y = np.empty_like(x)
     extra = np.empty_like(x)
-    total = np.empty_like(x)
+    total = np.empty(n_dim * n, x.dtype)
     typed_t = np.empty(n, x.dtype)
     typed_h = np.empty(n, x.dtype)
     ts = np.empty(n, x.dtype)
@@ -167,20 +177,20 @@ def _integrate_adaptive(
                 typed_h[i] = min(h[i], t_end - t[i])
         if running == 0:
             break
-        step(rhs, stages, nodes, weights, n_control, typed_t, typed_h, x, p, k, total, ts, y)
-        error_norm(errors, n_control, typed_h, x, y, k, rtol, atol, total, error)
+        step(rhs, stages, nodes, weights, n_control, typed_t, typed_h, x, p, k, flat, total, ts, y)
+        error_norm(errors, n_control, typed_h, x, y, flat, rtol, atol, total, error)
         wanted = False
         for i in range(n):
             if status[i] == RUNNING and error[i] <= 1 and next_output[i] < n_outputs:
                 wanted = wanted or times[next_output[i]] <= t[i] + typed_h[i] or t_end - t[i] <= typed_h[i]
         if wanted:
             for s in range(n_control, n_all):
-                advance(stages[s], s, typed_h, x, k, total, extra)
+                advance(stages[s], s, typed_h, x, flat, total, extra)
                 for i in range(n):
                     ts[i] = typed_t[i] + nodes[s] * typed_h[i]
                 rhs(ts, extra, p, k[s])
             for m in range(n_powers):
-                combine(dense[m], n_all, k.reshape(n_all, n_dim * n), powers[m].reshape(n_dim * n))
+                combine(dense[m], n_all, flat, powers[m])
         for i in range(n):
             if status[i] != RUNNING:
                 continue
@@ -199,9 +209,9 @@ def _integrate_adaptive(
             while o < n_outputs and times[o] <= reached:
                 theta = x.dtype.type(min((times[o] - t[i]) / width, 1.0))
                 for d in range(n_dim):
-                    value = powers[n_powers - 1, d, i]
+                    value = powers[n_powers - 1, d * n + i]
                     for m in range(n_powers - 2, -1, -1):
-                        value = value * theta + powers[m, d, i]
+                        value = value * theta + powers[m, d * n + i]
                     out[first_output + o, d, i] = x[d, i] + typed_h[i] * theta * value
                 o += 1
             next_output[i] = o

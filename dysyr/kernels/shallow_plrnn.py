@@ -135,21 +135,23 @@ def outer(a, a_at, n_a, b, b_at, n_b, n_steps, out, out_at):
 
 
 @jit
-def gather(data, observed, starts, n_valid, x, w):
+def gather(data, observed, starts, n_valid, warm_up, x, w):
     """Copy windows into lanes, x[t, n, i] = data[starts[i] + t, n], and set the weights of the loss.
 
-    Lanes from ``n_valid`` on are padding: they repeat a window and weigh nothing.
+    Lanes from ``n_valid`` on are padding: they repeat a window and weigh nothing. The first ``warm_up`` predictions are
+    not scored either: they still carry the noise of the first sample, and scoring them teaches the model to contract.
 
     Args:
         data: (total, N), zero where missing.
         observed: (total, N), 1 where there is a value, else 0.
         starts: (16,) first rows of the windows.
         n_valid: number of lanes that count.
+        warm_up: number of predictions at the start of each window that are not scored.
         x: (n, N, 16), filled.
         w: (2, n, N, 16), filled: what is observed, and what counts in the loss.
 
     Returns:
-        the sum of the loss weights after the first sample.
+        the sum of the loss weights.
     """
     n, n_observed, lanes = x.shape
     zero = x.dtype.type(0)
@@ -160,9 +162,8 @@ def gather(data, observed, starts, n_valid, x, w):
                 seen = observed[starts[i] + t, k]
                 x[t, k, i] = data[starts[i] + t, k]
                 w[0, t, k, i] = seen
-                w[1, t, k, i] = seen if i < n_valid else zero
-                if i < n_valid and t > 0:
-                    count += seen
+                w[1, t, k, i] = seen if i < n_valid and t > warm_up else zero
+                count += w[1, t, k, i]
     return count
 
 

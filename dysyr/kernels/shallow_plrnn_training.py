@@ -24,8 +24,8 @@ def condition_penalty(b, strength, gradient):
 
 @jit
 def run_updates(
-    p, theta, grad, flat_grad, first, second, decay, centre, data, observed, drive, starts, n_valid, x, w, u, strength,
-    pattern, alpha, estimator, every, gamma, stride, rates, count, clipped, affine, readout_penalty, max_norm, ws, losses,
+    p, theta, grad, flat_grad, first, second, decay, centre, data, observed, drive, starts, n_valid, warm_up, x, w, u,
+    strength, pattern, alpha, estimator, every, gamma, stride, rates, count, clipped, affine, readout_penalty, max_norm, ws, losses,
 ):  # fmt: skip
     """Run ``starts.shape[0]`` updates in place.
 
@@ -37,6 +37,7 @@ def run_updates(
         data, observed, drive: (total, N), (total, N), (total, K): samples of all trajectories one after the other.
         starts: (n_updates, batch) first rows of windows; batch is a multiple of 16.
         n_valid: windows of the batch that count.
+        warm_up: predictions at the start of each window that are not scored.
         x, w, u: buffers of one group of 16 windows.
         strength: (n_steps,) forcing strength of each step, filled here.
         pattern: (n_steps,) 1 where forcing acts, else 0.
@@ -64,7 +65,7 @@ def run_updates(
         total = 0.0
         for tile in range(0, batch, LANES):
             for lane in range(max(0, min(LANES, n_valid - tile))):
-                for t in range(1, x.shape[0]):
+                for t in range(warm_up + 1, x.shape[0]):
                     for k in range(observed.shape[1]):
                         total += observed[starts[i, tile + lane] + t, k]
         flat_grad[:] = real(0)
@@ -73,7 +74,7 @@ def run_updates(
         for tile in range(0, batch, LANES):
             valid = max(0, min(LANES, n_valid - tile))
             rows = starts[i, tile : tile + LANES]
-            gather(data, observed, rows, valid, x, w)
+            gather(data, observed, rows, valid, warm_up, x, w)
             for t in range(u.shape[0]):
                 for k in range(u.shape[1]):
                     for lane in range(LANES):

@@ -28,6 +28,7 @@ class Recipe:
         n_updates: updates in all.
         batch_size: windows per update.
         n_steps: forced steps per window.
+        warm_up: steps at the start of each window that are forced but not scored.
         learning_rate, learning_rate_end: exponential schedule.
         estimator: name of a forcing estimator, or None.
         alpha: (start, end) of an exponential schedule, or one constant; the start value of the adaptive one.
@@ -47,6 +48,7 @@ class Recipe:
     n_updates: int
     batch_size: int
     n_steps: int
+    warm_up: int
     learning_rate: float
     learning_rate_end: float
     estimator: str | None
@@ -68,7 +70,7 @@ class Attempt:
     Args:
         recipe: Recipe.
         windows: Windows.
-        rng: numpy Generator; draws the initial parameters here, the windows later.
+        rng: numpy Generator; draws the initial parameters first, then the windows.
     """
 
     def __init__(self, recipe, windows, rng):
@@ -90,7 +92,7 @@ class Attempt:
         self._strength = np.zeros(recipe.n_steps, dtype=np.float32)
         self._pattern = forcing_pattern(recipe.n_steps, recipe.interval)
         self._decay, self._centre = penalty(shapes, recipe.weight_decay)
-        initialise(self._parameters, recipe, rng)
+        initialise(self._parameters, recipe, windows, rng)
 
     @property
     def parameters(self):
@@ -119,7 +121,7 @@ class Attempt:
             adaptive = r.estimator is not None
             run_updates(
                 self._parameters, self.theta, self._grad, self._flat_grad, self.first, self.second, self._decay,
-                self._centre, self.windows.data, self.windows.observed, self.windows.drive, starts, r.batch_size,
+                self._centre, self.windows.data, self.windows.observed, self.windows.drive, starts, r.batch_size, r.warm_up,
                 self._x, self._w, self._u, self._strength, self._pattern, self.alpha,
                 ESTIMATORS.index(r.estimator) if adaptive else -1, ALPHA_EVERY, r.alpha_decay,
                 -(-r.n_steps // MAX_ESTIMATOR_TIMES) if r.estimator != "arithmetic_mean" else 1,
@@ -176,14 +178,17 @@ def penalty(shapes, weight_decay):
     return decay, centre
 
 
-def initialise(p, recipe, rng):
+def initialise(p, recipe, windows, rng):
     """Initial parameters, in place.
 
     A is the diagonal of K / lambda_max(K) with K = R'R/M + I, R standard normal; W1 ~ U(+-1/sqrt H),
-    W2 ~ U(+-1/sqrt M), h1 = 0; h2 = 0 (plain) or U(+-1/sqrt H) (clipped, where 0 would switch the hidden layer off);
-    C, L Glorot-uniform; B Kaiming-normal.
+    W2 ~ U(+-1/sqrt M), h1 = 0; C, L Glorot-uniform; B Kaiming-normal.
 
-    Reference: hess2023
+    Plain form: h2[k] = -W2[k] zbar for a random state zbar of the data, so that each kink passes through the data from
+    the start (with h2 = 0 all of them meet in the mean; on Lorenz-63 that ends at twice the D_stsp).
+    Clipped form: h2 ~ U(+-1/sqrt H); 0 would switch the hidden layer off.
+
+    Reference: hess2023; the placing of kinks is dysyr's own
     """
     m, h = recipe.latent_dim, recipe.hidden_dim
     random = rng.standard_normal((m, m))
@@ -192,9 +197,14 @@ def initialise(p, recipe, rng):
     p.W1[:] = rng.uniform(-1, 1, p.W1.shape) / math.sqrt(h)
     p.W2[:] = rng.uniform(-1, 1, p.W2.shape) / math.sqrt(m)
     p.h1[:] = 0.0
-    p.h2[:] = rng.uniform(-1, 1, p.h2.shape) / math.sqrt(h) if recipe.clipped else 0.0
     for part in (p.C, p.L):
         if part.size:
             part[:] = rng.uniform(-1, 1, part.shape) * math.sqrt(6 / sum(part.shape))
     if p.B.size:
         p.B[:] = rng.standard_normal(p.B.shape) * math.sqrt(2 / m)
+    if recipe.clipped:
+        p.h2[:] = rng.uniform(-1, 1, p.h2.shape) / math.sqrt(h)
+    else:
+        x = windows.data[rng.choice(windows.starts, h)]
+        states = x @ np.linalg.pinv(p.B).T if recipe.affine else np.concatenate([x, x @ p.L.T], axis=1)
+        p.h2[:] = -(p.W2 * states).sum(axis=1)

@@ -1,0 +1,34 @@
+# make demo | test | test-slow | bench | docs : each makes the environment it needs in .venv
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+export OMP_NUM_THREADS ?= 1
+export MPLBACKEND = Agg
+
+.PHONY: demo test test-slow lint clean
+
+demo: $(READY)
+	$(BIN)/dysyr run examples/lorenz63.toml -o out/lorenz63
+	@echo "open out/lorenz63/report.html"
+
+test: $(READY) lint
+	$(BIN)/python -m pytest
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY)
+	$(BIN)/ruff check dysyr tests examples systems data
+
+# torch first and alone: the constraint names a build that pip then keeps for all that depends on it
+$(READY): setup.cfg pyproject.toml constraints.txt
+	rm -rf build
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build out

@@ -1,0 +1,289 @@
+"""SHPLRNN: the shallow PLRNN as a reconstructor."""
+
+import hashlib
+import json
+import math
+
+import numpy as np
+from tqdm import tqdm
+
+from dysyr.core.criterion import forecast_error, validation_criterion
+from dysyr.core.dataset import as_dataset, data_hash, inputs, sampling_interval, trajectories
+from dysyr.core.delay_time import suggest_delay
+from dysyr.core.errors import InputError, NotConverged
+from dysyr.core.reconstructor import Reconstructor
+from dysyr.core.scaler import Scaler
+from dysyr.core.segments import split
+from dysyr.kernels.forcing import ESTIMATORS
+from dysyr.kernels.shallow_plrnn import views
+from dysyr.reconstruction.shplrnn.checkpoint import Checkpoint
+from dysyr.reconstruction.shplrnn.model import ShallowPLRNN
+from dysyr.reconstruction.shplrnn.search import Search
+from dysyr.reconstruction.shplrnn.training import Recipe
+from dysyr.reconstruction.shplrnn.windows import Windows
+
+N_INITIAL_STATES = 64
+CONTEXT = 50
+WARM_UP = 0.15
+CONFIRMATION_RUNS = 10
+CONFIRMATION_TRANSIENT = 50_000
+GAINS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
+ANNEALED_ALPHA = (1.0, 0.02)
+FORCINGS = ("generalized", "sparse", "identity")
+READOUTS = ("identity", "affine")
+
+
+class SHPLRNN(Reconstructor):
+    """Shallow piecewise-linear RNN with generalized teacher forcing.
+
+        z[t+1] = A * s[t] + W1 relu(W2 s[t] + h2) + h1 + C u[t+1],     s[t] = (1 - alpha) z[t] + alpha zbar[t]
+
+    z (M,) is the latent state, zbar the state that the data show, alpha the forcing strength during training; the
+    fitted model runs with alpha = 0. The clipped form subtracts relu(W2 s) and has bounded orbits where |A| < 1.
+
+    Args:
+        latent_dim: M; by default the number of observed variables.
+        hidden_dim: number H of hidden units.
+        clipped: the clipped form.
+        readout: ``"identity"`` (the first N units are the data) or ``"affine"`` (x = B z with B learned).
+        forcing: ``"generalized"``; ``"sparse"`` (replace the state every ``forcing_interval`` steps); ``"identity"``
+            (replace it at every step: one-step prediction).
+        alpha: generalized forcing strength: ``"adaptive"`` (from the Jacobians along the data), ``"annealed"`` (from 1
+            to 0.02), or a constant in [0, 1].
+        alpha_estimator: estimator of the adaptive strength, one of ``kernels.forcing.ESTIMATORS``.
+        alpha_decay: how slowly the adaptive strength sinks per estimate, in (0, 1); by default so that it forgets its
+            start within a twelfth of the training.
+        forcing_interval: steps between two forced steps of sparse forcing; by default from the autocorrelation and
+            mutual information of the data.
+        sequence_length: forced steps per window; by default 200, or a quarter of the longest trajectory if that is
+            less.
+        warm_up: steps at the start of each window that are forced but not scored, so that the noise of the first sample
+            does not teach the model to contract; by default 15 % of the window.
+        batch_size: windows per update.
+        n_updates: updates of an attempt.
+        learning_rate: first learning rate of RAdam.
+        learning_rate_end: last one; exponential in between.
+        weight_decay: strength of the quadratic penalty (A is pulled to 1).
+        readout_penalty: strength of the penalty on the condition number of an affine readout.
+        gradient_clip: bound on the norm of the gradient; 0 for none.
+        validation_fraction: share at the end of each trajectory that is held out when ``fit`` gets no validation data.
+        n_checks: validation checks per attempt.
+        max_restarts: further attempts after one that collapsed.
+        seed: seed of initial parameters and windows.
+
+    Attributes after fit: ``model_`` (ShallowPLRNN), ``history_`` (update, attempt, loss, alpha, criterion per check, and
+    ``chosen``: attempt, update and criterion of the model that was kept), ``dt_``, ``n_features_in_``, ``provenance_``.
+
+    Reference: hess2023
+    """
+
+    handles_missing = True
+    handles_inputs = True
+    min_samples = 60
+
+    def __init__(
+        self, *, latent_dim=None, hidden_dim=50, clipped=False, readout="identity", forcing="generalized",
+        alpha="adaptive", alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None,
+        sequence_length=None, warm_up=None, batch_size=16, n_updates=60_000, learning_rate=1e-3, learning_rate_end=1e-6,
+        weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, validation_fraction=0.2, n_checks=60,
+        max_restarts=2, seed=0,
+    ):  # fmt: skip
+        self.latent_dim = latent_dim
+        self.hidden_dim = hidden_dim
+        self.clipped = clipped
+        self.readout = readout
+        self.forcing = forcing
+        self.alpha = alpha
+        self.alpha_estimator = alpha_estimator
+        self.alpha_decay = alpha_decay
+        self.forcing_interval = forcing_interval
+        self.sequence_length = sequence_length
+        self.warm_up = warm_up
+        self.batch_size = batch_size
+        self.n_updates = n_updates
+        self.learning_rate = learning_rate
+        self.learning_rate_end = learning_rate_end
+        self.weight_decay = weight_decay
+        self.readout_penalty = readout_penalty
+        self.gradient_clip = gradient_clip
+        self.validation_fraction = validation_fraction
+        self.n_checks = n_checks
+        self.max_restarts = max_restarts
+        self.seed = seed
+
+    def fit(self, X, y=None, *, dt=None, validation=None, progress=True, checkpoint=None):
+        """Fit the model; see ``Reconstructor.fit``.
+
+        Raises:
+            InputError: arguments out of range, or data that do not suit.
+            NotConverged: no update of any attempt gave a finite model.
+        """
+        self._check_arguments()
+        data = self._checked(X, dt)
+        train, held = self._train_and_validation(data, validation)
+        names = tuple(str(name) for name in train["state"].values)
+        scaler = Scaler.from_data(trajectories(train), names)
+        drives = inputs(train)
+        input_scaler = None if drives is None else Scaler.from_data(drives, [str(name) for name in train["input"].values])
+        series = [scaler.transform(x) for x in trajectories(train)]
+        recipe = self._recipe(series, drives)
+        scaled_drives = None if drives is None else [input_scaler.transform(u) for u in drives]
+        windows = Windows.from_trajectories(series, scaled_drives, recipe.n_steps + 1)
+        if len(windows.starts) == 0:
+            raise InputError("no window of the training data has two observed samples", do="fill gaps or use more data")
+        contexts = _contexts(train)
+
+        def build(theta, gain):
+            parts = [part.copy() for part in views(theta.astype(np.float64), recipe.shapes())]
+            form = {"scaler": scaler, "input_scaler": input_scaler, "dt": sampling_interval(train), "names": names,
+                    "clipped": recipe.clipped}  # fmt: skip
+            bare = ShallowPLRNN(parts, initial_states=np.zeros((1, recipe.latent_dim)), filter_gain=gain, **form)
+            states = bare.initial(*contexts)
+            states = states[np.isfinite(states).all(axis=1)]
+            if len(states) == 0:
+                return None
+            return ShallowPLRNN(parts, initial_states=states, filter_gain=gain, **form)
+
+        def criterion(theta, alpha):
+            model = build(theta, max(alpha, GAINS[0]))
+            return 1.0 if model is None else validation_criterion(model, held)
+
+        search = Search(
+            recipe, windows, seed=self.seed, criterion=criterion, n_checks=self.n_checks, max_restarts=self.max_restarts
+        )
+        file = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(train, held))
+        with tqdm(total=self.n_updates, desc=type(self).__name__, unit="update", disable=None if progress else True) as bar:
+            candidates = search.run(checkpoint=file, bar=bar)
+        model, chosen = _choose(candidates, build, held)
+        if model is None:
+            raise NotConverged(
+                "training never reached a finite model", got=f"{search.number + 1} attempts",
+                do="lower learning_rate, or set gradient_clip=10",
+            )  # fmt: skip
+        history = {name: np.asarray(column) for name, column in search.history.items()}
+        return self._learned(model, {**history, "chosen": np.array(chosen)}, data)
+
+    def _check_arguments(self):
+        for name in ("hidden_dim", "batch_size", "n_updates", "n_checks"):
+            _require(name, getattr(self, name), "a whole number of at least 1", lambda v: _whole(v) and v >= 1)
+        for name in ("latent_dim", "sequence_length", "forcing_interval"):
+            _require(name, getattr(self, name), "a whole number of at least 1, or None",
+                     lambda v: v is None or (_whole(v) and v >= 1))  # fmt: skip
+        for name in ("weight_decay", "readout_penalty", "gradient_clip"):
+            _require(name, getattr(self, name), "a number of at least 0", lambda v: _number(v) and v >= 0)
+        for name in ("learning_rate", "learning_rate_end"):
+            _require(name, getattr(self, name), "a positive number", lambda v: _number(v) and v > 0)
+        _require("warm_up", self.warm_up, "a whole number of at least 0, or None",
+                 lambda v: v is None or (_whole(v) and v >= 0))  # fmt: skip
+        _require("max_restarts", self.max_restarts, "a whole number of at least 0", lambda v: _whole(v) and v >= 0)
+        _require("seed", self.seed, "a whole number of at least 0", lambda v: _whole(v) and v >= 0)
+        _require("clipped", self.clipped, "True or False", lambda v: isinstance(v, (bool, np.bool_)))
+        _require("readout", self.readout, f"one of {READOUTS}", lambda v: v in READOUTS)
+        _require("forcing", self.forcing, f"one of {FORCINGS}", lambda v: v in FORCINGS)
+        _require("alpha_estimator", self.alpha_estimator, f"one of {ESTIMATORS}", lambda v: v in ESTIMATORS)
+        _require("alpha", self.alpha, "'adaptive', 'annealed' or a number in [0, 1]",
+                 lambda v: v in ("adaptive", "annealed") if isinstance(v, str) else _number(v) and 0 <= v <= 1)  # fmt: skip
+        _require("alpha_decay", self.alpha_decay, "a number in (0, 1), or None",
+                 lambda v: v is None or (_number(v) and 0 < v < 1))  # fmt: skip
+        _require("validation_fraction", self.validation_fraction, "a number in (0, 1)",
+                 lambda v: _number(v) and 0 < v < 1)  # fmt: skip
+
+    def _train_and_validation(self, data, validation):
+        if validation is None:
+            return split(data, (1 - self.validation_fraction, self.validation_fraction))
+        held = as_dataset(validation, dt=sampling_interval(data), mask=True)
+        if held.sizes["state"] != data.sizes["state"]:
+            raise InputError(
+                "validation data have other variables than the training data", got=str(held.sizes["state"]),
+                expected=str(data.sizes["state"]),
+            )  # fmt: skip
+        return data, held
+
+    def _recipe(self, series, drives):
+        n_observed = series[0].shape[1]
+        latent_dim = self.latent_dim or n_observed
+        if self.readout == "identity" and latent_dim < n_observed:
+            raise InputError(
+                "latent_dim is too small for an identity readout", got=str(latent_dim),
+                expected=f"at least the {n_observed} observed variables", do="raise it, or use readout='affine'",
+            )  # fmt: skip
+        longest = max(len(x) for x in series)
+        if self.sequence_length is not None and self.sequence_length + 1 > longest:
+            raise InputError(
+                "sequence_length is longer than the training data", got=str(self.sequence_length),
+                expected=f"at most {longest - 1}", do="leave it out for an automatic choice",
+            )  # fmt: skip
+        n_steps = self.sequence_length or max(5, min(200, longest // 4))
+        warm_up = int(WARM_UP * n_steps) if self.warm_up is None else self.warm_up
+        if warm_up >= n_steps:
+            raise InputError("warm_up leaves nothing to score", got=str(warm_up), expected=f"less than {n_steps} steps")
+        estimator, alpha, interval = None, (1.0,), 1
+        if self.forcing == "sparse":
+            interval = self.forcing_interval or _sparse_interval(series)
+        elif self.forcing == "generalized" and self.alpha == "adaptive":
+            estimator = self.alpha_estimator
+        elif self.forcing == "generalized":
+            alpha = ANNEALED_ALPHA if self.alpha == "annealed" else (float(self.alpha),)
+        return Recipe(
+            latent_dim=latent_dim, hidden_dim=self.hidden_dim, n_observed=n_observed,
+            n_inputs=0 if drives is None else drives[0].shape[1], affine=self.readout == "affine",
+            clipped=bool(self.clipped), n_updates=self.n_updates, batch_size=self.batch_size, n_steps=n_steps, warm_up=warm_up,
+            learning_rate=self.learning_rate, learning_rate_end=self.learning_rate_end, estimator=estimator, alpha=alpha,
+            alpha_decay=self.alpha_decay or math.exp(-60 / self.n_updates), interval=interval,
+            weight_decay=self.weight_decay, readout_penalty=self.readout_penalty, gradient_clip=self.gradient_clip,
+        )  # fmt: skip
+
+    def _fingerprint(self, train, held):
+        settings = json.dumps(self.get_params(), sort_keys=True, default=float)
+        return hashlib.sha256("|".join([settings, data_hash(train), data_hash(held)]).encode()).hexdigest()
+
+
+def _choose(candidates, build, held):
+    """The best candidate on a longer look: more free runs, after a long burn-in that shows late collapses.
+
+    Its filter gain is then set to the one with the smallest forecast error on the validation data.
+    """
+    best = (np.inf, None, None)
+    for candidate in candidates:
+        model = build(candidate.theta, max(candidate.alpha, GAINS[0]))
+        if model is None:
+            continue
+        value = validation_criterion(model, held, n_runs=CONFIRMATION_RUNS, transient=CONFIRMATION_TRANSIENT)
+        if value < best[0]:
+            best = (value, candidate, model)
+    value, candidate, model = best
+    if model is None:
+        return None, None
+    models = [build(candidate.theta, gain) for gain in GAINS]
+    errors = [np.inf if m is None else forecast_error(m, held) for m in models]
+    return models[int(np.argmin(errors))] or model, (candidate.attempt, candidate.update, value)
+
+
+def _contexts(train):
+    """Up to 64 contexts of the training data, (batch, time, N), and their inputs (batch, time, K) or None."""
+    series, drives = trajectories(train), inputs(train)
+    length = min(CONTEXT, max(len(x) for x in series))
+    places = [(i, at) for i, x in enumerate(series) for at in range(len(x) - length + 1) if not np.isnan(x[at]).any()]
+    places = places or [(i, at) for i, x in enumerate(series) for at in range(len(x) - length + 1)]
+    chosen = [places[k] for k in np.unique(np.linspace(0, len(places) - 1, N_INITIAL_STATES).astype(int))]
+    context = np.stack([series[i][at : at + length] for i, at in chosen])
+    return context, None if drives is None else np.stack([drives[i][at : at + length] for i, at in chosen])
+
+
+def _sparse_interval(series):
+    """Median over the variables of the delay at which they stop predicting themselves."""
+    delays = [suggest_delay([x[:, d] for x in series])[0] for d in range(series[0].shape[1])]
+    return max(1, int(np.median(delays)))
+
+
+def _require(name, value, expected, allowed):
+    if not allowed(value):
+        raise InputError(f"SHPLRNN cannot use this {name}", got=repr(value), expected=expected)
+
+
+def _whole(value):
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _number(value):
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,141 @@
+"""The search for the best model: attempts, checkpoints chosen on validation data, restarts of collapsed attempts."""
+
+import dataclasses
+import time
+
+import numpy as np
+
+from dysyr.reconstruction.shplrnn.training import Attempt
+
+N_KEPT = 5
+GOOD_ENOUGH = 0.35
+HOPELESS = 0.5
+SECONDS_BETWEEN_WRITES = 5.0
+STREAM = 0x53485052
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Candidate:
+    """A checkpoint worth keeping.
+
+    Attributes:
+        criterion: validation criterion when it was taken.
+        attempt: number of the attempt.
+        update: number of updates made.
+        alpha: forcing strength then.
+        theta: (n,) flat parameters.
+    """
+
+    criterion: float
+    attempt: int
+    update: int
+    alpha: float
+    theta: np.ndarray
+
+
+class Search:
+    """Trains attempt after attempt until one is good enough.
+
+    A check after every ``n_updates / n_checks`` updates scores the model on validation data; the five best
+    checkpoints are kept. An attempt is given up when a loss is not finite, or, while there is another one to come, when
+    half of it has gone by and its best criterion is above 0.5. A finished one is followed by another when its best
+    criterion is above 0.35, up to ``max_restarts`` times.
+
+    Args:
+        recipe: Recipe.
+        windows: Windows.
+        seed: seed; attempt k draws from (seed, k).
+        criterion: function (theta, alpha) -> float, lower is better.
+        n_checks: checks per attempt.
+        max_restarts: how many further attempts there may be.
+    """
+
+    def __init__(self, recipe, windows, *, seed, criterion, n_checks, max_restarts):
+        self.recipe, self.windows, self.seed = recipe, windows, seed
+        self.criterion, self.max_restarts = criterion, max_restarts
+        self.check_every = max(1, -(-recipe.n_updates // n_checks))
+        self.candidates = []
+        self.history = {"update": [], "attempt": [], "loss": [], "alpha": [], "criterion": []}
+        self.finished = False
+        self._begin(0)
+
+    def run(self, *, checkpoint=None, bar=None):
+        """Search to the end.
+
+        Args:
+            checkpoint: Checkpoint that is read first and written every few seconds, or None.
+            bar: progress bar with ``update`` and ``set_postfix``, or None.
+
+        Returns:
+            list of Candidates, best first; empty when no update ever gave a finite model.
+        """
+        if checkpoint is not None and (saved := checkpoint.read()) is not None:
+            self._restore(*saved)
+        if bar is not None:
+            bar.update(self.attempt.count)
+        written = time.monotonic()
+        while not self.finished:
+            self._check(bar)
+            if checkpoint is not None and (self.finished or time.monotonic() - written > SECONDS_BETWEEN_WRITES):
+                checkpoint.write(*self._state())
+                written = time.monotonic()
+        return self.candidates
+
+    def _begin(self, number):
+        self.number = number
+        self.attempt = Attempt(self.recipe, self.windows, np.random.default_rng([self.seed, number, STREAM]))
+        self.best_here = 1.0
+
+    def _check(self, bar):
+        """Advance to the next check, score, keep, and decide how to go on."""
+        losses = self.attempt.advance(self.check_every)
+        alive = bool(np.isfinite(losses).all() and np.isfinite(self.attempt.theta).all())
+        alpha = float(self.attempt.alpha[0])
+        value = self.criterion(self.attempt.theta, alpha) if alive else 1.0
+        if alive:
+            self._keep(Candidate(value, self.number, self.attempt.count, alpha, self.attempt.theta.copy()))
+        self.best_here = min(self.best_here, value)
+        loss = float(losses.mean()) if alive else float("nan")
+        row = (self.attempt.count, self.number, loss, alpha, value)
+        for column, entry in zip(self.history.values(), row, strict=True):
+            column.append(entry)
+        if bar is not None:
+            bar.update(len(losses))
+            bar.set_postfix(loss=f"{loss:.3g}", alpha=f"{alpha:.2f}", validation=f"{value:.3f}", refresh=False)
+        over = self.attempt.count >= self.recipe.n_updates
+        last = self.number >= self.max_restarts
+        hopeless = self.attempt.count >= self.recipe.n_updates / 2 and self.best_here > HOPELESS
+        if alive and not over and not (hopeless and not last):
+            return
+        if last or (over and alive and self.best_here <= GOOD_ENOUGH):
+            self.finished = True
+            return
+        self._begin(self.number + 1)
+        if bar is not None:
+            bar.reset()
+
+    def _keep(self, candidate):
+        self.candidates = sorted([*self.candidates, candidate], key=lambda c: c.criterion)[:N_KEPT]
+
+    def _state(self):
+        arrays, numbers = self.attempt.state()
+        for i, candidate in enumerate(self.candidates):
+            arrays[f"candidate_{i}"] = candidate.theta
+        for name, column in self.history.items():
+            arrays[f"history_{name}"] = np.asarray(column, dtype=np.float64)
+        numbers |= {
+            "attempt": self.number,
+            "best_here": self.best_here,
+            "finished": self.finished,
+            "candidates": [[c.criterion, c.attempt, c.update, c.alpha] for c in self.candidates],
+        }
+        return arrays, numbers
+
+    def _restore(self, arrays, numbers):
+        self._begin(numbers["attempt"])
+        self.attempt.restore(arrays, numbers)
+        self.best_here, self.finished = numbers["best_here"], numbers["finished"]
+        self.candidates = [
+            Candidate(*row, arrays[f"candidate_{i}"].copy()) for i, row in enumerate(numbers["candidates"])
+        ]
+        self.history = {name: list(arrays[f"history_{name}"]) for name in self.history}
