@@ -55,7 +55,9 @@ class Result:
         }
 
     def __str__(self):
-        return f"{self.card}\n\n{self.comparison}\n\nreport: {self.folder / 'report.html'}"
+        several = sum(len(row.cards) for row in self.comparison.rows) > 1
+        seeds = f"{self.comparison}\n\n" if several else ""
+        return f"{self.card}\n\n{seeds}report: {self.folder / 'report.html'}"
 
 
 def run_experiment(experiment, out, *, say=print):

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from dysyr.core.errors import FormatError
-from dysyr.reporting.numbers import ABSENT, format_value
+from dysyr.reporting.numbers import ABSENT, format_value, part, parts
 
 FORMAT = 1
 
@@ -59,22 +59,23 @@ def measures_table(measures):
         measures: ``{name: Measure}``.
 
     Returns:
-        str, one line per measure.
+        str, one line per number.
     """
     heads = ("measure", "value", "truth", "floor", "ceiling", "unit", "status")
     rows = [
         (
-            name.replace("_", " "),
-            format_value(measure.value, measure.stderr),
-            format_value(measure.truth, measure.truth_stderr),
-            format_value(measure.floor),
-            format_value(measure.ceiling),
+            f"{measure_name.replace('_', ' ')} {name}".strip(),
+            format_value(value, part(measure.stderr, name)),
+            format_value(part(measure.truth, name), part(measure.truth_stderr, name)),
+            format_value(part(measure.floor, name)),
+            format_value(part(measure.ceiling, name)),
             measure.unit or ABSENT,
             measure.status,
         )
-        for name, measure in measures.items()
+        for measure_name, measure in measures.items()
+        for name, value in parts(measure.value)
     ]
-    widths = [min(max(map(len, column)), 60) for column in zip(heads, *rows, strict=True)]
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         for row in (heads, *rows)

@@ -94,6 +94,27 @@ def format_value(value, stderr=None):
     return format_uncertain(value, stderr)
 
 
+def parts(value):
+    """The numbers of a value with the names they have inside it.
+
+    Args:
+        value: number, sequence or mapping.
+
+    Returns:
+        list of (name, number or None); the name of a single number is empty, those of a sequence are 1, 2, ...
+    """
+    if isinstance(value, dict):
+        return list(value.items())
+    if isinstance(value, (list, tuple)) or getattr(value, "ndim", 0):
+        return [(str(i), item) for i, item in enumerate(value, start=1)]
+    return [("", value)]
+
+
+def part(value, name):
+    """The number of that name inside a value, None where there is none; see ``parts``."""
+    return dict(parts(value)).get(name)
+
+
 def headline(value):
     """The one number that stands for a value: itself, the first of a list, or the first named.
 

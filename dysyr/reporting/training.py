@@ -1,6 +1,7 @@
 """How a model was made, as far as a report needs to know."""
 
 import dataclasses
+import inspect
 
 import numpy as np
 
@@ -19,6 +20,7 @@ class Training:
     Attributes:
         method: name of the reconstructor.
         arguments: its constructor arguments, ``{name: value}``.
+        changed: names of the arguments that differ from their defaults.
         curves: tuple of (title, updates, values), as the training figure takes them.
         selected: update of the chosen checkpoint, or None.
         restarts: updates at which training began again from a new start.
@@ -28,6 +30,7 @@ class Training:
 
     method: str
     arguments: dict
+    changed: tuple = ()
     curves: tuple = ()
     selected: int | None = None
     restarts: tuple = ()
@@ -40,6 +43,7 @@ def training_of(reconstructor):
 
     Its ``history_`` holds arrays of equal length: ``update`` counts updates within an attempt, ``attempt``
     numbers the attempts, ``criterion`` is the validation criterion, and any other array is a curve.
+    ``chosen``, where it is there, holds attempt, update and criterion of the checkpoint that was kept.
 
     Args:
         reconstructor: a fitted Reconstructor.
@@ -50,25 +54,41 @@ def training_of(reconstructor):
     history = {name: np.asarray(values, dtype=np.float64) for name, values in reconstructor.history_.items()}
     method, arguments = type(reconstructor).__name__, reconstructor.get_params()
     facts = tuple(_facts(reconstructor))
+    defaults = inspect.signature(type(reconstructor)).parameters
+    changed = tuple(name for name, value in arguments.items() if value != defaults[name].default)
     if "update" not in history or not len(history["update"]):
-        return Training(method=method, arguments=arguments, facts=facts)
+        return Training(method=method, arguments=arguments, changed=changed, facts=facts)
     updates, restarts = _running_count(history["update"], history.get("attempt"))
     curves = tuple(
         (_TITLES.get(name, name.replace("_", " ")), updates, values)
         for name, values in history.items()
         if name not in _CLOCKS and values.shape == updates.shape and np.isfinite(values).any()
     )
-    criterion = history.get("criterion")
-    chosen = None if criterion is None or np.isnan(criterion).all() else int(np.nanargmin(criterion))
+    chosen, criterion = _chosen(history)
     return Training(
         method=method,
         arguments=arguments,
+        changed=changed,
         curves=curves,
         selected=None if chosen is None else int(updates[chosen]),
         restarts=restarts,
-        criterion=None if chosen is None else float(criterion[chosen]),
+        criterion=criterion,
         facts=facts,
     )
+
+
+def _chosen(history):
+    """(row of the kept checkpoint, its criterion): as ``chosen`` says, else where the criterion is lowest."""
+    if "chosen" in history:
+        attempt, update, criterion = history["chosen"]
+        same_attempt = history["attempt"] == attempt if "attempt" in history else True
+        rows = np.flatnonzero((history["update"] == update) & same_attempt)
+        return (int(rows[0]), float(criterion)) if len(rows) else (None, float(criterion))
+    criterion = history.get("criterion")
+    if criterion is None or np.isnan(criterion).all():
+        return None, None
+    row = int(np.nanargmin(criterion))
+    return row, float(criterion[row])
 
 
 def _running_count(update, attempt):

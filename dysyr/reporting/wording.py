@@ -5,8 +5,7 @@ TITLES = {
     "d_stsp_mixture": "D_stsp (mixture)",
     "d_h": "D_H",
     "wasserstein": "Wasserstein distance",
-    "marginal_distance": "Marginal distance",
-    "autocorrelation_distance": "Autocorrelation distance",
+    "autocorrelation": "Autocorrelation distance",
     "valid_prediction_time": "Valid prediction time",
     "prediction_error": "Prediction error",
     "smape": "sMAPE",
@@ -15,7 +14,9 @@ TITLES = {
     "correlation_dimension": "Correlation dimension",
     "permutation_entropy": "Permutation entropy",
     "recurrence": "Recurrence",
-    "spectrum_peaks": "Peaks of the power spectrum",
+    "peak_frequency": "Peak frequency",
+    "mean_frequency": "Mean frequency",
+    "divergence_rate": "Divergence rate",
 }
 
 MEANINGS = {
@@ -23,7 +24,7 @@ MEANINGS = {
     "d_stsp_mixture": "The same question asked with Gaussian mixtures, for many variables.",
     "d_h": "Do they oscillate alike? Hellinger distance of the smoothed power spectra.",
     "wasserstein": "How far must probability be carried to turn one distribution into the other?",
-    "autocorrelation_distance": "Do they forget their past alike?",
+    "autocorrelation": "Do they forget their past alike?",
     "valid_prediction_time": "How long does a forecast hold?",
     "prediction_error": "How wrong is a forecast n steps ahead, in units of the data's variance?",
     "smape": "How wrong is a forecast on average, in per cent?",
@@ -32,6 +33,9 @@ MEANINGS = {
     "correlation_dimension": "How many dimensions does the attractor fill, judged by its points?",
     "permutation_entropy": "How irregular is the order of successive values, from 0 to 1?",
     "recurrence": "How does the orbit return to itself?",
+    "peak_frequency": "At which frequency is the highest peak of the power spectrum?",
+    "mean_frequency": "Where is the centre of mass of the power spectrum?",
+    "divergence_rate": "How fast do neighbouring points of a series part, without any model?",
 }
 
 KINDS = {
@@ -69,6 +73,21 @@ _OPEN = ("undecidable at this length", "too few runs")
 def title_of(name):
     """Name of a measure as a reader sees it."""
     return TITLES.get(name, name.replace("_", " ").capitalize())
+
+
+_PARTS = {
+    "lyapunov_spectrum": "Lyapunov exponent {}",
+    "prediction_error": "Prediction error, {} steps ahead",
+    "smape": "sMAPE over {}",
+    "valid_prediction_time": "Valid prediction time by {}",
+}
+
+
+def part_title(name, part):
+    """Name of one number of a measure: ``Prediction error, 20 steps ahead``."""
+    if not part:
+        return title_of(name)
+    return _PARTS.get(name, f"{title_of(name)}: {{}}").format(str(part).replace("_", " "))
 
 
 def summary_of(verdict):

@@ -34,38 +34,43 @@ def scores_figure(measures):
 
 def _draw(ax, measure):
     controls = sorted(((k, v) for k, v in measure.controls.items() if _finite(v)), key=lambda item: item[1])
-    names = ["model", "floor"] + [name.replace("_", " ") for name, _ in controls]
     floor = measure.floor if _finite(measure.floor) else None
-    runs = [run for run in measure.runs if _finite(run)]
+    ceiling = measure.ceiling if _finite(measure.ceiling) else None
+    runs = np.array([run for run in measure.runs if _finite(run)])
+    low, high = _range(measure, floor, ceiling, runs, [value for _, value in controls])
+    names = ["model", "floor", *(name.replace("_", " ") for name, _ in controls)]
     if floor is not None:
-        low, high = measure.floor_range if measure.floor_range is not None else (floor, floor)
-        ax.axvspan(max(low, floor / 10), high, color=BEST, alpha=0.18, lw=0)
+        ends = measure.floor_range if measure.floor_range is not None else (floor, floor)
+        ax.axvspan(max(ends[0], low / 10), ends[1], color=BEST, alpha=0.18, lw=0)
         ax.plot([floor], [1], "|", color=BEST, ms=9, mew=1.6)
-    ax.plot(runs, np.full(len(runs), 0.0), ".", color=MODEL, ms=3.5, alpha=0.5)
+    ax.plot(runs, np.zeros(len(runs)), ".", color=MODEL, ms=3.5, alpha=0.5)
     if _finite(measure.value):
-        error = 1.96 * measure.stderr if _finite(measure.stderr) else None
-        if error is not None:
-            error = [[min(error, 0.9 * measure.value)], [error]]
-        ax.errorbar(measure.value, 0, xerr=error, fmt="o", color=MODEL, ms=6, capsize=3, lw=1.2)
+        error = 1.96 * measure.stderr if _finite(measure.stderr) else 0.0
+        reach = [[min(error, 0.9 * measure.value)], [error]]
+        ax.errorbar(measure.value, 0, xerr=reach, fmt="o", color=MODEL, ms=6, capsize=3, lw=1.2)
     for at, (_, value) in enumerate(controls, start=2):
-        ax.plot(value, at, "D", ms=4, color=SECOND, mfc="none")
-    if _finite(measure.ceiling):
+        unseen = value < low
+        ax.plot(max(value, low), at, "<" if unseen else "D", ms=5 if unseen else 4, color=SECOND, mfc="none")
+    if ceiling is not None:
         names.append("ceiling")
-        ax.plot(measure.ceiling, len(names) - 1, "|", color=TRUTH, ms=9, mew=1.6)
-        ax.axvline(measure.ceiling, color=FAINT, lw=0.8, zorder=0)
-    shown = [
-        value
-        for value in (measure.value, floor, measure.ceiling, *runs, *(v for _, v in controls))
-        if _finite(value)
-    ]
-    if shown and min(shown) > 0:
-        low, high = min(shown), max(shown)
-        room = max((high / low) ** 0.06, 1.3)
-        log_scale(ax.xaxis, low, high)
-        ax.set_xlim(low / room, high * room)
+        ax.plot(ceiling, len(names) - 1, "|", color=TRUTH, ms=9, mew=1.6)
+        ax.axvline(ceiling, color=FAINT, lw=0.8, zorder=0)
+    room = max((high / low) ** 0.05, 1.2)
+    log_scale(ax.xaxis, low, high)
+    ax.set_xlim(low / room, high * room)
     ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -0.6))
     ax.set_title(title_of(measure.name))
     ax.grid(axis="y", visible=False)
+
+
+def _range(measure, floor, ceiling, runs, controls):
+    """Ends of the axis: all that is judged; controls far below it are drawn as arrows at the edge."""
+    ends = () if measure.floor_range is None else measure.floor_range
+    judged = [v for v in (measure.value, floor, ceiling, *ends, *runs) if _finite(v) and v > 0]
+    if not judged:
+        judged = [v for v in controls if v > 0] or [1.0]
+    high = max([*judged, *controls])
+    return min(judged) / 2, max(high, min(judged))
 
 
 def _finite(value):

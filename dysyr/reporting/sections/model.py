@@ -23,8 +23,12 @@ def model_section(card):
         return Section(anchor="model", title="What was evaluated", blocks=(Paragraph(text),))
     if training is not None:
         facts.append(("Method", training.method))
-        facts += [(name.replace("_", " "), _text(value)) for name, value in training.arguments.items()]
+        facts += [(name.replace("_", " "), _text(training.arguments[name])) for name in training.changed]
         facts += training.facts
+        rest = {name: v for name, v in training.arguments.items() if name not in training.changed}
+        settings = ", ".join(f"{name.replace('_', ' ')} {_text(value)}" for name, value in rest.items())
+        if settings:
+            facts.append(("Left at their defaults", settings))
     else:
         facts.append(("Model", type(card.model).__name__))
     return Section(anchor="model", title="The model", blocks=(Facts(tuple(facts)),))

@@ -2,8 +2,8 @@
 
 from dysyr.core.measure import plain
 from dysyr.reporting.document import Paragraph, Section, Table
-from dysyr.reporting.numbers import ABSENT, format_exact, format_number, format_value
-from dysyr.reporting.wording import KINDS, MEANINGS, title_of
+from dysyr.reporting.numbers import ABSENT, format_exact, format_number, format_value, part, parts
+from dysyr.reporting.wording import KINDS, MEANINGS, part_title, title_of
 
 
 def scores_section(card):
@@ -20,9 +20,15 @@ def scores_section(card):
         measures = [measure for measure in card.measures.values() if measure.kind == kind]
         if measures:
             blocks.append(_table(kind, f"{words[0].upper()}{words[1:]}.", measures))
-    blocks.append(_controls(card.measures.values()))
+    blocks += _controls(card.measures.values())
     blocks.append(_settings(card.measures.values()))
-    return Section(anchor="measures", title="All measures", blocks=tuple(block for block in blocks if block))
+    return Section(anchor="measures", title="All measures", blocks=tuple(blocks))
+
+
+_CONTROL_CAPTIONS = {
+    "distance": "Negative controls: wrong models, made from the truth, at the same length and settings.",
+    "forecast": "Reference forecasts that know nothing of the dynamics.",
+}
 
 
 def _table(kind, caption, measures):
@@ -30,44 +36,46 @@ def _table(kind, caption, measures):
         head = ("Measure", "Model", "Truth", "95 % range of the truth", "Unit", "n", "dt", "Status")
     else:
         head = ("Measure", "Model", "Floor", "Ceiling", "Unit", "n", "dt", "Status")
-    rows = [(f"{title_of(m.name)}", format_value(m.value, m.stderr), *_context(kind, m)) for m in measures]
-    return Table(head=head, rows=tuple(rows), caption=caption, numeric=(len(head) - 3, len(head) - 2))
+    rows = tuple(_row(kind, m, name, value) for m in measures for name, value in parts(m.value))
+    return Table(head=head, rows=rows, caption=caption, numeric=(len(head) - 3, len(head) - 2))
 
 
-def _context(kind, m):
-    tail = (m.unit or ABSENT, format_number(m.n), format_exact(m.dt), m.status)
+def _row(kind, m, name, value):
+    ends = ABSENT if m.floor_range is None else _range(*(part(end, name) for end in m.floor_range))
     if kind == "invariant":
-        return (format_value(m.truth, m.truth_stderr), _range(m.floor_range), *tail)
-    floor = format_value(m.floor) + (f" ({_range(m.floor_range)})" if m.floor_range is not None else "")
-    return (floor, format_value(m.ceiling), *tail)
+        against = (format_value(part(m.truth, name), part(m.truth_stderr, name)), ends)
+    else:
+        floor = format_value(part(m.floor, name)) + (f" ({ends})" if m.floor_range is not None else "")
+        against = (floor, format_value(part(m.ceiling, name)))
+    tail = (m.unit or ABSENT, format_number(m.n), format_exact(m.dt), m.status)
+    return (part_title(m.name, name), format_value(value, part(m.stderr, name)), *against, *tail)
 
 
-def _range(pair):
-    if pair is None:
-        return ABSENT
-    low, high = pair
-    if isinstance(low, dict):
-        return "; ".join(f"{name} {_range((low[name], high[name]))}" for name in low)
-    if isinstance(low, (list, tuple)):
-        return "; ".join(_range(ends) for ends in zip(low, high, strict=True))
-    return f"{format_number(low)} to {format_number(high)}"
+def _range(low, high):
+    return ABSENT if low is None or high is None else f"{format_number(low)} to {format_number(high)}"
 
 
 def _controls(measures):
     """Negative controls of the distances and the reference forecasts, one column each."""
     measures = [m for m in measures if m.controls and m.kind != "invariant"]
-    names = list(dict.fromkeys(name for m in measures for name in m.controls))
-    if not names:
-        return None
-    rows = tuple(
-        (title_of(m.name), format_value(m.value), *(format_value(m.controls.get(name)) for name in names))
-        for m in measures
-    )
-    return Table(
-        head=("Measure", "Model", *(name.replace("_", " ").capitalize() for name in names)),
-        rows=rows,
-        caption="Negative controls: wrong models, made from the truth, at the same length and settings.",
-    )
+    blocks = []
+    for kind, caption in _CONTROL_CAPTIONS.items():
+        those = [m for m in measures if m.kind == kind]
+        names = list(dict.fromkeys(name for m in those for name in m.controls))
+        if not names:
+            continue
+        rows = tuple(
+            (
+                part_title(m.name, key),
+                format_value(value),
+                *(format_value(part(m.controls.get(name), key)) for name in names),
+            )
+            for m in those
+            for key, value in parts(m.value)
+        )
+        head = ("Measure", "Model", *(name.replace("_", " ").capitalize() for name in names))
+        blocks.append(Table(head=head, rows=rows, caption=caption))
+    return blocks
 
 
 def _settings(measures):

@@ -56,7 +56,9 @@ def _caption(distances):
     )
     if any(measure.controls for measure in distances):
         text += (
-            "Open diamonds are wrong models made from the truth itself, which a good measure must punish. "
+            "Open diamonds are wrong models made from the truth itself. An arrow at the left edge is a "
+            "wrong model that this distance cannot see (shuffling time leaves D_stsp as it is, "
+            "randomising phases leaves D_H): therefore no single distance decides. "
         )
     if any(measure.ceiling is not None for measure in distances):
         text += "Ceiling: the score of a model that knows nothing. "
@@ -66,4 +68,4 @@ def _caption(distances):
             f"The floor of {join_words(halves)} compares the two halves of the data, since no second "
             "recording is known; it is therefore that of half the length. "
         )
-    return text + "Look for a dot inside or close to the shaded range and well left of every diamond."
+    return text + "Look for a dot inside or close to the shaded range and well left of the diamonds."
