@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from dysyr.core.errors import ExpressionError
-from dysyr.core.expressions import Expression, value_of_numbers
+from dysyr.core.expressions import Expression, simplify, value_of_numbers
 from dysyr.core.functions import FUNCTIONS
 
 MAX_LENGTH = 10_000
@@ -84,6 +84,10 @@ def parse_expression(text, scope, *, where="expression"):
         raise ExpressionError(
             f"{where} is a condition", got=repr(text), expected="a number", do="use where(condition, a, b)"
         )
+    try:
+        simplify((tree,))
+    except ExpressionError as error:
+        raise ExpressionError(f"{where}: {error}") from None
     return tree
 
 

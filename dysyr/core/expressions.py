@@ -36,10 +36,9 @@ class Expression:
         op: the operation.
         args: tuple of nodes.
         value: float, name or tuple of names, for leaves; None otherwise.
-        depth: length of the longest path to a leaf.
     """
 
-    __slots__ = ("op", "args", "value", "depth", "__weakref__")
+    __slots__ = ("op", "args", "value", "__weakref__")
 
     def __new__(cls, op, args=(), value=None):
         key = (op, args, value)
@@ -49,7 +48,6 @@ class Expression:
             object.__setattr__(node, "op", op)
             object.__setattr__(node, "args", args)
             object.__setattr__(node, "value", value)
-            object.__setattr__(node, "depth", 1 + max((a.depth for a in args), default=0))
             node = _interned.setdefault(key, node)
         return node
 
