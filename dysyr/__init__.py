@@ -5,7 +5,7 @@ import importlib.metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dysyr.api import compare, evaluate, inspect, load, load_system, lyapunov_spectrum, save
+    from dysyr.api import evaluate, inspect, load, load_system, lyapunov_spectrum, save
     from dysyr.core.dataset import as_dataset, make_dataset, read_dataset, save_dataset
     from dysyr.core.embedding import embed
     from dysyr.core.errors import DivergedError, DysyrError, ExpressionError, FormatError, InputError, NotConverged
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from dysyr.experiment import run_experiment
     from dysyr.reconstruction import SHPLRNN
     from dysyr.reporting.card import Card
+    from dysyr.reporting.comparison import compare
     from dysyr.simulation.observation import observe
     from dysyr.simulation.simulate import simulate
 
 _HOMES = {
-    "dysyr.api": ("compare", "evaluate", "inspect", "load", "load_system", "lyapunov_spectrum", "save"),
+    "dysyr.api": ("evaluate", "inspect", "load", "load_system", "lyapunov_spectrum", "save"),
     "dysyr.core.dataset": ("as_dataset", "make_dataset", "read_dataset", "save_dataset"),
     "dysyr.core.embedding": ("embed",),
     "dysyr.core.errors": (
@@ -41,6 +42,7 @@ _HOMES = {
     "dysyr.experiment": ("run_experiment",),
     "dysyr.reconstruction": ("SHPLRNN",),
     "dysyr.reporting.card": ("Card",),
+    "dysyr.reporting.comparison": ("compare",),
     "dysyr.simulation.observation": ("observe",),
     "dysyr.simulation.simulate": ("simulate",),
 }  # fmt: skip

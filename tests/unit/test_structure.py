@@ -13,19 +13,20 @@ import dysyr
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "dysyr"
 SIBLINGS = {"simulation", "reconstruction", "encoding", "evaluation"}
+BELOW_API = {"core", "kernels", "reporting", *SIBLINGS}
 ALLOWED = {
     "core": {"core"},
     "kernels": {"kernels", "core.errors"},
     **{name: {name, "core", "kernels"} for name in SIBLINGS},
     "reporting": {"reporting", "core", "encoding", "evaluation"},
-    "benchmark": {"benchmark", "core", "kernels", "api", "experiment", "reporting", *SIBLINGS},
-    "api": {"core", "kernels", "reporting", *SIBLINGS},
-    "experiment": {"core", "kernels", "reporting", "api", *SIBLINGS},
+    "truth": BELOW_API,
+    "api": BELOW_API | {"truth"},
+    "doctor": BELOW_API | {"api"},
+    "experiment_file": {"core", "evaluation", "simulation"},
+    "experiment_data": BELOW_API | {"api", "experiment_file"},
+    "experiment": BELOW_API | {"api", "experiment_file", "experiment_data"},
+    "benchmark": BELOW_API | {"api", "benchmark", "experiment", "experiment_file", "experiment_data", "truth"},
 }
-ALLOWED["truth"] = ALLOWED["api"]
-ALLOWED["api"] = ALLOWED["api"] | {"truth"}
-ALLOWED["experiment"] |= {"experiment_file", "truth"}
-ALLOWED["experiment_file"] = {"core"}
 FORBIDDEN_EXTERNAL = {"core": {"torch", "numba", "sklearn"}}
 MAY_USE_SKLEARN = {"core/reconstructor.py"}
 HEAVY = ("torch", "numba", "sklearn", "xarray")

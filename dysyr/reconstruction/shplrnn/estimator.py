@@ -14,6 +14,7 @@ from dysyr.core.errors import InputError, NotConverged
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.core.scaler import Scaler
 from dysyr.core.segments import split
+from dysyr.core.smoothing import smooth, smoothing_window
 from dysyr.kernels.forcing import ESTIMATORS
 from dysyr.kernels.shallow_plrnn import views
 from dysyr.reconstruction.shplrnn.checkpoint import Checkpoint
@@ -66,13 +67,17 @@ class SHPLRNN(Reconstructor):
         weight_decay: strength of the quadratic penalty (A is pulled to 1).
         readout_penalty: strength of the penalty on the condition number of an affine readout.
         gradient_clip: bound on the norm of the gradient; 0 for none.
+        smoothing: ``"auto"`` replaces the samples by local cubic fits before training, with the window by which neighbours
+            predict a sample best (none where the data are no smooth curve); a whole odd number sets the window; None
+            leaves the samples as they are. Noise in the forcing signal otherwise teaches the model to contract: on
+            Lorenz-63 with 5 % noise it multiplies D_stsp by three.
         validation_fraction: share at the end of each trajectory that is held out when ``fit`` gets no validation data.
         n_checks: validation checks per attempt.
         max_restarts: further attempts after one that collapsed.
         seed: seed of initial parameters and windows.
 
     Attributes after fit: ``model_`` (ShallowPLRNN), ``history_`` (update, attempt, loss, alpha, criterion per check, and
-    ``chosen``: attempt, update and criterion of the model that was kept), ``dt_``, ``n_features_in_``, ``provenance_``.
+    ``chosen``: attempt, update and criterion of the model that was kept, ``smoothing``: window per variable), ``dt_``, ``n_features_in_``, ``provenance_``.
 
     Reference: hess2023
     """
@@ -85,7 +90,7 @@ class SHPLRNN(Reconstructor):
         self, *, latent_dim=None, hidden_dim=50, clipped=False, readout="identity", forcing="generalized",
         alpha="adaptive", alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None,
         sequence_length=None, warm_up=None, batch_size=16, n_updates=60_000, learning_rate=1e-3, learning_rate_end=1e-6,
-        weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, validation_fraction=0.2, n_checks=60,
+        weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto", validation_fraction=0.2, n_checks=60,
         max_restarts=2, seed=0,
     ):  # fmt: skip
         self.latent_dim = latent_dim
@@ -106,6 +111,7 @@ class SHPLRNN(Reconstructor):
         self.weight_decay = weight_decay
         self.readout_penalty = readout_penalty
         self.gradient_clip = gradient_clip
+        self.smoothing = smoothing
         self.validation_fraction = validation_fraction
         self.n_checks = n_checks
         self.max_restarts = max_restarts
@@ -122,6 +128,8 @@ class SHPLRNN(Reconstructor):
         data = self._checked(X, dt)
         train, held = self._train_and_validation(data, validation)
         names = tuple(str(name) for name in train["state"].values)
+        smoothing = self._smoothing_windows(trajectories(train))
+        train, smooth_held = _smoothed(train, smoothing), _smoothed(held, smoothing)
         scaler = Scaler.from_data(trajectories(train), names)
         drives = inputs(train)
         input_scaler = None if drives is None else Scaler.from_data(drives, [str(name) for name in train["input"].values])
@@ -146,7 +154,7 @@ class SHPLRNN(Reconstructor):
 
         def criterion(theta, alpha):
             model = build(theta, max(alpha, GAINS[0]))
-            return 1.0 if model is None else validation_criterion(model, held)
+            return 1.0 if model is None else validation_criterion(model, smooth_held)
 
         search = Search(
             recipe, windows, seed=self.seed, criterion=criterion, n_checks=self.n_checks, max_restarts=self.max_restarts
@@ -154,14 +162,14 @@ class SHPLRNN(Reconstructor):
         file = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(train, held))
         with tqdm(total=self.n_updates, desc=type(self).__name__, unit="update", disable=None if progress else True) as bar:
             candidates = search.run(checkpoint=file, bar=bar)
-        model, chosen = _choose(candidates, build, held)
+        model, chosen = _choose(candidates, build, smooth_held, held)
         if model is None:
             raise NotConverged(
                 "training never reached a finite model", got=f"{search.number + 1} attempts",
                 do="lower learning_rate, or set gradient_clip=10",
             )  # fmt: skip
         history = {name: np.asarray(column) for name, column in search.history.items()}
-        return self._learned(model, {**history, "chosen": np.array(chosen)}, data)
+        return self._learned(model, {**history, "chosen": np.array(chosen), "smoothing": np.array(smoothing)}, data)
 
     def _check_arguments(self):
         for name in ("hidden_dim", "batch_size", "n_updates", "n_checks"):
@@ -175,6 +183,8 @@ class SHPLRNN(Reconstructor):
             _require(name, getattr(self, name), "a positive number", lambda v: _number(v) and v > 0)
         _require("warm_up", self.warm_up, "a whole number of at least 0, or None",
                  lambda v: v is None or (_whole(v) and v >= 0))  # fmt: skip
+        _require("smoothing", self.smoothing, "'auto', an odd whole number of at least 1, or None",
+                 lambda v: v in (None, "auto") or (_whole(v) and v >= 1 and v % 2 == 1))  # fmt: skip
         _require("max_restarts", self.max_restarts, "a whole number of at least 0", lambda v: _whole(v) and v >= 0)
         _require("seed", self.seed, "a whole number of at least 0", lambda v: _whole(v) and v >= 0)
         _require("clipped", self.clipped, "True or False", lambda v: isinstance(v, (bool, np.bool_)))
@@ -233,15 +243,31 @@ class SHPLRNN(Reconstructor):
             weight_decay=self.weight_decay, readout_penalty=self.readout_penalty, gradient_clip=self.gradient_clip,
         )  # fmt: skip
 
+    def _smoothing_windows(self, series):
+        n_variables = series[0].shape[1]
+        if self.smoothing is None:
+            return [1] * n_variables
+        return smoothing_window(series) if self.smoothing == "auto" else [self.smoothing] * n_variables
+
     def _fingerprint(self, train, held):
         settings = json.dumps(self.get_params(), sort_keys=True, default=float)
         return hashlib.sha256("|".join([settings, data_hash(train), data_hash(held)]).encode()).hexdigest()
 
 
-def _choose(candidates, build, held):
+def _smoothed(data, smoothing):
+    """A data set with each trajectory smoothed."""
+    if all(window == 1 for window in smoothing):
+        return data
+    values = data["x"].values.astype(np.float64)
+    for i, x in enumerate(trajectories(data)):
+        values[i, : len(x)] = np.where(np.isfinite(x), smooth(x, smoothing), values[i, : len(x)])
+    return data.assign(x=(data["x"].dims, values))
+
+
+def _choose(candidates, build, held, raw):
     """The best candidate on a longer look: more free runs, after a long burn-in that shows late collapses.
 
-    Its filter gain is then set to the one with the smallest forecast error on the validation data.
+    Its filter gain is then set to the one with the smallest error of forecasts from contexts as they were measured.
     """
     best = (np.inf, None, None)
     for candidate in candidates:
@@ -255,7 +281,7 @@ def _choose(candidates, build, held):
     if model is None:
         return None, None
     models = [build(candidate.theta, gain) for gain in GAINS]
-    errors = [np.inf if m is None else forecast_error(m, held) for m in models]
+    errors = [np.inf if m is None else forecast_error(m, raw) for m in models]
     return models[int(np.argmin(errors))] or model, (candidate.attempt, candidate.update, value)
 
 
