@@ -8,7 +8,7 @@ from dysyr.core.dataset import inputs, make_dataset, sampling_interval, trajecto
 from dysyr.core.errors import InputError
 from dysyr.core.segments import segments
 from dysyr.core.status import orbit_status
-from dysyr.evaluation.context import EvaluationContext
+from dysyr.evaluation.context import EvaluationContext, truth_scale, varies
 from dysyr.evaluation.correlation_time import correlation_time
 from dysyr.evaluation.forecasts import make_forecasts
 
@@ -158,15 +158,14 @@ def assemble(
         references, reference_kind = (np.stack(others), "other trajectories") if others else (None, "halves")
     truth = truth[:n]
     dt = sampling_interval(data, needed_by="evaluation")
-    fallback = truth.std(axis=0, ddof=1)
-    scale = np.where(fallback > 0, fallback, 1.0)
+    scale = truth_scale(truth)
     padded = np.full((len(orbits), n, truth.shape[1]), np.nan)
     for row, orbit in zip(padded, orbits, strict=True):
         row[: min(n, len(orbit))] = orbit[:n]
     names = tuple(str(name) for name in data["state"].values)
     exponent = math.nan if truth_exponents is None else max(truth_exponents.value)
     forecasts = None
-    if model is not None and scale.all():
+    if model is not None and varies(truth).all():
         forecasts = make_forecasts(
             _predictor(model, data, stretch), truth, dt=dt, names=names,
             context_length=max(min(settings.context_length, n // 10), 1),

@@ -16,6 +16,17 @@ from dysyr.evaluation.model_exponents import model_exponents
 from dysyr.evaluation.settings import EvaluationSettings
 
 
+def varies(x):
+    """Which variables of x (time, state) vary by more than rounding: (state,) bool."""
+    return np.ptp(x, axis=0) > 1e-12 * np.abs(x).max(axis=0)
+
+
+def truth_scale(truth):
+    """Standard deviation per variable; where the truth is constant its size, and 1 where it is zero."""
+    size = np.abs(truth).max(axis=0)
+    return np.where(varies(truth), truth.std(axis=0, ddof=1), np.where(size > 0, size, 1.0))
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class EvaluationContext:
     """Everything that is compared.
@@ -77,14 +88,13 @@ class EvaluationContext:
 
     @functools.cached_property
     def sd(self):
-        """(state,) standard deviation of the truth; 1 where it is constant."""
-        sd = self.truth.std(axis=0, ddof=1)
-        return np.where(sd > 0, sd, 1.0)
+        """(state,) scale of the truth, see ``truth_scale``."""
+        return truth_scale(self.truth)
 
     @functools.cached_property
     def constant(self):
         """Whether the truth is constant in some variable, so that distances are not defined."""
-        return bool((np.ptp(self.truth, axis=0) <= 1e-12 * np.abs(self.truth).max(axis=0)).any())
+        return not varies(self.truth).all()
 
     @functools.cached_property
     def correlation_steps(self):

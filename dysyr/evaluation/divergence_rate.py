@@ -14,6 +14,7 @@ MAX_POINTS = 10_000
 N_REFERENCES = 1_000
 LOW, HIGH, FAR = 0.1, 0.6, 0.9
 MIN_STEPS = 4
+MIN_RISE = 0.5
 MIN_STRAIGHTNESS = 0.95
 MIN_GROWTH = math.log(3.0)
 
@@ -66,13 +67,15 @@ def divergence_rate(x, *, dt, n_surrogates=39, seed=0):
         DivergenceRate.
 
     Raises:
-        InputError: too few samples.
+        InputError: too few samples, or a series at rest.
 
     Reference: rosenstein1993, kantz1994
     """
     x = np.asarray(x, dtype=np.float64)[-MAX_POINTS:]
     if len(x) < 200:
         raise InputError("too few samples for a rate of divergence", got=str(len(x)), expected="at least 200")
+    if np.ptp(x, axis=0).max() == 0:
+        raise InputError("a series at rest has no rate of divergence")
     rng = np.random.default_rng([seed, 0x726F73])
     x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), np.finfo(np.float64).tiny)
     saturation = _random_distance(x, rng)
@@ -142,7 +145,7 @@ def _scaling_region(curve, saturation):
     start = curve[1]
     low, high = start + LOW * (saturation - start), start + HIGH * (saturation - start)
     above_low, above_high = curve > low, curve > high
-    if saturation <= start or not above_high[1:].any():
+    if saturation - start < MIN_RISE or not above_high[1:].any():
         return None
     first = int(above_low[1:].argmax()) + 1
     last = int(above_high[1:].argmax()) + 1

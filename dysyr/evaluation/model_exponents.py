@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from dysyr.core.errors import InputError
+from dysyr.kernels.lyapunov import growth_of_map
 
 BURN_IN = 1_000
 
@@ -38,19 +39,13 @@ def model_exponents(model, *, n_orbits=50, n_steps=4_000, seed=0):
     rng = np.random.default_rng([seed, 0x6C7961])
     pool = model.initial_states
     z = pool[rng.choice(len(pool), n_orbits, replace=n_orbits > len(pool))]
-    z = model.trajectory(z, BURN_IN)[:, -1]
-    frame = np.broadcast_to(np.eye(model.latent_dim), (n_orbits, model.latent_dim, model.latent_dim))
-    growth = np.zeros((n_orbits, model.latent_dim))
-    alive = np.isfinite(z).all(axis=1)
     align = n_steps // 4
-    for t in range(align + n_steps):
-        z = np.where(alive[:, None], z, 0.0)
-        frame, r = np.linalg.qr(model.jacobian(z) @ frame)
-        if t >= align:
-            stretch = np.abs(np.diagonal(r, axis1=1, axis2=2))
-            growth += np.log(np.maximum(stretch, np.finfo(np.float64).tiny))
-        z = model.step(z)
-        alive &= np.isfinite(z).all(axis=1)
-    exponents = growth / (n_steps * model.dt)
-    exponents[~alive] = math.nan
-    return -np.sort(-exponents, axis=1)
+    orbits = model.trajectory(z, BURN_IN + align + n_steps)
+    alive = np.isfinite(orbits).all(axis=(1, 2))
+    exponents = np.full((n_orbits, model.latent_dim), math.nan)
+    if alive.any():
+        start = orbits[alive, BURN_IN - 1]
+        growth, _ = growth_of_map(model.step, model.jacobian, start, align + n_steps, seed=seed)
+        growth = np.maximum(growth[:, align:], math.log(np.finfo(np.float64).tiny))
+        exponents[alive] = -np.sort(-growth.sum(axis=1) / (n_steps * model.dt), axis=1)
+    return exponents

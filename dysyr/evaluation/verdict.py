@@ -123,22 +123,27 @@ def _judge_orbits(statuses, truth_kind):
         (FIXED_POINT, "came to rest", sum(status["fixed_point"] for status in statuses)),
         (CYCLE, "ended in a cycle", sum(bool(status["cycle"]) for status in statuses)),
     ):
-        expected = kind == truth_kind
-        like = ", as the truth does" if expected else ""
-        lines.append(RuleLine(f"{count} of {n} free runs {text}{like}", expected or count == 0))
-        if count and not expected:
-            word = kind if 2 * count > n else (word or WRONG)
+        if kind == truth_kind == FIXED_POINT:
+            lines.append(RuleLine(f"the truth is at rest; {count} of {n} free runs {text}", count == n))
+            word = None if count == n else WRONG
+        elif kind == truth_kind:
+            lines.append(RuleLine(f"the truth is a cycle; {count} of {n} free runs {text}", True))
+        else:
+            lines.append(RuleLine(f"{count} of {n} free runs {text}", count == 0))
+            if count:
+                word = kind if 2 * count > n else (word or WRONG)
     return lines, word
 
 
 def _judge_rest(context, lines):
     """Truth and runs rest: at the same place?"""
-    scale = max(np.abs(context.mean).max(), np.finfo(np.float64).tiny)
-    farthest = max(float(np.abs(run[-1] - context.truth[-1]).max() / scale) for run in context.runs)
-    same = farthest <= REST_TOLERANCE
+    tail = context.truth[-max(context.n // 10, 1) :]
+    allowed = np.maximum(REST_TOLERANCE * np.abs(tail).max(), 3.0 * tail.std(axis=0))
+    apart = max(float((np.abs(run[-1] - tail.mean(axis=0)) / allowed).max()) for run in context.runs)
+    same = apart <= 1.0
     text = (
-        f"the runs rest {farthest:.2g} from the truth, in units of its largest coordinate; "
-        f"at most {REST_TOLERANCE:g} is allowed"
+        f"the runs rest {apart:.2g} tolerances from the truth; the tolerance is {REST_TOLERANCE:.0%} of its "
+        "largest coordinate, or 3 standard deviations of its noise"
     )
     return Verdict(PLAUSIBLE if same else WRONG, (*lines, RuleLine(text, same)))
 

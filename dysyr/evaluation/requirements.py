@@ -1,0 +1,67 @@
+"""What a method asks of the data."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Requirements:
+    """What a method needs before it can be expected to work.
+
+    Attributes:
+        min_samples: samples in the longest gap-free stretch.
+        min_correlation_times: length of the data in correlation times.
+        min_samples_per_correlation_time: density of sampling.
+        handles_irregular: takes times off a grid.
+        handles_missing: takes missing values.
+        handles_inputs: takes external inputs.
+        max_noise: measurement noise as a fraction of the standard deviation.
+    """
+
+    min_samples: int = 2
+    min_correlation_times: float = 0.0
+    min_samples_per_correlation_time: float = 0.0
+    handles_irregular: bool = False
+    handles_missing: bool = False
+    handles_inputs: bool = False
+    max_noise: float = 1.0
+
+
+REQUIREMENTS = {
+    "shplrnn": Requirements(
+        min_samples=100, min_correlation_times=20, handles_missing=True, handles_inputs=True, max_noise=0.6
+    ),
+}
+
+
+def unmet(needs, found):
+    """Reasons against a method, none if it fits.
+
+    Args:
+        needs: Requirements.
+        found: Inspection.
+
+    Returns:
+        tuple of str.
+    """
+    noise = max((v.noise for v in found.variables if not v.constant and v.noise == v.noise), default=0.0)
+    missing = any(v.missing > 0 for v in found.variables)
+    reasons = []
+    if found.longest_stretch < needs.min_samples:
+        reasons.append(f"needs {needs.min_samples} samples without a gap, there are {found.longest_stretch}")
+    if found.n_correlation_times < needs.min_correlation_times:
+        reasons.append(
+            f"needs {needs.min_correlation_times:g} correlation times, there are {found.n_correlation_times:.3g}"
+        )
+    if found.samples_per_correlation_time < needs.min_samples_per_correlation_time:
+        reasons.append(f"needs {needs.min_samples_per_correlation_time:g} samples per correlation time")
+    if not found.regular and not needs.handles_irregular:
+        reasons.append("needs a constant time step: resample first")
+    if missing and not needs.handles_missing:
+        reasons.append("takes no missing values")
+    if found.n_inputs and not needs.handles_inputs:
+        reasons.append("takes no external inputs")
+    if noise > needs.max_noise:
+        reasons.append(f"too noisy: {noise:.0%} of the spread is unpredictable")
+    if any(v.constant for v in found.variables):
+        reasons.append("leave the constant variables out")
+    return tuple(reasons)

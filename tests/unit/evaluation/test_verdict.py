@@ -1,0 +1,149 @@
+"""Each negative control, each kind of failure and the truth itself get the verdict they deserve."""
+
+import numpy as np
+import pytest
+
+from dysyr.core.measure import Measure
+from dysyr.evaluation import MEASURES, select_measures
+from dysyr.evaluation.controls import negative_controls
+from dysyr.evaluation.verdict import decide
+
+JUDGED = ("d_stsp", "d_stsp_mixture", "d_h", "lyapunov_spectrum", "divergence_rate")
+EXPONENTS = Measure(
+    name="lyapunov_spectrum", kind="invariant", value=[0.41922, -1.62319], stderr=[0.0002, 0.0002]
+)
+
+
+def verdict_of(context):
+    measures = {measure.name: measure.compute(context) for measure in select_measures(JUDGED)}
+    return decide(context, {name: measure for name, measure in measures.items() if measure is not None})
+
+
+@pytest.fixture(scope="module")
+def judge(henon_truths, make_context):
+    def judge_runs(runs, **fields):
+        fields = {"references": henon_truths[11:31], "truth_exponents": EXPONENTS, **fields}
+        fields.setdefault("reference_kind", "simulated")
+        return verdict_of(make_context(henon_truths[0], runs, **fields))
+
+    return judge_runs
+
+
+def failing(verdict):
+    return " | ".join(line.text for line in verdict.lines if line.passed is False)
+
+
+def test_independent_truth_is_indistinguishable(judge, henon_truths):
+    verdict = judge(henon_truths[1:11])
+    assert verdict.verdict == "indistinguishable at this length"
+    assert all(line.passed for line in verdict.lines)
+
+
+def test_a_slightly_wrong_parameter_is_plausible_but_not_indistinguishable(judge, orbits_of_henon):
+    verdict = judge(orbits_of_henon(5000, 10, seed=3, a=1.396))
+    assert verdict.verdict == "plausible attractor"
+    assert "above the 95 % range" in failing(verdict)
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("time_shuffled", "wrong attractor"),
+        ("phase_surrogate", "wrong attractor"),
+        ("autoregression", "wrong attractor"),
+        ("white_noise", "wrong attractor"),
+        ("short_loop", "cycle"),
+    ],
+)
+def test_negative_controls_fail(judge, henon_truths, name, expected):
+    runs = [negative_controls(henon_truths[0], seed=seed)[name] for seed in range(10)]
+    assert judge(runs).verdict == expected
+
+
+def test_a_copy_of_the_truth_is_not_indistinguishable_from_it(judge, henon_truths):
+    verdict = judge(np.repeat(henon_truths[:1], 10, axis=0))
+    assert verdict.verdict == "plausible attractor"
+    assert "closer than independent truth can be" in failing(verdict)
+
+
+def test_one_diverged_run_is_enough(judge, henon_truths):
+    runs = np.array(henon_truths[1:11])
+    runs[4, 3000:] = np.nan
+    verdict = judge(runs)
+    assert verdict.verdict == "diverged"
+    assert failing(verdict) == "1 of 10 free runs diverged"
+
+
+@pytest.mark.parametrize(
+    "n_resting, expected", [(10, "fixed point"), (6, "fixed point"), (5, "wrong attractor")]
+)
+def test_runs_that_come_to_rest(judge, henon_truths, n_resting, expected):
+    runs = np.array(henon_truths[1:11])
+    runs[:n_resting] = [0.63, 0.19]
+    verdict = judge(runs)
+    assert verdict.verdict == expected
+    assert f"{n_resting} of 10 free runs came to rest" in failing(verdict)
+
+
+def test_few_runs_do_not_suffice(judge, henon_truths):
+    assert judge(henon_truths[1:8]).verdict == "too few runs"
+
+
+def test_a_short_truth_decides_nothing(henon_truths, make_context):
+    noise = np.random.default_rng(0).normal(size=(12, 60, 3))
+    context = make_context(noise[0], noise[1:11])
+    verdict = verdict_of(context)
+    assert verdict.verdict == "undecidable at this length"
+    assert any("cannot decide" in line.text and line.passed is None for line in verdict.lines)
+
+
+def test_two_halves_do_not_prove_a_model_indistinguishable(henon_truths, make_context):
+    context = make_context(henon_truths[0], henon_truths[1:11], truth_exponents=EXPONENTS)
+    verdict = verdict_of(context)
+    assert verdict.verdict == "plausible attractor"
+    assert any("20 are needed" in line.text and line.passed is None for line in verdict.lines)
+
+
+def test_a_model_with_the_wrong_sign_is_wrong_whatever_its_scores(judge, henon_truths, henon_model):
+    class Contracting(henon_model):
+        def jacobian(self, z, u=None):
+            return 0.1 * super().jacobian(z)
+
+    good = judge(henon_truths[1:11], model=henon_model(), dt=0.5)
+    assert good.verdict == "indistinguishable at this length"
+    bad = judge(henon_truths[1:11], model=Contracting(), dt=0.5)
+    assert bad.verdict == "wrong attractor"
+    assert "signs of the leading exponents (+, -)" in failing(bad)
+
+
+def cycles(n_orbits, radius=1.0, n=2000):
+    phase = np.linspace(0, 5, n_orbits)[:, None] + 0.0712 * np.arange(n)
+    return radius * np.stack([np.cos(phase), np.sin(phase)], axis=-1)
+
+
+@pytest.mark.parametrize(
+    "radius, expected", [(1.0, "indistinguishable at this length"), (1.3, "wrong attractor")]
+)
+def test_a_truth_that_is_a_cycle_asks_for_the_same_cycle(make_context, radius, expected):
+    exponents = Measure(name="lyapunov_spectrum", kind="invariant", value=[0.0, -0.5])
+    noise = 0.02 * np.random.default_rng(1).normal(size=(31, 2000, 2))
+    truths = cycles(31) + noise
+    runs = cycles(10, radius) if radius != 1.0 else truths[21:]
+    context = make_context(truths[0], runs, references=truths[1:21], truth_exponents=exponents)
+    assert verdict_of(context).verdict == expected
+
+
+@pytest.mark.parametrize("place, expected", [(0.7, "plausible attractor"), (0.6, "wrong attractor")])
+def test_a_truth_that_rests_asks_for_the_same_place(make_context, place, expected):
+    context = make_context(np.full((200, 2), 0.7), np.full((10, 200, 2), place))
+    assert verdict_of(context).verdict == expected
+
+
+def test_a_resting_truth_and_a_moving_model_differ(make_context, henon_truths):
+    context = make_context(np.full((200, 2), 0.7), henon_truths[:10, :200])
+    assert verdict_of(context).verdict == "wrong attractor"
+
+
+def test_measures_have_different_names():
+    names = [measure.name for measure in MEASURES]
+    assert len(set(names)) == len(names)
