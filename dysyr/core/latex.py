@@ -64,12 +64,10 @@ def name_latex(name):
 
 def number_latex(value):
     """A number, with a power of ten where it is very large or small."""
-    if value == int(value) and abs(value) < 1e6:
-        return str(int(value))
-    text = f"{value:.10g}"
-    if "e" not in text:
-        return text
-    mantissa, exponent = text.split("e")
+    if value == 0.0 or 1e-4 <= abs(value) < 1e6:
+        return f"{value:.10g}"
+    mantissa, exponent = f"{value:.9e}".split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".")
     power = f"10^{{{int(exponent)}}}"
     return power if mantissa == "1" else rf"{mantissa} \cdot {power}"
 

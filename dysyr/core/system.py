@@ -501,4 +501,7 @@ def _number(value, what):
 
 
 def _canonical(system):
-    return json.dumps(system._definition, sort_keys=False)
+    """The definition as text. The order of variables and parameters counts, that of the tables does not."""
+    definition = dict(sorted(system._definition.items()))
+    definition["defaults"] = dict(sorted(definition.get("defaults", {}).items()))
+    return json.dumps(definition)

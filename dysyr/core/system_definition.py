@@ -288,7 +288,8 @@ class _Reader:
 
 
 def _summands(tree):
-    return tree.args if tree.op == "add" else (tree,)
+    """The terms of a sum, simplified so that -b*x and -(b*x) are alike."""
+    return simplify(tree.args if tree.op == "add" else (tree,))
 
 
 def _parameters(table):

@@ -104,8 +104,9 @@ def _check_size(definition):
 
 
 def _check_number(value, what, least):
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < math.inf:
-        bound = "a positive number" if least else "a number >= 0"
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < least:
+        bound = {0.0: "a number >= 0", -math.inf: "a finite number"}.get(least, "a positive number")
         raise InputError(f"{what} cannot be used", got=repr(value)[:60], expected=bound)
 
 
@@ -121,20 +122,24 @@ def _check_invariants(invariants):
                 raise InputError(
                     f"an invariant without {key}", got=repr(entry)[:80], expected="name, value and source"
                 )
-        sizes = set()
-        for key in ("value", "stderr"):
-            numbers = entry.get(key, entry["value"])
-            listed = numbers if isinstance(numbers, list) else [numbers]
-            sizes.add(len(listed) if isinstance(numbers, list) else 0)
-            for value in listed:
-                _check_number(
-                    value, f"{key} of invariant {entry['name']}", -math.inf if key == "value" else 0.0
-                )
-        if len(sizes) > 1 and "stderr" in entry:
+        sizes = [
+            _check_numbers(entry, key, least)
+            for key, least in (("value", -math.inf), ("stderr", 0.0))
+            if key in entry
+        ]
+        if len(set(sizes)) > 1:
             raise InputError(f"value and stderr of invariant {entry['name']} differ in length")
         n_zero = entry.get("n_zero", 0)
         if isinstance(n_zero, bool) or not isinstance(n_zero, int) or n_zero < 0:
             raise InputError(f"n_zero of invariant {entry['name']} is not a count", got=repr(n_zero)[:60])
+
+
+def _check_numbers(entry, key, least):
+    """Refuse what is no finite number or list of them; returns the length, None for a single number."""
+    numbers = entry[key]
+    for value in numbers if isinstance(numbers, list) else [numbers]:
+        _check_number(value, f"{key} of invariant {entry['name']}", least)
+    return len(numbers) if isinstance(numbers, list) else None
 
 
 def table_of(definition, name, required=False):

@@ -1,11 +1,12 @@
 import numba
 import numpy as np
 import pytest
+from generated_code import GeneratedCode, relative_error
+
 from dysyr.core.codegen import UNROLLED, kernel_source
 from dysyr.core.codegen_torch import torch_source
 from dysyr.core.errors import InputError
 from dysyr.core.system import System
-from generated_code import GeneratedCode, relative_error
 
 BOUNDARIES = ("periodic", "reflecting", "fixed")
 
@@ -129,11 +130,21 @@ def test_compiled_code_equals_its_twin(dtype, rng):
 
 def test_a_float32_kernel_computes_nothing_in_float64():
     array, lanes = numba.float32[:, ::1], numba.float32[::1]
-    names = {}
-    for system in (NOISY, ring(9, "periodic")):
+    every = System.ode(
+        {
+            "x": "tanh(x) + sech(x) + sigmoid(x) + abs(x)*sign(y) + floor(x) + sqrt(y) + log(y) + 0.1",
+            "y": "min(x, y) + x % 2 + x**p + x**5 - x**-2 + where(x > 1 and not y > 2, 1/x, t)",
+        },
+        parameters={"p": 2.5},
+    )
+    for system in (every, NOISY, ring(9, "fixed")):
+        names = {}
         exec(compile(kernel_source(system, "float32"), "generated", "exec"), names)
-        compiled = numba.njit((lanes, array, array, array), error_model="numpy")(names["rhs"])
-        assert "double" not in "".join(compiled.inspect_llvm().values())
+        for name in ("rhs", "jvp"):
+            arguments = (lanes, array, array, array) + ((array,) if name == "jvp" else ())
+            compiled = numba.njit(arguments, error_model="numpy")(names[name])
+            code = "".join(compiled.inspect_llvm().values())
+            assert "double" not in code, [line for line in code.splitlines() if "double" in line][:5]
 
 
 def test_names_of_the_user_clash_with_nothing(rng):

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from dysyr.core.errors import ExpressionError
 from dysyr.core.expression_parser import Scope, check_name, parse_expression
 from dysyr.core.expressions import Expression, state
@@ -66,7 +67,7 @@ HOSTILE = {
     "half an expression": ("x +", "cannot be read"),
     "a site where there is no lattice": ("x[0]", "only lattice variables"),
     "membership": ("where(x in y, x, y)", "not part of the language"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", HOSTILE)

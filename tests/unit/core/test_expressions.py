@@ -2,6 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
+
 from dysyr.core.derivative import differentiate
 from dysyr.core.evaluator import evaluate
 from dysyr.core.expression_parser import Scope, parse_expression
@@ -37,15 +38,44 @@ def test_an_expression_cannot_be_changed():
 
 @pytest.mark.parametrize(
     ("written", "simple"),
-    [("x + 0", "x"), ("1*x", "x"), ("0*sin(x)", "0"), ("x**1", "x"), ("x**0", "1"), ("-(-x)", "x"), ("x/1", "x"),
-     ("2*3*x", "6*x"), ("(-x)*y", "-(x*y)"), ("where(1 < 2, x, y)", "x"), ("sqrt(4)", "2"), ("8/4", "2")],
-)  # fmt: skip
+    [
+        ("x + 0", "x"),
+        ("1*x", "x"),
+        ("0*sin(x)", "0"),
+        ("x**1", "x"),
+        ("x**0", "1"),
+        ("-(-x)", "x"),
+        ("x/1", "x"),
+        ("2*3*x", "6*x"),
+        ("(-x)*y", "-(x*y)"),
+        ("where(1 < 2, x, y)", "x"),
+        ("sqrt(4)", "2"),
+        ("8/4", "2"),
+    ],
+)
 def test_simplification(written, simple):
     assert tree(written) is tree(simple)
 
 
-@pytest.mark.parametrize("text", ["x % p", "-x % p", "x % -p", "mod(7, -3)", "min(x, y)", "max(x, y, p)", "ceil(p)",
-                                  "x - y - p", "-x**2", "2**-x", "x**y**p", "x/y/p", "x - (y - p)", "x/(y*p)"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x % p",
+        "-x % p",
+        "x % -p",
+        "mod(7, -3)",
+        "min(x, y)",
+        "max(x, y, p)",
+        "ceil(p)",
+        "x - y - p",
+        "-x**2",
+        "2**-x",
+        "x**y**p",
+        "x/y/p",
+        "x - (y - p)",
+        "x/(y*p)",
+    ],
+)
 def test_values_are_pythons(text):
     names = {"x": 0.7, "y": 0.4, "p": 2.5, "mod": lambda a, b: a % b, "min": min, "max": max, "ceil": np.ceil}
     assert value(tree(text)) == pytest.approx(eval(text, names), rel=1e-14)
@@ -53,11 +83,32 @@ def test_values_are_pythons(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["x**2 - 3*x*y", "x/(1 + x**2)", "x**p", "p**x", "x**y", "y/x", "exp(-x**2)*cos(p*x)", "atan2(x, y)", "atan2(y, x)",
-     "x*y*p*x*sin(x)*x*x*x*x*x*y", "where(x > y, x**2, y*x)", "min(x**2, y)", "max(x, x**3)", "mod(x, 0.3)", "abs(y - x)",
-     "sqrt(1 + x)", "log10(x)", "heaviside(x)*x", "x % y", "t*x", "(1 - x)**-2", "x**0.5"]
+    [
+        "x**2 - 3*x*y",
+        "x/(1 + x**2)",
+        "x**p",
+        "p**x",
+        "x**y",
+        "y/x",
+        "exp(-x**2)*cos(p*x)",
+        "atan2(x, y)",
+        "atan2(y, x)",
+        "x*y*p*x*sin(x)*x*x*x*x*x*y",
+        "where(x > y, x**2, y*x)",
+        "min(x**2, y)",
+        "max(x, x**3)",
+        "mod(x, 0.3)",
+        "abs(y - x)",
+        "sqrt(1 + x)",
+        "log10(x)",
+        "heaviside(x)*x",
+        "x % y",
+        "t*x",
+        "(1 - x)**-2",
+        "x**0.5",
+    ]
     + [f"{name}(0.9*x)" for name, f in FUNCTIONS.items() if f.n_args == 1],
-)  # fmt: skip
+)
 def test_derivatives_equal_extrapolated_differences(text):
     expression, h = tree(text), 1e-3
     coarse, fine = (
@@ -68,9 +119,19 @@ def test_derivatives_equal_extrapolated_differences(text):
 
 @pytest.mark.parametrize(
     ("text", "at", "expected"),
-    [("x**2", {}, 0.0), ("x**3", {}, 0.0), ("x**p", {"p": 2.0}, 0.0), ("x**p", {"p": 1.0}, 1.0), ("x**p", {"p": 0.0}, 0.0),
-     ("abs(x)", {}, 0.0), ("x*abs(x)", {}, 0.0), ("x**2/(1 + x**2)", {}, 0.0), ("sech(x)", {}, 0.0), ("x**(1 + x)", {}, 1.0)],
-)  # fmt: skip
+    [
+        ("x**2", {}, 0.0),
+        ("x**3", {}, 0.0),
+        ("x**p", {"p": 2.0}, 0.0),
+        ("x**p", {"p": 1.0}, 1.0),
+        ("x**p", {"p": 0.0}, 0.0),
+        ("abs(x)", {}, 0.0),
+        ("x*abs(x)", {}, 0.0),
+        ("x**2/(1 + x**2)", {}, 0.0),
+        ("sech(x)", {}, 0.0),
+        ("x**(1 + x)", {}, 1.0),
+    ],
+)
 def test_derivatives_are_regular_at_zero(text, at, expected):
     assert derivative(text, x=0.0, **at) == expected
 
