@@ -54,7 +54,7 @@ def integrate_adaptive(compiled, method, x0, start, times, rtol, atol):
     n, dim = x0.shape
     integrate = adaptive_integrator(dtype)
     tolerances = dtype.type(rtol), dtype.type(atol)
-    first_step = _first_step(compiled, x0, start, times[-1], rtol, atol, tableau.order)
+    first_step = first_steps(compiled, x0, start, times[-1], rtol, atol, tableau.order)
 
     def work(first, last, stopped):
         lanes = last - first
@@ -139,9 +139,20 @@ def integrate_fixed(compiled, method, x0, times, substeps, keep=True):
     return out.transpose(2, 0, 1)
 
 
-def _first_step(compiled, x0, start, t_end, rtol, atol, order):
-    """Hairer's starting step for each trajectory: about one hundredth of |x| / |f|, checked by one Euler
-    step.
+def first_steps(compiled, x0, start, t_end, rtol, atol, order):
+    """Hairer's starting step: about one hundredth of |x| / |f|, checked by one Euler step.
+
+    Args:
+        compiled: CompiledSystem.
+        x0: (trajectory, dim) states at the start times.
+        start: (trajectory,) start times in system time units.
+        t_end: end time.
+        rtol: relative tolerance.
+        atol: absolute tolerance.
+        order: order of the method.
+
+    Returns:
+        (trajectory,) steps in system time units.
 
     Reference:
         hairer1993
