@@ -23,6 +23,7 @@ import math
 import numpy as np
 
 from dysyr.core.status import orbit_status
+from dysyr.evaluation.context import truth_scale
 from dysyr.evaluation.exponent_signs import exponent_signs_line
 from dysyr.evaluation.rule_line import RuleLine
 
@@ -138,7 +139,7 @@ def _judge_orbits(statuses, truth_kind):
 def _judge_rest(context, lines):
     """Truth and runs rest: at the same place?"""
     tail = context.truth[-max(context.n // 10, 1) :]
-    allowed = np.maximum(REST_TOLERANCE * np.abs(tail).max(), 3.0 * tail.std(axis=0))
+    allowed = np.maximum(REST_TOLERANCE * truth_scale(tail).max(), 3.0 * tail.std(axis=0))
     apart = max(float((np.abs(run[-1] - tail.mean(axis=0)) / allowed).max()) for run in context.runs)
     same = apart <= 1.0
     text = (
