@@ -11,8 +11,10 @@ from dysyr.core.errors import InputError
 from dysyr.core.evaluator import evaluate
 from dysyr.core.expression_parser import did_you_mean
 from dysyr.core.expressions import ONE, ZERO, postorder
+from dysyr.core.latex import system_latex
 from dysyr.core.lattice import BEYOND_LOW
 from dysyr.core.system_definition import read_definition
+from dysyr.core.system_file import read_system_file, write_system_file
 from dysyr.core.system_schema import FORMAT
 
 
@@ -183,8 +185,6 @@ class System:
             FormatError: the file is missing or no TOML.
             InputError: an unknown, missing or unusable entry; the message names the file.
         """
-        from dysyr.core.system_file import read_system_file
-
         return cls(read_system_file(path))
 
     def to_dict(self):
@@ -193,8 +193,6 @@ class System:
 
     def to_file(self, path):
         """Write a system file (TOML), atomically."""
-        from dysyr.core.system_file import write_system_file
-
         write_system_file(path, self._definition)
 
     def with_parameters(self, **values):
@@ -400,8 +398,6 @@ class System:
 
     def latex(self):
         """The equations in LaTeX, one line for each variable, as a list of texts without dollar signs."""
-        from dysyr.core.latex import system_latex
-
         return system_latex(self)
 
     def __eq__(self, other):

@@ -8,6 +8,7 @@ import numpy as np
 
 from dysyr.core.atomic import write_text
 from dysyr.core.errors import DysyrError, FormatError, InputError
+from dysyr.core.system_definition import read_definition
 
 MAX_BYTES = 1_000_000
 
@@ -97,8 +98,6 @@ def write_invariants(path, invariants):
         FormatError: the file is missing or no TOML.
         InputError: an invariant that a system file cannot have.
     """
-    from dysyr.core.system import System
-
     path = Path(path)
     text = _text(path)
     before = parse_system_text(text, str(path))
@@ -117,7 +116,7 @@ def write_invariants(path, invariants):
         raise DysyrError(
             f"the invariants in '{path}' cannot be replaced", do="move the [[invariants]] tables to the end"
         )
-    System.from_dict({"name": path.stem} | after)
+    read_definition({"name": path.stem} | after)
     write_text(path, new)
 
 
