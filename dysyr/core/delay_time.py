@@ -51,13 +51,13 @@ def decorrelation_time(series, max_lag=None):
 
     Args:
         series: list of (time,) arrays, NaN where missing.
-        max_lag: where to stop looking; by default a quarter of the longest series.
+        max_lag: where to stop looking; by default half of the longest series.
 
     Returns:
         Lag in samples, or None if it stays above 1/e.
     """
     longest = max(len(x) for x in series)
-    r = autocorrelation(series, max_lag or max(longest // 4, 1))
+    r = autocorrelation(series, max_lag or max(longest // 2, 1))
     below = np.flatnonzero(r < AUTOCORRELATION_LEVEL)
     return int(below[0]) if len(below) else None
 

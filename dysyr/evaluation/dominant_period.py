@@ -4,14 +4,16 @@ import numpy as np
 from scipy.signal import welch
 
 N_SEGMENTS = 8
-CLEAR = 4.0
+CLEAR = 5.0
+ZERO_PADDING = 4
 
 
 def dominant_period(x):
-    """Period of the highest peak of Welch's spectrum (8 half-overlapping Hann windows), refined by a parabola.
+    """Period of the highest peak of Welch's spectrum (8 half-overlapping windows), refined by a parabola.
 
-    The peak is reported where it is not the low end of a decaying spectrum and is at least four times as
-    high as the spectrum at both its foot at lower and its foot at higher frequencies.
+    The peak is reported where it is at least five times as high as the median of the spectrum both at a
+    quarter to two thirds and at 1.5 to 4 times its frequency, so neither for a decaying spectrum nor for
+    noise.
 
     Args:
         x: (time,), finite.
@@ -23,12 +25,15 @@ def dominant_period(x):
     length = min(n, max(int(2 * n / (N_SEGMENTS + 1)), 64))
     if length < 16 or np.ptp(x) == 0:
         return np.nan
-    frequency, power = welch(x - x.mean(), window="hann", nperseg=length, detrend="linear", nfft=4 * length)
-    start = 4
-    top = start + int(power[start:].argmax())
-    if top == start or top >= len(power) - 1:
+    frequency, power = welch(
+        x - x.mean(), window="hann", nperseg=length, detrend="linear", nfft=ZERO_PADDING * length
+    )
+    top = ZERO_PADDING + int(power[ZERO_PADDING:].argmax())
+    if top >= len(power) - 1:
         return np.nan
-    if power[top] < CLEAR * power[start:top].min() or power[top] < CLEAR * power[top:].min():
+    below = power[(frequency >= frequency[top] / 4) & (frequency <= frequency[top] / 1.5) & (frequency > 0)]
+    above = power[(frequency >= frequency[top] * 1.5) & (frequency <= frequency[top] * 4)]
+    if len(below) < 2 or len(above) < 2 or power[top] < CLEAR * max(np.median(below), np.median(above)):
         return np.nan
     low, peak, high = np.log(np.maximum(power[top - 1 : top + 2], np.finfo(float).tiny))
     bend = low - 2 * peak + high

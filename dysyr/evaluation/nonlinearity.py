@@ -8,9 +8,9 @@ from dysyr.core.delay_time import decorrelation_time
 from dysyr.core.neighbours import nearest_neighbours
 from dysyr.evaluation.surrogates import iaaft, matched_stretch
 
-LEVEL = 0.05
-N_SURROGATES = 99
-MAX_SAMPLES = 2048
+LEVEL = 0.02
+N_SURROGATES = 199
+MAX_SAMPLES = 1500
 MIN_SAMPLES = 50
 N_NEIGHBOURS = 8
 N_TARGETS = 400
@@ -24,7 +24,7 @@ class NonlinearityTest:
         p_asymmetry: two-sided rank p value of time-reversal asymmetry.
         p_prediction: one-sided rank p value of the nonlinear prediction error.
         p_value: Bonferroni combination, twice the smaller one, at most 1; NaN where the series is too short.
-        nonlinear: p_value <= 0.05.
+        nonlinear: p_value <= 0.02.
         n_surrogates: number of IAAFT surrogates.
         n_samples: samples of the stretch that was tested.
         stride: every stride-th sample was taken.
@@ -49,14 +49,14 @@ def surrogate_test(x, *, delay, dim, seed=0, n_surrogates=N_SURROGATES):
 
     The null hypothesis is a stationary linear Gaussian process seen through a monotone static function; a
     rejection says nothing about chaos, and non-stationary data reject as well. Long series are thinned to
-    about three samples per delay and cut to 2048 samples whose ends match.
+    about three samples per delay and cut to 1500 samples whose ends match.
 
     Args:
         x: (time,), finite.
         delay: embedding delay in samples.
         dim: embedding dimension.
         seed: chooses the surrogates.
-        n_surrogates: with 99, the smallest combined p value is 0.02.
+        n_surrogates: with 199, the smallest combined p value is 0.01.
 
     Returns:
         NonlinearityTest.

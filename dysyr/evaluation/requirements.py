@@ -28,7 +28,7 @@ class Requirements:
 
 REQUIREMENTS = {
     "shplrnn": Requirements(
-        min_samples=100, min_correlation_times=20, handles_missing=True, handles_inputs=True, max_noise=0.6
+        min_samples=50, min_correlation_times=20, handles_missing=True, handles_inputs=True, max_noise=0.6
     ),
 }
 
@@ -50,7 +50,7 @@ def unmet(needs, found):
         reasons.append(f"needs {needs.min_samples} samples without a gap, there are {found.longest_stretch}")
     if found.n_correlation_times < needs.min_correlation_times:
         reasons.append(
-            f"needs {needs.min_correlation_times:g} correlation times, there are {found.n_correlation_times:.3g}"
+            f"needs {needs.min_correlation_times:g} correlation times, not {found.n_correlation_times:.3g}"
         )
     if found.samples_per_correlation_time < needs.min_samples_per_correlation_time:
         reasons.append(f"needs {needs.min_samples_per_correlation_time:g} samples per correlation time")
