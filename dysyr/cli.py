@@ -1,5 +1,6 @@
 """The command line: parses, calls the public functions, prints. Heavy imports happen inside the commands."""
 
+import dataclasses
 import json
 import sys
 import tempfile
@@ -266,9 +267,11 @@ def report(
 
     One HTML page that needs no other file and no network.
     """
+    import dysyr
+
     _must_be_writable(output)
     card = _evaluate(model, truth, reference, measures, seed)
-    card.to_html(output)
+    dataclasses.replace(card, inspection=dysyr.inspect(card.truth)).to_html(output)
     typer.echo(f"{output}: {card.verdict.verdict}")
 
 

@@ -1,11 +1,11 @@
 """Run an experiment: data, fits of all methods and seeds, evaluation, one report."""
 
 import dataclasses
-import inspect
 import json
+from inspect import signature
 from pathlib import Path
 
-from dysyr.api import evaluate, load
+from dysyr.api import evaluate, inspect, load
 from dysyr.core.atomic import write_text
 from dysyr.core.dataset import data_hash
 from dysyr.core.errors import DivergedError, DysyrError, FormatError, NotConverged
@@ -92,10 +92,13 @@ def run_experiment(experiment, out, *, say=print):
     comparison = compare([scores for scores, _ in results])
     chosen = _chosen(comparison, results)
     card, place = _shown(comparison, chosen, results, experiment, data, out)
-    title = experiment.report.get("title", experiment.title)
+    card = dataclasses.replace(
+        card,
+        inspection=inspect(data.observed),
+        provenance=provenance(seed=list(experiment.seeds), data_hash=data_hash(data.test)),
+    )
     page = render_report(
-        dataclasses.replace(card, provenance=provenance(seed=list(experiment.seeds),
-        data_hash=data_hash(data.test))), comparison=comparison, chosen=chosen, title=title,
+        card, comparison=comparison, chosen=chosen, title=experiment.report.get("title", experiment.title),
         notes=experiment.report.get("notes", ""),
     )  # fmt: skip
     result = Result(comparison=comparison, chosen=chosen, card=card, folder=out)
@@ -120,7 +123,7 @@ def build_reconstructor(method, arguments):
     """
     check_keys([str(method).lower()], METHOD_NAMES, what="method", where="dysyr")
     cls = METHOD_NAMES[str(method).lower()]
-    known = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+    known = [name for name in signature(cls.__init__).parameters if name != "self"]
     check_keys(arguments, known, what="argument", where=cls.__name__)
     return cls(**arguments)
 
@@ -209,8 +212,9 @@ def _card(reconstructor, data, experiment, label):
     given = dict(experiment.evaluate)
     options = {key: given.pop(key) for key in ("measures", "seed") if key in given}
     settings = EvaluationSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
-    card = evaluate(reconstructor, data.test, settings=settings, **options)
-    return dataclasses.replace(card, label=label)
+    return evaluate(
+        reconstructor, data.test, reference=data.reference, settings=settings, label=label, **options
+    )
 
 
 def _chosen(comparison, results):

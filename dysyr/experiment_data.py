@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 from dysyr.api import load_system
+from dysyr.core.catalogue import system_names
 from dysyr.core.dataset import as_dataset, data_hash, save_dataset
 from dysyr.core.embedding import embed
 from dysyr.core.errors import InputError
@@ -15,6 +16,8 @@ from dysyr.simulation.simulate import simulate
 
 DEFAULT_VALIDATION = 0.15
 DEFAULT_TEST = 0.25
+N_REFERENCES = 20
+REFERENCE_SEED = 1_000_003
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,21 +28,29 @@ class ExperimentData:
         train: Dataset for the fit.
         validation: Dataset for the choice of checkpoints and seeds.
         test: Dataset for the report.
-        truth: what the models are judged by: ``test``.
+        observed: the training data as they were before any embedding.
+        reference: independent truths for the floors, where the system is not of the catalogue; else None, and
+            evaluation simulates them itself.
     """
 
     train: object
     validation: object
     test: object
+    observed: object
+    reference: object = None
+
+    def parts(self):
+        """``{"train", "validation", "test"}``: the three data sets."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
     def save(self, folder):
         """Write ``train.nc``, ``validation.nc`` and ``test.nc``."""
-        for field in dataclasses.fields(self):
-            save_dataset(getattr(self, field.name), folder / f"{field.name}.nc")
+        for name, data in self.parts().items():
+            save_dataset(data, folder / f"{name}.nc")
 
     def hashes(self):
         """``{"train", "validation", "test"}``: sha256 of each."""
-        return {field.name: data_hash(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {name: data_hash(data) for name, data in self.parts().items()}
 
 
 def make_data(experiment):
@@ -58,8 +69,9 @@ def make_data(experiment):
     Raises:
         InputError: the data do not suit.
     """
+    reference = None
     if experiment.system is not None:
-        train, test = _simulated(experiment)
+        train, test, reference = _simulated(experiment)
     else:
         train, test = _read(experiment)
     validation_share = experiment.split.get("validation", DEFAULT_VALIDATION)
@@ -74,10 +86,13 @@ def make_data(experiment):
                 "[split] gives a share for the test", got="test data of their own", do="leave it out"
             )
         train, validation = split(train, (1 - validation_share, validation_share))
+    observed = train
     wanted = (experiment.data or {}).get("embed", False)
     if wanted is not False:
         train, validation, test = _embedded((train, validation, test), wanted)
-    return ExperimentData(train=train, validation=validation, test=test)
+    return ExperimentData(
+        train=train, validation=validation, test=test, observed=observed, reference=reference
+    )
 
 
 def experiment_system(experiment):
@@ -101,7 +116,11 @@ def _simulated(experiment):
     train_settings = {"seed": 0, **settings}
     test_settings = {**train_settings, "seed": train_settings["seed"] + 1, **different}
     train = simulate(system, **train_settings).assign_attrs(title=system.title)
-    return train, simulate(system, **test_settings).assign_attrs(title=system.title)
+    test = simulate(system, **test_settings).assign_attrs(title=system.title)
+    if system.name in system_names():
+        return train, test, None
+    other = {**test_settings, "seed": test_settings["seed"] + REFERENCE_SEED, "n_trajectories": N_REFERENCES}
+    return train, test, simulate(system, **other)
 
 
 def _read(experiment):

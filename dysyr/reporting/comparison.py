@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+from scipy.stats import rankdata
 
 from dysyr.core.errors import InputError
 from dysyr.core.measure import plain
@@ -169,7 +170,7 @@ def _ranked(rows):
         if np.isnan(medians).all():
             continue
         goodness = -medians if name == "valid_prediction_time" else medians
-        ranks += np.argsort(np.argsort(np.nan_to_num(goodness, nan=math.inf)))
+        ranks += rankdata(np.nan_to_num(goodness, nan=math.inf))
         used += 1
     share_failed = [round(2 * row.n_failed / len(row.cards)) for row in rows]
     order = sorted(range(len(rows)), key=lambda i: (share_failed[i], ranks[i] / max(used, 1)))

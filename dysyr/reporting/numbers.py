@@ -55,13 +55,9 @@ def format_uncertain(value, stderr=None):
     Returns:
         str.
     """
-    if (
-        value is None
-        or not math.isfinite(value)
-        or stderr is None
-        or not math.isfinite(stderr)
-        or stderr <= 0
-    ):
+    if value is None or stderr is None or not (math.isfinite(value) and math.isfinite(stderr)):
+        return format_number(value)
+    if stderr <= 1e-12 * abs(value):
         return format_number(value)
     decimals = 1 - math.floor(math.log10(stderr))
     if not 0 <= decimals <= 8 or abs(value) >= 1e6:
@@ -101,7 +97,7 @@ def parts(value):
         value: number, sequence or mapping.
 
     Returns:
-        list of (name, number or None); the name of a single number is empty, those of a sequence are 1, 2, ...
+        list of (name, number or None); a single number has an empty name, those of a sequence are 1, 2, ...
     """
     if isinstance(value, dict):
         return list(value.items())

@@ -1,13 +1,16 @@
 """Equations set in type."""
 
-from dysyr.reporting.figures.style import new_figure, styled
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-_LINE_HEIGHT = 0.36
+from dysyr.reporting.figures.style import WIDTH, new_figure, styled
+
+_FONT_SIZE = 13
+_LINE_HEIGHT = 0.42
 
 
 @styled
 def equations_figure(lines):
-    """Draw lines of mathematics.
+    """Draw lines of mathematics; a line that is too long for the page is set smaller.
 
     Args:
         lines: LaTeX without dollar signs, in matplotlib's subset.
@@ -15,9 +18,16 @@ def equations_figure(lines):
     Returns:
         Figure.
     """
-    figure = new_figure(_LINE_HEIGHT * len(lines) + 0.1, width=6.4)
+    figure = new_figure(_LINE_HEIGHT * len(lines))
     figure.set_layout_engine("none")
+    renderer = FigureCanvasAgg(figure).get_renderer()
     for i, line in enumerate(lines):
-        at = 1 - (i + 0.5) / len(lines)
-        figure.text(0.01, at, f"${line}$", ha="left", va="center", fontsize=10, math_fontfamily="stix")
+        height = 1 - (i + 0.5) / len(lines)
+        text = figure.text(
+            0.01, height, f"${line}$", va="center", fontsize=_FONT_SIZE, math_fontfamily="stix"
+        )
+        room = 0.98 * WIDTH * figure.dpi
+        width = text.get_window_extent(renderer).width
+        if width > room:
+            text.set_fontsize(_FONT_SIZE * room / width)
     return figure

@@ -1,0 +1,152 @@
+import matplotlib
+import numpy as np
+import pytest
+
+from dysyr.core.catalogue import catalogue_system, system_names
+from dysyr.core.measure import Measure
+from dysyr.reporting.figures.attractors import attractors_figure, correlation_time, is_map_like
+from dysyr.reporting.figures.equations import equations_figure
+from dysyr.reporting.figures.exponents import exponents_figure
+from dysyr.reporting.figures.forecasts import forecasts_figure, valid_times_figure
+from dysyr.reporting.figures.image import png_bytes, png_uri, svg_uri
+from dysyr.reporting.figures.return_maps import maxima, return_map_figure
+from dysyr.reporting.figures.scores import scores_figure
+from dysyr.reporting.figures.series import series_figure, stretch_length
+from dysyr.reporting.figures.spectra import spectra_figure, spectrum, window_length
+from dysyr.reporting.figures.training import training_figure
+
+
+def test_maxima_of_a_sampled_parabola_are_exact():
+    t = 0.1 * np.arange(8)
+    heights = maxima(3.0 - 7.0 * (t - 0.333) ** 2)
+    np.testing.assert_allclose(heights, [3.0], rtol=1e-12)
+
+
+def test_maxima_beside_missing_values_are_left_out():
+    x = np.array([0.0, 1.0, 0.0, np.nan, 2.0, 0.0, 1.0, 0.0])
+    np.testing.assert_allclose(maxima(x), [1.0, 1.0])
+
+
+def test_the_return_map_of_the_logistic_map_is_its_parabola():
+    x = np.empty(500)
+    x[0] = 0.3
+    for t in range(499):
+        x[t + 1] = 3.9 * x[t] * (1 - x[t])
+    assert is_map_like(x[:, None])
+    figure = return_map_figure(x[:, None], x[:, None], names=["x"])
+    now, following = figure.axes[0].lines[1].get_data()
+    np.testing.assert_allclose(following, 3.9 * now * (1 - now), atol=1e-12)
+
+
+def test_the_spectrum_of_white_noise_is_flat_at_twice_variance_times_dt(rng):
+    frequency, power, n_windows = spectrum(2.0 * rng.normal(size=(60_000, 1)), 0.1, 512)
+    assert power[5:-5].mean() == pytest.approx(2 * 4.0 * 0.1, rel=0.02)
+    assert frequency[-1] == pytest.approx(5.0)
+    assert n_windows == 1 + (60_000 - 512) // 256
+
+
+def test_the_shaded_range_covers_white_noise_as_often_as_it_says(rng):
+    figure = spectra_figure(rng.normal(size=(20_000, 1)), [], dt=1.0, names=["x"])
+    band = figure.axes[0].collections[0].get_paths()[0].vertices
+    half = len(band) // 2
+    low = np.interp(np.linspace(0.1, 0.4, 50), band[1:half, 0], band[1:half, 1])
+    high = np.interp(np.linspace(0.1, 0.4, 50), band[half:-1, 0][::-1], band[half:-1, 1][::-1])
+    inside = (np.minimum(low, high) < 2.0) & (np.maximum(low, high) > 2.0)
+    assert inside.mean() > 0.8
+
+
+def test_the_correlation_time_of_an_autoregression(rng):
+    x = np.empty(50_000)
+    x[0] = 0.0
+    for t, step in enumerate(rng.normal(size=len(x) - 1)):
+        x[t + 1] = np.exp(-1 / 30) * x[t] + step
+    assert correlation_time(x) == pytest.approx(30, rel=0.25)
+
+
+def test_a_stretch_shows_some_twenty_oscillations():
+    x = np.sin(2 * np.pi * np.arange(10_000) / 50)[:, None]
+    assert stretch_length(x) == pytest.approx(20 * 50, rel=0.05)
+    assert window_length(100_000) == 4096
+
+
+@pytest.mark.parametrize("n_variables", [1, 2, 3, 4, 8])
+def test_attractors_of_any_dimension_share_their_axes(rng, n_variables):
+    truth = rng.normal(size=(300, n_variables)).cumsum(axis=0)
+    figure = attractors_figure(truth, truth + 1e4, names=[f"x{i}" for i in range(n_variables)])
+    planes = [ax for ax in figure.axes if ax.name != "3d"]
+    half = len(planes) // 2
+    for of_truth, of_model in zip(planes[:half], planes[half:], strict=True):
+        assert of_truth.get_xlim() == of_model.get_xlim()
+        assert of_truth.get_ylim() == of_model.get_ylim()
+    if n_variables <= 4:
+        assert any("100 % outside" in ax.get_title() for ax in figure.axes)
+    assert png_bytes(figure).startswith(b"\x89PNG")
+
+
+def test_diverged_and_missing_values_can_be_drawn(rng):
+    truth = rng.normal(size=(400, 3)).cumsum(axis=0)
+    truth[10:20] = np.nan
+    run = truth * np.exp(np.arange(400))[:, None]
+    run[200:] = np.inf
+    assert png_bytes(attractors_figure(truth, run, names="xyz"))
+    assert png_bytes(series_figure(truth, dt=0.1, names="xyz"))
+    context, future = truth[None, 30:50], truth[None, 50:90]
+    lost = np.where(np.arange(40)[None, :, None] > 5, np.nan, future)
+    assert png_bytes(forecasts_figure(context, future, lost, dt=0.1, names="xyz", valid_time=np.array([0.5])))
+
+
+def test_the_curve_of_valid_times_is_the_share_that_lasted():
+    figure = valid_times_figure(np.array([1.0, 2.0, 3.0, 4.0]), persistence=np.zeros(4))
+    time, share = figure.axes[0].lines[-2].get_data()
+    assert share[np.searchsorted(time, 2.5, side="right") - 1] == pytest.approx(0.5)
+
+
+def test_each_exponent_has_its_own_scale_and_many_share_one():
+    figure = exponents_figure([0.9, 0.0, -14.0], [0.91, 0.0, -14.6], model_stderr=[0.01, None, np.nan])
+    low, high = figure.axes[0].get_ylim()
+    assert low > 0.8 and high < 1.0
+    assert len(exponents_figure(np.linspace(1, -10, 20), np.linspace(1, -10, 20)).axes) == 1
+
+
+def test_a_control_that_a_distance_cannot_see_stays_on_the_axis():
+    measure = Measure(
+        name="d_h", kind="distance", value=0.2, floor=0.05, ceiling=1.0, controls={"phase_surrogate": 1e-15}
+    )
+    ax = scores_figure([measure]).axes[0]
+    assert 1e-3 < ax.get_xlim()[0] < 0.05
+    assert any(line.get_marker() == "<" for line in ax.lines)
+
+
+def test_a_score_of_zero_or_none_can_be_drawn():
+    zero = Measure(name="d_stsp", kind="distance", value=0.0, floor=0.0, ceiling=None)
+    lost = Measure(name="d_h", kind="distance", value=float("nan"), status="not defined")
+    assert svg_uri(scores_figure([zero, lost]))
+
+
+def test_training_curves_mark_the_chosen_checkpoint():
+    steps = np.arange(1000)
+    figure = training_figure(
+        [("loss", steps, np.exp(-steps / 100)), ("alpha", steps, steps * 0.0)], selected=700
+    )
+    assert figure.axes[0].get_yscale() == "log" and figure.axes[1].get_yscale() == "linear"
+    assert figure.axes[0].lines[-1].get_xdata()[0] == 700
+
+
+@pytest.mark.parametrize("name", system_names())
+def test_the_equations_of_every_system_can_be_set(name):
+    system = catalogue_system(name)
+    figure = equations_figure(system.latex())
+    assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in figure.texts)
+
+
+def test_the_same_figure_gives_the_same_bytes(rng):
+    x = rng.normal(size=(500, 2))
+    first, second = (series_figure(x, dt=1.0, names="ab") for _ in range(2))
+    assert svg_uri(first) == svg_uri(second)
+    assert png_uri(first) == png_uri(second)
+
+
+def test_the_users_matplotlib_settings_are_left_alone(rng):
+    with matplotlib.rc_context({"font.size": 33.0}):
+        series_figure(rng.normal(size=(100, 1)), dt=1.0, names="x")
+        assert matplotlib.rcParams["font.size"] == 33.0
