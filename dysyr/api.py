@@ -11,7 +11,7 @@ from dysyr.core.errors import DivergedError, FormatError, InputError
 from dysyr.core.measure import Measure
 from dysyr.core.model import StateSpace
 from dysyr.core.system import System
-from dysyr.kernels.lyapunov import growth_of_map
+from dysyr.kernels.model_growth import growth_of_model
 from dysyr.simulation.exponents import growth_rates
 
 BLOCKS_PER_TRAJECTORY = 256
@@ -137,7 +137,7 @@ def _model_growth(model, n_steps, initial_state, n_trajectories, seed):
     else:
         z = np.atleast_2d(np.asarray(initial_state, dtype=float))
     n_alignment = max(n_steps // 4, 1)
-    growth, _ = growth_of_map(model.step, model.jacobian, z, n_alignment + n_steps, seed=seed)
+    growth = growth_of_model(model, z, n_alignment + n_steps, seed=seed)
     length = max(1, n_steps // BLOCKS_PER_TRAJECTORY)
     n_blocks = n_steps // length
     kept = growth[:, n_alignment : n_alignment + n_blocks * length]
@@ -172,6 +172,8 @@ def evaluate(
     Raises:
         InputError: variables, sampling intervals or lengths do not fit, or an unknown measure.
     """
+    import xarray as xr
+
     from dysyr.core.dataset import as_dataset, data_hash, make_dataset, trajectories
     from dysyr.core.model import Model
     from dysyr.core.provenance import provenance
@@ -197,7 +199,8 @@ def evaluate(
         system = truth
         data = simulate(system, n_steps=settings.n_truth, dt=None if model is None else model.dt, seed=seed)
     else:
-        data = as_dataset(truth, dt=None if model is None else model.dt, mask=True)
+        knows_dt = model is None or isinstance(truth, xr.Dataset)
+        data = as_dataset(truth, dt=None if knows_dt else model.dt, mask=True)
         system = system_behind(data)
     stretch = longest_stretch(data)
     if model is None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dysyr.core.errors import InputError
-from dysyr.kernels.lyapunov import growth_of_map
+from dysyr.kernels.model_growth import growth_of_model
 
 BURN_IN = 1_000
 
@@ -45,7 +45,7 @@ def model_exponents(model, *, n_orbits=50, n_steps=4_000, seed=0):
     exponents = np.full((n_orbits, model.latent_dim), math.nan)
     if alive.any():
         start = orbits[alive, BURN_IN - 1]
-        growth, _ = growth_of_map(model.step, model.jacobian, start, align + n_steps, seed=seed)
+        growth = growth_of_model(model, start, align + n_steps, seed=seed)
         growth = np.maximum(growth[:, align:], math.log(np.finfo(np.float64).tiny))
         exponents[alive] = -np.sort(-growth.sum(axis=1) / (n_steps * model.dt), axis=1)
     return exponents

@@ -86,7 +86,7 @@ class ShallowPLRNN(PiecewiseLinear):
 
     def jacobian(self, z, u=None):
         p = self.parameters
-        return p.A * np.eye(self.latent_dim) + np.einsum("mh,bh,hn->bmn", p.W1, self._slopes(self.region(z)), p.W2)
+        return p.A * np.eye(self.latent_dim) + (p.W1 * self._slopes(self.region(z))[:, None, :]) @ p.W2
 
     def readout(self, z):
         with np.errstate(over="ignore", invalid="ignore"):

@@ -190,3 +190,24 @@ def test_lyapunov_exponents_of_a_linear_map_are_the_logarithms_of_its_factors():
     p.A[:] = [0.5, 1.1, -0.9]
     sums = lyapunov_sums(p, np.ones(3), 400, every=4)
     np.testing.assert_allclose(np.sort(sums.sum(0) / 400), np.sort(np.log([0.5, 1.1, 0.9])), rtol=1e-10)
+
+
+def test_compiled_growth_equals_the_numpy_twin():
+    from dysyr.kernels.lyapunov import growth_of_map
+
+    for clipped in (False, True):
+        _, _, p = random_parts(3, 20, 3, 0, False, seed=11)
+        p.A[:] = 0.5
+
+        def region_jacobian(z, p=p, clipped=clipped):
+            active = z @ p.W2.T
+            gates = (active + p.h2 > 0).astype(float) - (clipped & (active > 0))
+            return np.diag(p.A) + (p.W1 * gates[:, None, :]) @ p.W2
+
+        def advance(z, p=p, clipped=clipped):
+            return run(p, z, 1, clipped=clipped)[:, 0]
+
+        z = np.random.default_rng(0).normal(size=(1, 3))
+        expected = growth_of_map(advance, region_jacobian, z, 2000)[0][0, 500:].mean(axis=0)
+        compiled = lyapunov_sums(p, z[0], 2000, clipped=clipped)[500:].mean(axis=0)
+        np.testing.assert_allclose(compiled, expected, atol=2e-3)
