@@ -97,7 +97,10 @@ def true_flow(system, data):
         try:
             made = simulate(system, initial_state=states, n_steps=n_steps + 1, dt=dt, transient=0.0)
         except DivergedError:
-            return np.full((len(states), n_steps, system.dim), np.nan)
+            # Noise can push a state out of the basin; the others still have their forecast.
+            if len(states) == 1:
+                return np.full((1, n_steps, system.dim), np.nan)
+            return np.concatenate([flow(state[None], n_steps) for state in states])
         return np.stack(trajectories(made))[:, 1:]
 
     return flow
