@@ -1,4 +1,4 @@
-"""Partial differential equations on a grid: derivatives become differences, the field becomes a lattice.
+"""Grids of partial differential equations: derivatives become differences, the field becomes a lattice.
 
     d^m u / dx^m (x_i)  ->  h^-m sum_k c_k u[i + k]
 
@@ -10,7 +10,7 @@ Reference: fornberg1988
 
 from dataclasses import dataclass
 
-from dysyr.core.expressions import Expression, add, apply, div, index, mul, number, postorder, power, rebuild
+from dysyr.core.expressions import Expression, add, div, index, mul, number
 
 # weights[order][m], from the leftmost neighbour to the rightmost
 WEIGHTS = {
@@ -55,67 +55,3 @@ class Grid:
 def space_derivative(tree, coordinate, order):
     """The node for d^order/d coordinate^order of a tree."""
     return Expression("space_derivative", (tree,), (coordinate, order))
-
-
-def discretise(trees, lattice, grids):
-    """Replace space derivatives by differences and coordinates by positions on the grid.
-
-    Args:
-        trees: tuple of expressions.
-        lattice: the lattice that the grid becomes.
-        grids: dict from coordinate to Grid.
-
-    Returns:
-        Tuple of expressions in lattice states, indices, parameters and time.
-    """
-    new = {}
-    for node in postorder(trees):
-        args = [new[argument] for argument in node.args]
-        if node.op == "coordinate":
-            new[node] = grids[node.value].position
-        elif node.op == "space_derivative":
-            new[node] = _difference(args[0], lattice, grids, *node.value)
-        else:
-            new[node] = rebuild(node, args) if args else node
-    return tuple(new[tree] for tree in trees)
-
-
-def shift(tree, lattice, offsets):
-    """The tree as seen from the site at ``offsets``."""
-    moved = {}
-    for node in postorder((tree,)):
-        if node.op in ("state", "tangent"):
-            name, own = node.value
-            moved[node] = Expression(
-                node.op, (), (name, tuple(a + b for a, b in zip(own, offsets, strict=True)))
-            )
-        elif node.op == "index":
-            k = lattice.indices.index(node.value)
-            moved[node] = _moved_index(lattice.axes[k], offsets[k])
-        else:
-            moved[node] = rebuild(node, [moved[argument] for argument in node.args]) if node.args else node
-    return moved[tree]
-
-
-def _difference(tree, lattice, grids, coordinate, order):
-    grid = grids[coordinate]
-    weights = WEIGHTS[grid.order][order]
-    k = lattice.indices.index(coordinate)
-    terms = []
-    for offset, weight in enumerate(weights, start=-(len(weights) // 2)):
-        if weight:
-            offsets = tuple(offset if axis == k else 0 for axis in range(len(lattice.axes)))
-            terms.append(mul(number(weight), shift(tree, lattice, offsets)))
-    return div(add(*terms), power(grid.spacing, number(order)))
-
-
-def _moved_index(axis, offset):
-    if offset == 0:
-        return index(axis.name)
-    site = add(index(axis.name), number(offset))
-    if axis.boundary == "periodic":
-        return apply("mod", site, number(axis.n))
-    if axis.boundary == "reflecting":
-        last = number(axis.n - 1)
-        return add(last, mul(number(-1.0), apply("abs", add(last, mul(number(-1.0), apply("abs", site))))))
-    return site

@@ -49,6 +49,8 @@ class System:
 
     def __init__(self, definition):
         """Use ``System.ode``, ``.map``, ``.sde``, ``.pde``, ``from_file`` or ``from_dict``."""
+        if not isinstance(definition, dict):
+            raise InputError("a definition is not a table", got=repr(definition)[:60], expected="a dict")
         definition = {"format": FORMAT} | _plain(definition)
         self._definition = definition
         self._trees = read_definition(definition)

@@ -7,13 +7,16 @@ a script.
 import math
 from dataclasses import dataclass
 
-from dysyr.core.discretisation import MAX_DERIVATIVE, WEIGHTS, Grid, discretise, shift, space_derivative
+from dysyr.core.discretisation import MAX_DERIVATIVE, WEIGHTS, Grid, space_derivative
 from dysyr.core.errors import InputError
 from dysyr.core.evaluator import evaluate
 from dysyr.core.expression_parser import Scope, check_name, parse_expression
-from dysyr.core.expressions import TIME, Expression, index, parameter, postorder, rebuild, simplify, state
+from dysyr.core.expressions import TIME, Expression, index, parameter, postorder, simplify, state
 from dysyr.core.lattice import BOUNDARIES, NO_LATTICE, Axis, Lattice
+from dysyr.core.lowering import Lowering
 from dysyr.core.system_schema import DOMAIN_KEYS, check_definition, table_of, unknown_entry
+
+MAX_JACOBIAN_WORK = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,12 @@ class _Reader:
             places = {name: index(name) for name in lattice.indices}
         self.place_scope = Scope({**constants, **places})
         self.grids = {name: self.grid(name, table) for name, table in coordinates.items()}
-        self.let, self.expanded = {}, {}
+        self.let = {}
+        self.lowering = Lowering(lattice, self.grids)
         self.scope = self.state_scope({**constants, **places, "t": TIME})
         for name, text in table_of(definition, "let").items():
             self.let[name] = parse_expression(text, self.scope, where=f"[let] {name}")
-            self.expanded[name] = self.lower(self.let[name])
+            self.lowering.intermediates[name] = self.lowering.lowered(self.let[name])
             self.scope = self.state_scope(self.scope.names)
 
     def state_scope(self, names):
@@ -128,29 +132,14 @@ class _Reader:
         return second[0] if len(second) == 1 else Expression("add", second)
 
     def grid(self, name, table):
-        start, length = (
-            simplify(
-                (
-                    parse_expression(
-                        table.get(key, absent), self.constant_scope, where=f"[domain] {name} {key}"
-                    ),
-                )
-            )[0]
-            for key, absent in (("start", 0.0), ("length", 1.0))
+        texts = {"start": table.get("start", 0.0), "length": table["length"]}
+        trees = (
+            parse_expression(text, self.constant_scope, where=f"[domain] {name} {key}")
+            for key, text in texts.items()
         )
+        start, length = simplify(tuple(trees))
         axis = self.lattice.axes[self.lattice.indices.index(name)]
         return Grid(axis, start, length, table.get("order", 2))
-
-    def lower(self, tree):
-        """Intermediates and space derivatives written out, simplified."""
-        new = {}
-        for node in postorder((tree,)):
-            if node.op == "let":
-                name, offsets = node.value
-                new[node] = shift(self.expanded[name], self.lattice, offsets)
-            else:
-                new[node] = rebuild(node, [new[argument] for argument in node.args]) if node.args else node
-        return discretise((new[tree],), self.lattice, self.grids)[0]
 
     def trees(self):
         written = {}
@@ -163,10 +152,10 @@ class _Reader:
             lattice=self.lattice,
             written=written,
             let=self.let,
-            drift=tuple(self.lower(written[name]) for name in self.fields),
+            drift=tuple(self.lowering.lowered(written[name]) for name in self.fields),
             diffusion=None
             if noise is None
-            else tuple(tuple(self.lower(term) for term in row) for row in noise),
+            else tuple(tuple(self.lowering.lowered(term) for term in row) for row in noise),
             written_diffusion=noise,
             diagonal=diagonal,
             boundary_values=self.boundary_values(),
@@ -180,8 +169,13 @@ class _Reader:
         return trees
 
     def check_reach(self, trees):
-        drift = postorder(trees.drift + tuple(term for row in trees.diffusion or () for term in row))
-        offsets = [node.value[1] for node in drift if node.op == "state"]
+        nodes = postorder(trees.drift + tuple(term for row in trees.diffusion or () for term in row))
+        offsets = [node.value[1] for node in nodes if node.op == "state"]
+        if len(offsets) * len(nodes) > MAX_JACOBIAN_WORK:
+            raise InputError(
+                "the equations are too large for their Jacobian",
+                got=f"{len(nodes)} operations on {len(offsets)} variables",
+            )
         reach = [max((abs(o[k]) for o in offsets), default=0) for k in range(len(self.lattice.axes))]
         self.lattice.check(reach)
         for axis, furthest in zip(self.lattice.axes, reach, strict=True):
@@ -262,7 +256,7 @@ class _Reader:
             name: parse_expression(table[name], self.place_scope, where=f"initial_state {name}")
             for name in self.fields
         }
-        return {name: self.lower(tree) for name, tree in trees.items()}
+        return {name: self.lowering.lowered(tree) for name, tree in trees.items()}
 
     def hidden(self, written):
         terms = {}
@@ -282,7 +276,7 @@ class _Reader:
 
     def conserved(self):
         return {
-            name: self.lower(parse_expression(text, self.scope, where=f"[conserved] {name}"))
+            name: self.lowering.lowered(parse_expression(text, self.scope, where=f"[conserved] {name}"))
             for name, text in table_of(self.definition, "conserved").items()
         }
 

@@ -1,5 +1,8 @@
 import copy
+import json
 import pickle
+import time
+from datetime import date
 
 import numpy as np
 import pytest
@@ -262,3 +265,101 @@ def test_noise_with_a_fault_is_refused(tables, reason):
     definition = {"kind": "sde", "equations": {"x": "-x", "y": "x - y"}, "diffusion": {"x": "1"}}
     with pytest.raises(InputError, match=reason):
         System.from_dict(definition | tables)
+
+
+PLANE = {"length": 1.0, "n": 100, "boundary": "periodic", "order": 4}
+EXPLOSIVE = {
+    "derivatives of derivatives": {
+        "kind": "pde",
+        "domain": {"x": PLANE, "y": PLANE},
+        "equations": {"u": "laplacian(" * 40 + "u*u" + ")" * 40},
+    },
+    "intermediates of intermediates": {
+        "kind": "ode",
+        "index": {"i": 500, "j": 500},
+        "let": {"l0": "x[i,j]"}
+        | {f"l{k}": f"l{k - 1}[i+1,j] + l{k - 1}[i,j+1]*l{k - 1}[i-1,j]" for k in range(1, 100)},
+        "equations": {"x[i,j]": "l99"},
+    },
+    "a stencil of hundreds of sites": {
+        "kind": "pde",
+        "domain": {"x": PLANE, "y": PLANE},
+        "equations": {"u": "laplacian(" * 8 + "u*u" + ")" * 8},
+    },
+}
+
+
+@pytest.mark.parametrize("what", EXPLOSIVE)
+def test_a_short_text_with_endless_equations_is_refused_within_seconds(what):
+    started = time.perf_counter()
+    with pytest.raises(InputError, match="too large"):
+        System.from_dict(EXPLOSIVE[what])
+    assert time.perf_counter() - started < 5.0
+
+
+STRANGE = (
+    None,
+    True,
+    -1,
+    0,
+    1.5,
+    "",
+    "x",
+    "(",
+    [],
+    [1, "a"],
+    {},
+    {"x": {"y": []}},
+    float("nan"),
+    date(2000, 1, 1),
+)
+COMPLETE = {
+    "ode": {
+        "equations": {"x[i]": "-q*x[i+1]"},
+        "index": {"i": 4},
+        "boundary": "fixed",
+        "boundary_values": {"x": [0.0, 1.0]},
+        "let": {"q": "a*t"},
+    },
+    "sde": {
+        "equations": {"x": "-a*x"},
+        "diffusion": {"x": "a"},
+        "interpretation": "ito",
+        "hidden": {"x": "-a*x"},
+    },
+    "pde": {"equations": {"x": "dxx(x)"}, "domain": {"y": PLANE}, "conserved": {"mass": "x"}},
+}
+
+
+@pytest.mark.parametrize("kind", COMPLETE)
+def test_strange_entries_anywhere_are_refused_or_used_but_never_crash(kind):
+    shared = {"kind": kind, "name": "n", "title": "t", "parameters": {"a": 1.0}, "symplectic": False}
+    invariant = {"name": "v", "value": [0.0], "stderr": [0.0], "n_zero": 1, "source": "s", "method": "m"}
+    defaults = {"initial_state": {"x": 0.0}, "dt": 0.1, "transient": 0.0}
+    complete = shared | COMPLETE[kind] | {"defaults": defaults, "invariants": [invariant]}
+    complete = json.loads(json.dumps(complete).replace("dxx(x)", "dyy(x)"))
+    System.from_dict(complete)
+    refused = 0
+    for path in _paths(complete):
+        for entry in STRANGE:
+            try:
+                System.from_dict(_with_entry(complete, path, entry))
+            except InputError:
+                refused += 1
+    assert refused > 100
+
+
+def _paths(entry, above=()):
+    keys = entry if isinstance(entry, dict) else range(len(entry)) if isinstance(entry, list) else ()
+    for key in keys:
+        yield (*above, key)
+        yield from _paths(entry[key], (*above, key))
+
+
+def _with_entry(definition, path, entry):
+    changed = copy.deepcopy(definition)
+    table = changed
+    for key in path[:-1]:
+        table = table[key]
+    table[path[-1]] = entry
+    return changed
