@@ -45,10 +45,10 @@ def reference_truths(key, make):
 
 def _read(path, text):
     try:
-        with np.load(path, allow_pickle=False) as entry:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as entry:
             if str(entry["key"]) == text:
                 return entry["x"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None
     return None
 
