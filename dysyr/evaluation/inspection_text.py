@@ -103,7 +103,7 @@ def render(found):
     lines += [
         "",
         f"length                   {_number(found.n_correlation_times)} correlation times",
-        f"sampling                 {_number(found.samples_per_correlation_time)} samples per correlation time",
+        f"sampling                 {_number(found.samples_per_correlation_time)} per correlation time",
         f"nonlinear                {verdict}",
         f"delay, dimension         {found.delay} samples, {found.dim}  (of '{found.embedded}': "
         f"{found.delay_rule.replace('_', ' ')}, {found.dim_rule.replace('_', ' ')})",
