@@ -21,6 +21,7 @@ from dysyr.reporting.sections.reproduce import cite_section, reproduce_section
 from dysyr.reporting.sections.scores import scores_section
 from dysyr.reporting.sections.seeds import seeds_section
 from dysyr.reporting.sections.why import why_section
+from dysyr.reporting.views import unit_text
 from dysyr.reporting.wording import summary_of, title_of, tone_of
 
 ORDER = (
@@ -74,7 +75,7 @@ def _lead(card):
     """The few numbers a reader looks for first: (name, value, what to hold it against)."""
     for name in LEAD:
         measure = card.measures.get(name)
-        if measure is None:
+        if measure is None or measure.status.startswith("not"):
             continue
         if name == "lyapunov_spectrum":
             against = f"truth {format_number(headline(measure.truth))}" if measure.truth is not None else ""
@@ -87,7 +88,7 @@ def _lead(card):
                 if measure.floor is not None
                 else ""
             )
-            unit = f" {measure.unit}" if measure.unit else ""
+            unit = f" {unit_text(measure.unit, card.truth)}" if measure.unit else ""
             against = f"{best}knowing nothing {format_number(headline(measure.ceiling))}"
             yield title_of(name), format_number(headline(measure.value)) + unit, against
 

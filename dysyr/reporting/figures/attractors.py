@@ -59,7 +59,7 @@ def attractors_figure(truth, model, *, names, delay=None):
 def is_map_like(x):
     """Whether successive samples lie so far apart that joining them by lines would mislead."""
     steps = np.nanmedian(np.abs(np.diff(x, axis=0)), axis=0)
-    return bool(np.median(steps / (np.nanstd(x, axis=0) + 1e-300)) > 0.45)
+    return bool(np.median(steps / (np.nanstd(x, axis=0) + 1e-300)) > 0.75)
 
 
 def correlation_time(x):
@@ -106,6 +106,8 @@ def _clip(x, limits):
 
 
 def _marks(as_points, n):
+    if not as_points and n < 400:
+        return {"lw": 0.5, "marker": ".", "markersize": 2.5, "markeredgewidth": 0}
     if as_points:
         return {"ls": "", "marker": ".", "markersize": 1.6 if n > 3000 else 3.0, "markeredgewidth": 0}
     return {"lw": 0.35 if n > 3000 else 0.7, "alpha": 0.8}

@@ -1,5 +1,7 @@
 """What the data look like."""
 
+import json
+
 import numpy as np
 
 from dysyr.core.dataset import sampling_interval, trajectories
@@ -8,6 +10,7 @@ from dysyr.reporting.figures.equations import equations_figure
 from dysyr.reporting.figures.image import png_uri, svg_uri
 from dysyr.reporting.figures.series import MAX_VARIABLES, series_figure
 from dysyr.reporting.numbers import format_exact, format_number
+from dysyr.reporting.views import distinct, time_unit, variable_names
 from dysyr.reporting.wording import join_words
 
 
@@ -23,22 +26,27 @@ def data_section(card):
     data = card.truth
     series = trajectories(data)
     dt = sampling_interval(data)
-    names = [str(name) for name in data["state"].values]
+    names = variable_names(data)
     blocks = [Facts(tuple(_facts(card, series, dt, names)))]
     if card.system is not None:
         blocks += _system_blocks(card.system)
-    longest = max(series, key=len)
-    shown = names[:MAX_VARIABLES]
+    drawn = distinct(data)
+    shown = [names[i] for i in drawn[:MAX_VARIABLES]]
+    units = json.loads(data.attrs.get("units", "{}"))
+    figure = series_figure(
+        max(series, key=len)[:, drawn], dt=dt, names=[names[i] for i in drawn], time_unit=time_unit(data),
+        units=[units.get(names[i], "") for i in drawn],
+    )  # fmt: skip
     blocks.append(
         Picture(
-            uri=png_uri(series_figure(longest, dt=dt, names=names, time_unit=time_unit(data))),
+            uri=png_uri(figure),
             alt=f"Time series of {join_words(shown)}: outline of the record, a stretch of it, histograms.",
             caption=(
                 "Left: the outline (lowest to highest value) of the whole record; drifts and jumps would "
                 "show here. Middle: the shaded stretch. Right: how often each value occurs."
                 + (
-                    f" The first {MAX_VARIABLES} of {len(names)} variables."
-                    if len(names) > MAX_VARIABLES
+                    f" The first {MAX_VARIABLES} of {len(drawn)} variables."
+                    if len(drawn) > MAX_VARIABLES
                     else ""
                 )
             ),
@@ -46,15 +54,10 @@ def data_section(card):
     )
     if card.inspection is not None:
         blocks += [
-            Paragraph("The inspection of these data before any fit:"),
+            Paragraph("What the inspection (dysyr inspect) found before any fit:"),
             Code(str(card.inspection).strip()),
         ]
     return Section(anchor="data", title="What the data look like", blocks=tuple(blocks))
-
-
-def time_unit(data):
-    """Unit of time of a Dataset as its attributes state it; empty where they do not."""
-    return str(data.attrs.get("time_unit", ""))
 
 
 def _facts(card, series, dt, names):

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from dysyr.core.dataset import sampling_interval, trajectories
+from dysyr.core.dataset import sampling_interval
 from dysyr.reporting.document import Paragraph, Picture, Section
 from dysyr.reporting.figures.attractors import MAX_VARIABLES as MAX_SHOWN
 from dysyr.reporting.figures.attractors import attractors_figure
@@ -13,7 +13,16 @@ from dysyr.reporting.figures.image import png_uri, svg_uri
 from dysyr.reporting.figures.return_maps import return_map_figure
 from dysyr.reporting.figures.spectra import spectra_figure
 from dysyr.reporting.numbers import format_value
-from dysyr.reporting.sections.data import time_unit
+from dysyr.reporting.views import (
+    attractor_variables,
+    distinct,
+    finite_runs,
+    is_embedding,
+    longest_trajectory,
+    time_unit,
+    unit_text,
+    variable_names,
+)
 
 
 def attractor_section(card):
@@ -25,7 +34,7 @@ def attractor_section(card):
     Returns:
         Section.
     """
-    truth, runs, names = _series(card)
+    truth, runs, names = _series(card, attractor_variables(card.truth))
     if not runs:
         return Section(
             anchor="attractors", title="Attractors side by side",
@@ -34,7 +43,7 @@ def attractor_section(card):
     delay = getattr(card.inspection, "delay", None)
     figure = attractors_figure(truth, runs[0], names=names, delay=delay if truth.shape[1] == 1 else None)
     how = "in space and in its planes" if truth.shape[1] != 2 else "in the plane"
-    if truth.shape[1] == 1:
+    if truth.shape[1] == 1 or is_embedding(card.truth):
         how = "through delayed copies of the one observed variable"
     elif truth.shape[1] > MAX_SHOWN:
         how = "through the first three principal components of the truth"
@@ -61,7 +70,7 @@ def spectra_section(card):
     Returns:
         Section, or None without a finite free run.
     """
-    truth, runs, names = _series(card)
+    truth, runs, names = _series(card, distinct(card.truth))
     if not runs or len(truth) < 32:
         return None
     figure = spectra_figure(
@@ -90,7 +99,7 @@ def return_map_section(card):
     Returns:
         Section, or None where there are too few maxima.
     """
-    truth, runs, names = _series(card)
+    truth, runs, names = _series(card, distinct(card.truth))
     figure = return_map_figure(truth, runs[0], names=names) if runs else None
     if figure is None:
         return None
@@ -122,11 +131,12 @@ def exponents_section(card):
         return None
     if not np.isfinite(np.array(measure.value, dtype=np.float64)).any():
         return None
+    per = unit_text(measure.unit, card.truth)
     figure = exponents_figure(
         measure.value, measure.truth, model_stderr=measure.stderr, truth_stderr=measure.truth_stderr,
-        runs=measure.runs, unit=measure.unit or "1/time unit",
+        runs=measure.runs, unit=per or "1/time unit",
     )  # fmt: skip
-    unit = f" {measure.unit}" if measure.unit else ""
+    unit = f" {per}" if per else ""
     said = f"Model: {format_value(measure.value, measure.stderr)}{unit}."
     if measure.truth is not None:
         said += f" Truth: {format_value(measure.truth, measure.truth_stderr)}{unit}."
@@ -144,11 +154,11 @@ def exponents_section(card):
     return Section(anchor="exponents", title="Lyapunov exponents", blocks=(picture,))
 
 
-def _series(card):
-    """Longest truth trajectory, the finite free runs, and the variables' names."""
-    truth = max(trajectories(card.truth), key=len)
-    runs = [run for run in trajectories(card.runs) if np.isfinite(run).all()]
-    return truth, runs, [str(name) for name in card.truth["state"].values]
+def _series(card, variables):
+    """Longest truth trajectory, the finite free runs and the names, of some variables."""
+    names = variable_names(card.truth)
+    truth = longest_trajectory(card.truth)[:, variables]
+    return truth, [run[:, variables] for run in finite_runs(card.runs)], [names[i] for i in variables]
 
 
 def _lost_runs(card):

@@ -7,7 +7,7 @@ from dysyr.reporting.document import Picture, Section
 from dysyr.reporting.figures.forecasts import forecasts_figure, valid_times_figure
 from dysyr.reporting.figures.image import svg_uri
 from dysyr.reporting.numbers import format_exact, format_number
-from dysyr.reporting.sections.data import time_unit
+from dysyr.reporting.views import distinct, time_unit
 
 N_SHOWN = 4
 DEFAULT_THRESHOLD = 0.4
@@ -34,14 +34,16 @@ def forecasts_section(card):
     threshold = measure.settings["nrmse_threshold"] if measure is not None else DEFAULT_THRESHOLD
     steps = {"model": _steps(made, made.predicted, threshold)}
     steps |= {name: _steps(made, predicted, threshold) for name, predicted in made.references().items()}
+    variables = distinct(card.truth)
     shown = np.linspace(0, made.n_contexts - 1, min(N_SHOWN, made.n_contexts)).astype(int)
     reach = _reach(steps["model"], made.horizon)
     unit = time_unit(card.truth)
     examples = forecasts_figure(
-        made.contexts[shown], made.actual[shown, :reach], made.predicted[shown, :reach],
-        dt=made.dt, names=made.names, time_unit=unit,
+        made.contexts[shown][..., variables], made.actual[shown, :reach][..., variables],
+        made.predicted[shown, :reach][..., variables],
+        dt=made.dt, names=[made.names[i] for i in variables], time_unit=unit,
         valid_time=np.where(steps["model"][shown] < made.horizon, steps["model"][shown] * made.dt, np.inf),
-        best=None if made.best is None else made.best[shown, :reach],
+        best=None if made.best is None else made.best[shown, :reach][..., variables],
     )  # fmt: skip
     per = made.dt / made.lyapunov_time if made.lyapunov_time else made.dt
     horizon_unit = "Lyapunov times" if made.lyapunov_time else unit or "time units"

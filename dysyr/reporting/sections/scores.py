@@ -3,6 +3,7 @@
 from dysyr.core.measure import plain
 from dysyr.reporting.document import Paragraph, Section, Table
 from dysyr.reporting.numbers import ABSENT, format_exact, format_number, format_value, part, parts
+from dysyr.reporting.views import unit_text
 from dysyr.reporting.wording import KINDS, MEANINGS, part_title, title_of
 
 
@@ -19,7 +20,7 @@ def scores_section(card):
     for kind, words in KINDS.items():
         measures = [measure for measure in card.measures.values() if measure.kind == kind]
         if measures:
-            blocks.append(_table(kind, f"{words[0].upper()}{words[1:]}.", measures))
+            blocks.append(_table(kind, f"{words[0].upper()}{words[1:]}.", measures, card.truth))
     blocks += _controls(card.measures.values())
     blocks.append(_settings(card.measures.values()))
     return Section(anchor="measures", title="All measures", blocks=tuple(blocks))
@@ -31,23 +32,27 @@ _CONTROL_CAPTIONS = {
 }
 
 
-def _table(kind, caption, measures):
+def _table(kind, caption, measures, data):
     if kind == "invariant":
         head = ("Measure", "Model", "Truth", "95 % range of the truth", "Unit", "n", "dt", "Status")
     else:
         head = ("Measure", "Model", "Floor", "Ceiling", "Unit", "n", "dt", "Status")
-    rows = tuple(_row(kind, m, name, value) for m in measures for name, value in parts(m.value))
+    rows = tuple(
+        _row(kind, m, name, value, unit_text(m.unit, data))
+        for m in measures
+        for name, value in parts(m.value)
+    )
     return Table(head=head, rows=rows, caption=caption, numeric=(len(head) - 3, len(head) - 2))
 
 
-def _row(kind, m, name, value):
+def _row(kind, m, name, value, unit):
     ends = ABSENT if m.floor_range is None else _range(*(part(end, name) for end in m.floor_range))
     if kind == "invariant":
         against = (format_value(part(m.truth, name), part(m.truth_stderr, name)), ends)
     else:
         floor = format_value(part(m.floor, name)) + (f" ({ends})" if m.floor_range is not None else "")
         against = (floor, format_value(part(m.ceiling, name)))
-    tail = (m.unit or ABSENT, format_number(m.n), format_exact(m.dt), m.status)
+    tail = (unit or ABSENT, format_number(m.n), format_exact(m.dt), m.status)
     return (part_title(m.name, name), format_value(value, part(m.stderr, name)), *against, *tail)
 
 

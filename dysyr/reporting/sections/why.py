@@ -26,7 +26,9 @@ def why_section(card):
     distances = [
         measure
         for measure in card.measures.values()
-        if measure.kind == "distance" and isinstance(measure.value, (int, float))
+        if measure.kind == "distance"
+        and isinstance(measure.value, (int, float))
+        and not measure.status.startswith("not")
     ]
     if distances:
         blocks.append(
@@ -65,7 +67,7 @@ def _caption(distances):
     halves = [title_of(m.name) for m in distances if m.settings.get("floor") == "halves"]
     if halves:
         text += (
-            f"The floor of {join_words(halves)} compares the two halves of the data, since no second "
-            "recording is known; it is therefore that of half the length. "
+            f"For {join_words(halves)} the floor compares the two halves of the data, since no second "
+            "recording is known, and is therefore that of half the length. "
         )
     return text + "Look for a dot inside or close to the shaded range and well left of the diamonds."
