@@ -1,4 +1,4 @@
-"""Growth of tangent vectors: systems whose exponents are known exactly, and the two implementations beside each other."""
+"""Growth of tangent vectors: exactly known exponents, and the two implementations beside each other."""
 
 import numpy as np
 import pytest

@@ -132,7 +132,7 @@ def test_maps_are_iterated():
 
 
 def test_paths_of_an_sde_go_on_where_the_transient_ended():
-    """The noise of a run is one stream: a transient of n steps and m samples are the n + m steps of one run."""
+    """The noise of a run is one stream: a transient of n steps and m samples are n + m steps of it."""
     whole = simulate(UHLENBECK, n_steps=41)
     late = simulate(UHLENBECK, n_steps=21, transient=2.0)
     np.testing.assert_allclose(late["x"][0], whole["x"][0, 20:], rtol=1e-12)
@@ -226,8 +226,8 @@ def test_sde_refuses_methods_of_the_other_calculus():
 
 def test_sde_refuses_diagonal_methods_for_other_noise():
     system = System.sde(
-        {"x": "-x", "y": "-y"}, diffusion={"x": "0.5*y", "y": "0.1"}, interpretation="ito", initial_state=[1.0, 1.0],
-        dt=0.1, name="s",
+        {"x": "-x", "y": "-y"}, diffusion={"x": "0.5*y", "y": "0.1"}, interpretation="ito",
+        initial_state=[1.0, 1.0], dt=0.1, name="s",
     )  # fmt: skip
     with pytest.raises(InputError, match="needs a noise for each variable.*take method='euler_maruyama'"):
         simulate(system, n_steps=3, method="sri")
