@@ -69,17 +69,9 @@ def autoregression(truth, rng, order=AUTOREGRESSION_ORDER):
         (time, state).
     """
     n, n_variables = truth.shape
-    order = max(min(order, (n - 1) // (2 * n_variables + 1)), 1)
-    mean = truth.mean(axis=0)
+    mean, weights, order = fit_autoregression(truth, order)
     s = truth - mean
-    past = np.hstack([s[order - k : n - k] for k in range(1, order + 1)])
-    weights = np.linalg.lstsq(past, s[order:], rcond=None)[0]
-    companion = np.eye(n_variables * order, k=-n_variables)
-    companion[:n_variables] = weights.T
-    radius = np.abs(np.linalg.eigvals(companion)).max()
-    if radius >= 1:
-        lag = np.repeat(np.arange(1, order + 1), n_variables)
-        weights = weights * ((1 - 1e-4) / radius) ** lag[:, None]
+    past = _lagged(s, order)
     residual = s[order:] - past @ weights
     residual -= residual.mean(axis=0)
     shocks = residual[rng.integers(len(residual), size=n)]
@@ -90,3 +82,53 @@ def autoregression(truth, rng, order=AUTOREGRESSION_ORDER):
         state[1:] = state[:-1].copy()
         state[0] = orbit[t] = new
     return orbit + mean
+
+
+def fit_autoregression(truth, order=AUTOREGRESSION_ORDER):
+    """Least-squares vector autoregression, made stable where the fit is not.
+
+    Args:
+        truth: (time, state), finite.
+        order: number of lags; fewer where the series is short.
+
+    Returns:
+        mean (state,), weights (order * state, state), the most recent lag first, and the order used.
+    """
+    n, n_variables = truth.shape
+    order = max(min(order, (n - 1) // (2 * n_variables + 1)), 1)
+    mean = truth.mean(axis=0)
+    s = truth - mean
+    weights = np.linalg.lstsq(_lagged(s, order), s[order:], rcond=None)[0]
+    companion = np.eye(n_variables * order, k=-n_variables)
+    companion[:n_variables] = weights.T
+    radius = np.abs(np.linalg.eigvals(companion)).max()
+    if radius >= 1:
+        lag = np.repeat(np.arange(1, order + 1), n_variables)
+        weights = weights * ((1 - 1e-4) / radius) ** lag[:, None]
+    return mean, weights, order
+
+
+def linear_forecast(truth, contexts, n_steps):
+    """Forecasts of a linear vector autoregression that was fitted to the truth itself.
+
+    Args:
+        truth: (time, state), finite.
+        contexts: (context, time, state).
+        n_steps: samples to predict.
+
+    Returns:
+        (context, n_steps, state).
+    """
+    mean, weights, order = fit_autoregression(truth, min(AUTOREGRESSION_ORDER, contexts.shape[1]))
+    state = contexts[:, ::-1][:, :order] - mean
+    out = np.empty((len(contexts), n_steps, truth.shape[1]))
+    for t in range(n_steps):
+        new = state.reshape(len(state), -1) @ weights
+        state = np.concatenate([new[:, None], state[:, :-1]], axis=1)
+        out[:, t] = new
+    return out + mean
+
+
+def _lagged(s, order):
+    """(time - order, order * state) past values, the most recent lag first."""
+    return np.hstack([s[order - k : len(s) - k] for k in range(1, order + 1)])

@@ -12,8 +12,8 @@ class ForecastMeasure(abc.ABC):
     """A score of forecasts, beside the true system's own forecast and those of models that know little.
 
     Value: mean over contexts. Floor: the true system, started at the last sample of the same noisy context.
-    Ceiling: the better of climatology (the mean) and persistence (the last sample); both are among the
-        controls.
+    Ceiling: the better of climatology (the mean) and persistence (the last sample). Both are among the controls,
+    and so is a linear autoregression, which was fitted to the truth itself and so has an advantage over the model.
     """
 
     name = None

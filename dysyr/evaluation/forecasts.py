@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from dysyr.evaluation.controls import linear_forecast
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Forecasts:
@@ -15,6 +17,7 @@ class Forecasts:
         best: (context, time, state) the true system started at the last sample of the same (noisy) context;
             None where the system is not known or not fully observed.
         persistence: (context, time, state) the last sample, held.
+        linear: (context, time, state) a linear autoregression fitted to the truth itself.
         climatology: (state,) mean of the truth, the forecast of a model that knows only the average.
         scale: (state,) standard deviation of the truth.
         contexts: (context, time, state) the samples that the model was given.
@@ -29,6 +32,7 @@ class Forecasts:
     actual: np.ndarray
     best: np.ndarray | None
     persistence: np.ndarray
+    linear: np.ndarray
     climatology: np.ndarray
     scale: np.ndarray
     contexts: np.ndarray
@@ -48,9 +52,9 @@ class Forecasts:
         return self.actual.shape[1]
 
     def references(self):
-        """The other forecasts of the same samples: ``{"best" (if known), "climatology", "persistence"}``."""
+        """The other forecasts of the same samples: ``{"best" (if known), "climatology", "persistence", "linear"}``."""
         climatology = np.broadcast_to(self.climatology, self.actual.shape)
-        known = {"climatology": climatology, "persistence": self.persistence}
+        known = {"climatology": climatology, "persistence": self.persistence, "linear": self.linear}
         return known if self.best is None else {"best": self.best, **known}
 
 
@@ -105,6 +109,7 @@ def make_forecasts(
         actual=actual,
         best=None if true_flow is None else np.asarray(true_flow(last, horizon), dtype=np.float64),
         persistence=np.broadcast_to(last[:, None], actual.shape),
+        linear=linear_forecast(truth, contexts, horizon),
         climatology=truth.mean(axis=0),
         scale=truth.std(axis=0, ddof=1),
         contexts=contexts,

@@ -19,7 +19,8 @@ def exponential_forecasts(first_error, n_contexts=12, best=None):
     scale = np.array([1.0, 2.0])
     predicted = actual + scale * (first_error * np.exp(RATE * t))[:, None]
     return Forecasts(
-        predicted=predicted, actual=actual, best=best, persistence=actual + 10.0, climatology=np.full(2, 9.0),
+        predicted=predicted, actual=actual, best=best, persistence=actual + 10.0, linear=actual + 8.0,
+        climatology=np.full(2, 9.0),
         scale=scale, contexts=actual[:, :5], starts=np.arange(n_contexts), dt=DT, lyapunov_time=1 / RATE,
         names=("a", "b"),
     )  # fmt: skip
@@ -128,3 +129,13 @@ def test_without_forecasts_there_is_no_measure(context_of, make_context):
     truth = np.random.default_rng(0).normal(size=(100, 2))
     context = make_context(truth, [truth], forecasts=exponential_forecasts(1e-2), settings=short)
     assert PredictionErrorMeasure().compute(context) is None
+
+
+def test_the_linear_forecast_of_a_linear_process_is_exact():
+    """A noise-free rotation obeys a linear recurrence, so the autoregression continues it."""
+    from dysyr.evaluation.controls import linear_forecast
+
+    t = 0.1 * np.arange(400)
+    truth = np.column_stack([np.cos(t), np.sin(t)]) * np.exp(-0.001 * t)[:, None]
+    ahead = linear_forecast(truth - truth.mean(axis=0), (truth - truth.mean(axis=0))[None, 90:100], 50)
+    np.testing.assert_allclose(ahead[0], (truth - truth.mean(axis=0))[100:150], atol=0.02)
