@@ -4,7 +4,7 @@ from functools import cache
 from importlib import resources
 
 from dysyr.core.errors import InputError
-from dysyr.core.expression_parser import did_you_mean
+from dysyr.core.names import did_you_mean
 from dysyr.core.system import System
 from dysyr.core.system_file import parse_system_text
 

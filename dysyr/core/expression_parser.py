@@ -6,8 +6,6 @@ text from a stranger can neither run code nor hang.
 """
 
 import ast
-import difflib
-import keyword
 import math
 import re
 import warnings
@@ -18,19 +16,17 @@ from dataclasses import dataclass, field
 from dysyr.core.errors import ExpressionError
 from dysyr.core.expressions import Expression, simplify, value_of_numbers
 from dysyr.core.functions import FUNCTIONS
+from dysyr.core.names import did_you_mean
 
 MAX_LENGTH = 10_000
 MAX_NESTING = 100
 MAX_DEPTH = 100
 MAX_NODES = 5_000
 MAX_EXPONENT = 100.0
-MAX_NAME = 64
 
 PI = Expression("number", (), math.pi)
-RESERVED = frozenset({*FUNCTIONS, "where", "pi", "t", "laplacian"})
 
 _ALLOWED = re.compile(r"[A-Za-z0-9_.+\-*/%()\[\],<>=! ]*")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _COMPARISONS = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne"}
 _BINARY = {ast.Div: "div", ast.Mod: "mod", ast.Pow: "pow"}
 _ADVICE = {
@@ -89,39 +85,6 @@ def parse_expression(text, scope, *, where="expression"):
     except ExpressionError as error:
         raise ExpressionError(f"{where}: {error}") from None
     return tree
-
-
-def check_name(name, *, what="name", taken=()):
-    """Refuse a name that is no ASCII identifier, is reserved or is taken.
-
-    Raises:
-        ExpressionError: always with the reason.
-    """
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > MAX_NAME:
-        raise ExpressionError(
-            f"{what} cannot be used",
-            got=repr(name)[:80],
-            expected=f"a letter followed by letters, digits and _, in ASCII, at most {MAX_NAME} characters",
-        )
-    if name in RESERVED:
-        raise ExpressionError(
-            f"{what} '{name}' is reserved",
-            expected="it is a function or symbol of the language",
-            do="rename it",
-        )
-    if keyword.iskeyword(name):
-        raise ExpressionError(
-            f"{what} '{name}' is a word of Python", do=f"rename it, for example to '{name}_'"
-        )
-    if name in taken:
-        raise ExpressionError(f"{what} '{name}' is used twice", expected="each name stands for one thing")
-    return name
-
-
-def did_you_mean(name, known):
-    """A hint for a misspelt name, or None."""
-    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
-    return f"did you mean '{close[0]}'?" if close else None
 
 
 def _decimal(value, where):

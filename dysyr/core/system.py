@@ -6,13 +6,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from dysyr.core.derivative import differentiate
 from dysyr.core.errors import InputError
-from dysyr.core.evaluator import evaluate
-from dysyr.core.expression_parser import did_you_mean
-from dysyr.core.expressions import ONE, ZERO, postorder
+from dysyr.core.expressions import postorder
 from dysyr.core.latex import system_latex
-from dysyr.core.lattice import BEYOND_LOW
+from dysyr.core.names import did_you_mean
+from dysyr.core.slow_twin import SlowTwin
 from dysyr.core.system_definition import read_definition
 from dysyr.core.system_file import read_system_file, write_system_file
 from dysyr.core.system_schema import FORMAT
@@ -74,11 +72,11 @@ class System:
         self.has_time = any(node.op == "time" for node in used)
         self.n_noise = 0 if trees.diffusion is None else self._n_noise()
         self.noise_kind = None if trees.diffusion is None else self._noise_kind()
-        self._gradient = None
+        self._twin = SlowTwin(trees)
         self._frozen = True
 
     def __setattr__(self, name, value):
-        if getattr(self, "_frozen", False) and name != "_gradient":
+        if getattr(self, "_frozen", False):
             raise AttributeError("a System cannot be changed: use with_parameters or with_size")
         object.__setattr__(self, name, value)
 
@@ -279,9 +277,7 @@ class System:
             raise InputError(
                 f"{self.name or 'the system'} has no default initial state", do="give initial_state="
             )
-        sites = self.lattice.n_sites
-        values = evaluate(tuple(self._trees.initial[name] for name in self.fields), self._constant_leaf)
-        values = np.concatenate([np.broadcast_to(value, (sites,)) for value in values]).astype(float)
+        values = self._twin.initial_state()
         if not np.isfinite(values).all():
             first = self.variables[int(np.flatnonzero(~np.isfinite(values))[0])]
             raise InputError(f"initial_state of {first} is not finite")
@@ -290,11 +286,7 @@ class System:
     @property
     def space(self):
         """Positions of the grid points of a pde: dict from coordinate to array (n,), in units of length."""
-        grids = self._trees.grids
-        return {
-            name: np.broadcast_to(evaluate((grid.position,), self._axis_leaf(name))[0], (grid.axis.n,)).copy()
-            for name, grid in grids.items()
-        }
+        return self._twin.space()
 
     def vector_field(self, x, t=0.0):
         """Time derivative, or next value of a map, from the expression tree.
@@ -311,9 +303,7 @@ class System:
         Raises:
             InputError: the last axis of x is not dim.
         """
-        x = self._checked(x)
-        values = evaluate(self._trees.drift, self._leaf(x, t))
-        return self._flattened(values, x)
+        return self._twin.drift(self._checked(x), t)
 
     def diffusion(self, x, t=0.0):
         """Diffusion matrix of an sde at states x (..., dim): array (..., dim, n_noise)."""
@@ -321,13 +311,7 @@ class System:
             raise InputError(
                 f"{self.name or 'the system'} has no noise", got=f"kind {self.kind}", expected="kind sde"
             )
-        x = self._checked(x)
-        leaf = self._leaf(x, t)
-        if self._trees.diagonal:
-            terms = tuple(row[k] for k, row in enumerate(self._trees.diffusion))
-            return self._flattened(evaluate(terms, leaf), x)[..., :, None] * np.eye(self.dim)
-        columns = zip(*self._trees.diffusion, strict=True)
-        return np.stack([self._flattened(evaluate(column, leaf), x) for column in columns], axis=-1)
+        return self._twin.diffusion(self._checked(x), t)
 
     def jacobian(self, x, t=0.0):
         """Derivative of ``vector_field`` with respect to the state.
@@ -341,20 +325,7 @@ class System:
         Returns:
             Array (..., dim, dim).
         """
-        x = self._checked(x)
-        leaf = self._leaf(x, t)
-        n = self.lattice.n_sites
-        jacobian = np.zeros((*x.shape, self.dim))
-        sites = np.arange(n)
-        for j, row in enumerate(self.gradient()):
-            for source, value in zip(row, evaluate(tuple(row.values()), leaf), strict=True):
-                name, offsets = source.value
-                neighbours = self.lattice.neighbours(offsets)
-                inside = neighbours >= 0
-                value = np.broadcast_to(value, (*x.shape[:-1], n))[..., inside]
-                columns = self.fields.index(name) * n + neighbours[inside]
-                jacobian[..., j * n + sites[inside], columns] += value
-        return jacobian
+        return self._twin.jacobian(self._checked(x), t)
 
     def divergence(self, x, t=0.0):
         """Trace of the Jacobian at states x (..., dim): array (...)."""
@@ -362,41 +333,18 @@ class System:
 
     def sparsity(self):
         """Which entries of the Jacobian can differ from zero: boolean array (dim, dim)."""
-        n = self.lattice.n_sites
-        pattern = np.zeros((self.dim, self.dim), dtype=bool)
-        for j, row in enumerate(self.gradient()):
-            for source in row:
-                name, offsets = source.value
-                neighbours = self.lattice.neighbours(offsets)
-                inside = np.flatnonzero(neighbours >= 0)
-                pattern[j * n + inside, self.fields.index(name) * n + neighbours[inside]] = True
-        return pattern
+        return self._twin.sparsity()
 
     def conserved_quantities(self, x, t=0.0):
         """Constants of motion at states x (..., dim): dict from name to array (...).
 
         On a lattice each is the sum over the sites.
         """
-        x = self._checked(x)
-        names = tuple(self._trees.conserved)
-        values = evaluate(tuple(self._trees.conserved[name] for name in names), self._leaf(x, t))
-        n = self.lattice.n_sites
-        return {
-            name: np.broadcast_to(value, (*x.shape[:-1], n)).sum(axis=-1)
-            for name, value in zip(names, values, strict=True)
-        }
+        return self._twin.conserved(self._checked(x), t)
 
     def gradient(self):
         """Partial derivatives of the drift: one dict for each field, from state node to expression."""
-        if self._gradient is None:
-            sources = tuple(node for node in postorder(self._trees.drift) if node.op == "state")
-            rows = [{} for _ in self.fields]
-            for source in sources:
-                for row, partial in zip(rows, differentiate(self._trees.drift, {source: ONE}), strict=True):
-                    if partial is not ZERO:
-                        row[source] = partial
-            self._gradient = rows
-        return self._gradient
+        return self._twin.gradient
 
     def latex(self):
         """The equations in LaTeX, one line for each variable, as a list of texts without dollar signs."""
@@ -445,40 +393,6 @@ class System:
                 expected=f"(..., {self.dim})",
             )
         return x
-
-    def _leaf(self, x, t):
-        sites = x.reshape(*x.shape[:-1], len(self.fields), self.lattice.n_sites)
-        t = np.asarray(t, dtype=float)[..., None]
-
-        def value(leaf):
-            if leaf.op == "time":
-                return t
-            if leaf.op != "state":
-                return self._constant_leaf(leaf)
-            name, offsets = leaf.value
-            neighbours = self.lattice.neighbours(offsets)
-            values = sites[..., self.fields.index(name), :][..., neighbours]
-            if (neighbours < 0).any():
-                low, high = evaluate(self._trees.boundary_values[name], self._constant_leaf)
-                values = np.where(neighbours < 0, np.where(neighbours == BEYOND_LOW, low, high), values)
-            return values
-
-        return value
-
-    def _constant_leaf(self, leaf):
-        if leaf.op == "parameter":
-            return self.parameters[leaf.value]
-        return self.lattice.site_index(leaf.value).astype(float)
-
-    def _axis_leaf(self, name):
-        n = self.lattice.axes[self.lattice.indices.index(name)].n
-        return lambda leaf: (
-            self.parameters[leaf.value] if leaf.op == "parameter" else np.arange(n, dtype=float)
-        )
-
-    def _flattened(self, values, x):
-        shape = (*x.shape[:-1], self.lattice.n_sites)
-        return np.concatenate([np.broadcast_to(value, shape) for value in values], axis=-1)
 
 
 def _plain(entry):

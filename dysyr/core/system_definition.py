@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from dysyr.core.discretisation import MAX_DERIVATIVE, WEIGHTS, Grid, space_derivative
 from dysyr.core.errors import InputError
 from dysyr.core.evaluator import evaluate
-from dysyr.core.expression_parser import Scope, check_name, parse_expression
+from dysyr.core.expression_parser import Scope, parse_expression
 from dysyr.core.expressions import TIME, Expression, index, parameter, postorder, simplify, state
 from dysyr.core.lattice import BOUNDARIES, NO_LATTICE, Axis, Lattice
 from dysyr.core.lowering import Lowering
+from dysyr.core.names import check_name
 from dysyr.core.system_schema import DOMAIN_KEYS, check_definition, table_of, unknown_entry
 
 MAX_JACOBIAN_WORK = 2_000_000

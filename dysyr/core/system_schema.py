@@ -4,7 +4,7 @@ import math
 import re
 
 from dysyr.core.errors import InputError
-from dysyr.core.expression_parser import did_you_mean
+from dysyr.core.names import did_you_mean
 
 KINDS = ("ode", "map", "sde", "pde")
 FORMAT = 1

@@ -5,8 +5,9 @@ import time
 import pytest
 
 from dysyr.core.errors import ExpressionError
-from dysyr.core.expression_parser import Scope, check_name, parse_expression
+from dysyr.core.expression_parser import Scope, parse_expression
 from dysyr.core.expressions import Expression, state
+from dysyr.core.names import check_name
 
 SCOPE = Scope({"x": state("x"), "y": state("y"), "sigma": Expression("parameter", (), "sigma")})
 LATTICE = Scope({}, ("i",), {"u": lambda offsets: state("u", offsets)})
