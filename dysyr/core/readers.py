@@ -75,8 +75,8 @@ def tables_of(obj, *, dt=None, time=None, columns=None):
             "not a time series", got=type(obj).__name__,
             expected="a Dataset, DataArray, DataFrame, array, list of arrays, or path",
         )  # fmt: skip
-    if isinstance(obj, (list, tuple)) and len(obj) and np.ndim(obj[0]) == 0:
-        obj = np.asarray(obj)
+    if isinstance(obj, (list, tuple)) and len(obj) and not isinstance(obj[0], np.ndarray):
+        obj = _nested(obj)
     return _from_arrays(obj, time, columns, {})
 
 
@@ -91,6 +91,12 @@ def _from_arrays(x, time, columns, attrs):
         Table(s, columns, None if c is None else np.asarray(c), attrs)
         for s, c in zip(series, clocks, strict=True)
     ]
+
+
+def _nested(rows):
+    """Plain nested lists as one array where they are rectangular."""
+    rectangular = len({np.shape(row) for row in rows}) == 1
+    return np.asarray(rows) if rectangular else rows
 
 
 def _several_times(time, count):
@@ -226,8 +232,8 @@ def _from_numpy_file(path, time, columns, attrs):
     """
     with open(path, "rb") as opened:
         magic = opened.read(6)
-    if not magic.startswith((b"\x93NUMPY", b"PK\x03\x04")):
-        raise FormatError(f"'{path}' is not a NumPy file", got=f"it begins with {magic!r}")
+    if not magic.startswith(b"\x93NUMPY") and not zipfile.is_zipfile(path):
+        raise FormatError(f"'{path}' is not a NumPy file, or damaged", got=f"it begins with {magic!r}")
     try:
         loaded = np.load(path, allow_pickle=False)
         arrays = loaded if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded}

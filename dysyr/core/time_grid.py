@@ -15,7 +15,7 @@ class TimeGrid:
     """What the sampling times of one trajectory look like.
 
     Attributes:
-        dt: sampling interval of the grid, in the unit of the times; for irregular times the median step.
+        dt: sampling interval of the grid; for irregular times the (lower) median step.
         regular: every time lies on ``t0 + k dt`` within 2 % of dt, after allowing for rounded time stamps.
         smallest: smallest step.
         largest: largest step.
@@ -64,7 +64,7 @@ def find_grid(times):
             "time does not increase", got=f"{t[row]:.10g} after {t[row - 1]:.10g} in row {row}",
             do="sort the rows by time and drop those that occur twice, or give several series as a list",
         )  # fmt: skip
-    median = float(np.median(steps))
+    median = float(np.sort(steps)[(len(steps) - 1) // 2])
     place = _last_decimal_place(times, t)
     regular, dt = _fits(t, place)
     if not regular:
