@@ -49,7 +49,7 @@ Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Dt = Annotated[float | None, typer.Option(help="Sampling interval in time units, where the file has none.")]
 TimeColumn = Annotated[str | None, typer.Option("--time", help="Column that holds the times.")]
 Columns = Annotated[str | None, typer.Option(help="Columns to use, separated by commas.")]
-Missing = Annotated[bool, typer.Option("--missing", help="Take empty and NaN cells as missing values.")]
+Mask = Annotated[bool, typer.Option("--mask", help="Take empty and NaN cells as missing values.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 NSteps = Annotated[int, typer.Option(help="Samples to produce.", min=1)]
 
@@ -104,7 +104,7 @@ def inspect(
     dt: Dt = None,
     time: TimeColumn = None,
     columns: Columns = None,
-    missing: Missing = False,
+    mask: Mask = False,
     as_json: Json = False,
 ):
     """Look at data before fitting.
@@ -113,7 +113,7 @@ def inspect(
     """
     import dysyr
 
-    found = dysyr.inspect(_read_data(data, dt, time, columns, missing))
+    found = dysyr.inspect(_read_data(data, dt, time, columns, mask))
     _print(found.to_dict() if as_json else str(found), as_json)
 
 
@@ -162,8 +162,11 @@ def fit(
     dt: Dt = None,
     time: TimeColumn = None,
     columns: Columns = None,
-    missing: Missing = False,
+    mask: Mask = False,
     embed: Annotated[bool, typer.Option("--embed", help="Delay-embed a scalar series first.")] = False,
+    resample: Annotated[
+        float | None, typer.Option(help="Put the data onto this sampling interval first.")
+    ] = None,
     validation: Annotated[Path | None, typer.Option(help="Data for the choice of a checkpoint.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed; the same as --set seed=...")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; the same as --set device=...")] = None,
@@ -176,6 +179,7 @@ def fit(
     """
     import dysyr
     from dysyr.experiment import build_reconstructor
+    from dysyr.experiment_data import embed_alike
 
     arguments = _parse(settings) | {k: v for k, v in (("seed", seed), ("device", device)) if v is not None}
     reconstructor = _usage(build_reconstructor, method, arguments)
@@ -184,9 +188,14 @@ def fit(
             f"'{output}' is not empty", expected="a new or empty folder", do="choose another, or add --resume"
         )
     _must_be_writable(output / "config.json")
-    train = _read_data(data, dt, time, columns, missing)
-    train = dysyr.embed(train) if embed else train
-    extra = None if validation is None else _read_data(str(validation), dt, time, columns, missing)
+    train = _read_data(data, dt, time, columns, mask)
+    extra = None if validation is None else _read_data(str(validation), dt, time, columns, mask)
+    if resample is not None:
+        train = dysyr.resample(train, dt=resample)
+        extra = None if extra is None else dysyr.resample(extra, dt=resample)
+    if embed:
+        train, *rest = embed_alike([train] if extra is None else [train, extra])
+        extra = rest[0] if rest else None
     reconstructor.fit(train, validation=extra, checkpoint=output)
     reconstructor.save(output)
     typer.echo(f"{output}: {reconstructor}")
@@ -331,14 +340,14 @@ def _read_truth(text):
     return _read_data(text, None, None, None, False)
 
 
-def _read_data(text, dt, time, columns, missing):
+def _read_data(text, dt, time, columns, mask):
     """A data set from a file, or a shipped one by its name."""
     import dysyr
     from dysyr.core.shipped_data import DATASETS
 
     if text in DATASETS and not Path(text).exists():
         return dysyr.load_dataset(text)
-    return dysyr.as_dataset(text, dt=dt, time=time, columns=_names(columns), mask=True if missing else None)
+    return dysyr.as_dataset(text, dt=dt, time=time, columns=_names(columns), mask=True if mask else None)
 
 
 def _load_system(name, settings):

@@ -88,8 +88,9 @@ def make_data(experiment):
         train, validation = split(train, (1 - validation_share, validation_share))
     observed = train
     wanted = (experiment.data or {}).get("embed", False)
-    if wanted is not False:
-        train, validation, test = _embedded((train, validation, test), wanted)
+    if wanted is not False and not (wanted is True and train.sizes["state"] > 1):
+        chosen = {} if wanted is True else wanted
+        train, validation, test = embed_alike((train, validation, test), **chosen)
     return ExperimentData(
         train=train, validation=validation, test=test, observed=observed, reference=reference
     )
@@ -144,19 +145,24 @@ def _file(experiment, path):
         dt=_number(table.get("dt")),
         time=table.get("time"),
         columns=table.get("columns"),
-        mask=True if table.get("missing") else None,
+        mask=True if table.get("mask") else None,
     )
 
 
-def _embedded(parts, wanted):
-    """All parts embedded alike; ``true`` embeds a scalar series and leaves several variables as they are."""
-    if wanted is True and parts[0].sizes["state"] > 1:
-        return parts
-    chosen = {} if wanted is True else wanted
-    train = embed(parts[0], **chosen)
-    found = json.loads(train.attrs["embedding"])
+def embed_alike(parts, **chosen):
+    """Delay-embed several data sets with the delay and dimension of the first.
+
+    Args:
+        parts: sequence of Datasets of the same variables; delay and dimension are chosen on the first.
+        **chosen: ``dim``, ``delay`` or ``variable`` where they are not to be chosen automatically.
+
+    Returns:
+        list of Datasets.
+    """
+    first = embed(parts[0], **chosen)
+    found = json.loads(first.attrs["embedding"])
     same = {key: found[key] for key in ("dim", "delay", "variable")}
-    return train, *(embed(part, **same) for part in parts[1:])
+    return [first, *(embed(part, **same) for part in parts[1:])]
 
 
 def _number(value):

@@ -15,7 +15,7 @@ SYSTEM_KEYS = ("name", "parameters", "size")
 SIMULATE_KEYS = tuple(
     name for name in inspect.signature(simulate).parameters if name not in ("system", "device", "times")
 )
-DATA_KEYS = ("name", "path", "test", "dt", "time", "columns", "missing", "resample", "embed")
+DATA_KEYS = ("name", "path", "test", "dt", "time", "columns", "mask", "resample", "embed")
 EMBED_KEYS = ("dim", "delay", "variable")
 SPLIT_KEYS = ("validation", "test")
 EVALUATE_KEYS = ("measures", "seed", *(field.name for field in dataclasses.fields(EvaluationSettings)))
