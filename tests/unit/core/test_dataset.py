@@ -141,7 +141,7 @@ def test_foreign_and_damaged_files_are_refused(full, tmp_path):
         ({"x": [1, 2]}, {"dt": 1}, "not a time series: dict"),
         ([1.0, np.nan, 2.0], {"dt": 1}, "finite: 1, first nan in variable 'x', row 1; .*mask=True"),
         ([1.0, np.inf, 2.0], {"dt": 1}, r"not finite: 1, first inf"),
-        (np.ones((5, 2)), {"dt": 1, "columns": ["a", "a"]}, "names do not fit the variables: a, a; 2 different"),
+        (np.ones((5, 2)), {"dt": 1, "columns": ["a", "a"]}, "names do not fit the variables: a, a; 2 diff"),
         (np.ones((2, 3, 4, 5)), {"dt": 1}, "data has 4 dimensions"),
     ],
 )  # fmt: skip
