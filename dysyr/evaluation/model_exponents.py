@@ -10,7 +10,7 @@ from dysyr.kernels.model_growth import growth_of_model
 BURN_IN = 1_000
 
 
-def model_exponents(model, *, n_orbits=50, n_steps=4_000, seed=0):
+def model_exponents(model, *, n_orbits=50, n_steps=10_000, seed=0):
     """Lyapunov exponents of z[t+1] = F(z[t]) by repeated QR decomposition, many orbits side by side.
 
         J(z_t) Q_t = Q_{t+1} R_{t+1},    lambda_i = < ln |R_ii| > / dt

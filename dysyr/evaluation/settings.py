@@ -58,7 +58,7 @@ class EvaluationSettings:
     recurrence_points: int = 1_000
     recurrence_rate: float = 0.05
     exponent_orbits: int = 50
-    exponent_steps: int = 4_000
+    exponent_steps: int = 10_000
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
