@@ -98,7 +98,7 @@ def suggest_dimension(series, delay, max_dim=MAX_DIM, theiler=None):
 
     Kennel's criterion, at most 1 % false neighbours, is met by clean and densely sampled data; noise and
     long delays leave some for ever, so at most 10 % count as well when a further dimension takes away less
-    than 1.5 percentage points. Where even that is never reached, it is the dimension at which Cao's E1
+    than 2 percentage points. Where even that is never reached, it is the dimension at which Cao's E1
     exceeds 0.95.
 
     Args:
