@@ -55,7 +55,7 @@ def lyapunov_spectrum(
     trajectories.
 
     Args:
-        system_or_model: a System (ode, pde on its grid, map) or a fitted StateSpace model.
+        system_or_model: a System (ode, pde on its grid, map), a StateSpace model, or a fitted Reconstructor.
         n_steps: measured steps of length dt for each trajectory.
         dt: step in system time units; by default the system's own; a model has its own.
         initial_state: (dim,) or (trajectory, dim) states, see ``simulate``; for models latent states.
@@ -76,6 +76,10 @@ def lyapunov_spectrum(
     """
     if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 2:
         raise InputError("n_steps", got=repr(n_steps), expected="a whole number >= 2")
+    from dysyr.core.reconstructor import Reconstructor
+
+    if isinstance(system_or_model, Reconstructor):
+        system_or_model = system_or_model.model_
     if isinstance(system_or_model, System):
         system = system_or_model
         if system.kind == "sde":
@@ -128,8 +132,7 @@ def lyapunov_spectrum(
 
 
 def _model_growth(model, n_steps, initial_state, n_trajectories, seed):
-    """Growth and durations (trajectory, block, ...) of a model's tangent vectors, after a quarter of
-    n_steps."""
+    """Growth and durations (trajectory, block, ...) of a model's tangent vectors, after n_steps / 4 steps."""
     if initial_state is None:
         pool = np.asarray(model.initial_states)
         rng = np.random.default_rng([seed, 2])

@@ -42,8 +42,9 @@ def jit(function=None, *, fastmath=FAST, **options):
     Returns:
         the compiled dispatcher, or a decorator.
     """
-    decorate = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=fastmath, **options)
-    return decorate if function is None else decorate(function)
+    if function is None:
+        return functools.partial(jit, fastmath=fastmath, **options)
+    return _cached(numba.njit(nogil=True, error_model="numpy", fastmath=fastmath, **options)(function))
 
 
 def array_type(dtype, n_dims):
@@ -116,7 +117,24 @@ def cache_folder():
 
 @functools.cache
 def _first_class(function, signature):
-    return numba.njit(signature, cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
+    compiled = _cached(numba.njit(nogil=True, error_model="numpy", fastmath=FAST)(function))
+    compiled.compile(signature)
+    compiled.disable_compile()
+    return compiled
+
+
+def _cached(dispatcher):
+    """The dispatcher with numba's disk cache, or without it, and a warning, where no folder can be
+    written."""
+    try:
+        dispatcher.enable_caching()
+    except RuntimeError as error:
+        warnings.warn(
+            f"kernels are compiled again in each process: {error}; set NUMBA_CACHE_DIR to a writable folder",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return dispatcher
 
 
 @functools.cache
@@ -184,9 +202,7 @@ def _write_once(path, text):
 
 
 def _decorated(source):
-    return "from dysyr.kernels.jit import jit\n\n\n" + re.sub(
-        r"^def ", "@jit\ndef ", source, flags=re.MULTILINE
-    )
+    return "from dysyr.kernels.jit import jit\n\n\n" + re.sub(r"^def ", "@jit\ndef ", source, flags=re.MULTILINE)
 
 
 def _fingerprint(source):

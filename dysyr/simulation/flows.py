@@ -84,9 +84,7 @@ def integrate_adaptive(compiled, method, x0, start, times, rtol, atol):
     t, status, counts, final = (np.concatenate([block[i] for block in blocks], axis=-1) for i in range(1, 5))
     if (status == COLLAPSED).any():
         left = np.where(status == COLLAPSED, t, np.inf)
-        raise_diverged(
-            compiled.system, left, final.T, "look at the equations, the parameters and initial_state"
-        )
+        raise_diverged(compiled.system, left, final.T, "look at the equations, the parameters and initial_state")
     return out.transpose(2, 0, 1), {"accepted": int(counts[0].sum()), "refused": int(counts[1].sum())}
 
 
@@ -110,7 +108,7 @@ def integrate_fixed(compiled, method, x0, times, substeps, keep=True):
     dtype = compiled.dtype
     arrays = coefficients(method, dtype)[:3]
     n, dim = x0.shape
-    integrate = fixed_step_integrator(dtype)
+    integrate, rhs = fixed_step_integrator(dtype), compiled.rhs
 
     def work(first, last, stopped):
         x = np.ascontiguousarray(x0[first:last].T, dtype)
@@ -120,7 +118,7 @@ def integrate_fixed(compiled, method, x0, times, substeps, keep=True):
         p = compiled.parameter_lanes(last - first)
 
         def advance(begin, end):
-            integrate(compiled.rhs, *arrays, times, begin, end, substeps, x, p, keep, out[1:], broken)
+            integrate(rhs, *arrays, times, begin, end, substeps, x, p, keep, out[1:], broken)
 
         in_short_calls(advance, times.size - 1, stopped)
         return out, broken, x

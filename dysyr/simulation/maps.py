@@ -26,7 +26,7 @@ def iterate(compiled, x0, first_time, n_outputs, stride=1, keep=True):
     """
     dtype = compiled.dtype
     n, dim = x0.shape
-    function = map_iterator(dtype)
+    function, rhs = map_iterator(dtype), compiled.rhs
 
     def work(first, last, stopped):
         x = np.ascontiguousarray(x0[first:last].T, dtype)
@@ -36,7 +36,7 @@ def iterate(compiled, x0, first_time, n_outputs, stride=1, keep=True):
         p = compiled.parameter_lanes(last - first)
 
         def advance(begin, end):
-            function(compiled.rhs, float(first_time), begin, end, stride, x, p, keep, out[1:], broken)
+            function(rhs, float(first_time), begin, end, stride, x, p, keep, out[1:], broken)
 
         in_short_calls(advance, n_outputs, stopped)
         return out, broken, x
@@ -46,9 +46,7 @@ def iterate(compiled, x0, first_time, n_outputs, stride=1, keep=True):
     final = np.concatenate([block[2] for block in blocks], axis=1).T
     if (broken >= 0).any():
         left = np.where(broken >= 0, first_time + broken * float(stride), np.inf)
-        raise_diverged(
-            compiled.system, left, final, "start inside the basin of attraction, or change the parameters"
-        )
+        raise_diverged(compiled.system, left, final, "start inside the basin of attraction, or change the parameters")
     if not keep:
         return final
     out = blocks[0][0] if len(blocks) == 1 else np.concatenate([block[0] for block in blocks], axis=2)

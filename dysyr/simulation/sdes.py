@@ -94,7 +94,7 @@ def integrate_paths(compiled, method, x0, times, substeps, seed, first_step=0, k
     """
     dtype, system = compiled.dtype, compiled.system
     n, dim = x0.shape
-    integrate = stochastic_integrator(dtype)
+    integrate, drift, diffusion = stochastic_integrator(dtype), compiled.rhs, compiled.diffusion
     low, high = key_of(seed)
     number = METHODS[method].number
 
@@ -107,7 +107,7 @@ def integrate_paths(compiled, method, x0, times, substeps, seed, first_step=0, k
 
         def advance(begin, end):
             integrate(
-                number, compiled.rhs, compiled.diffusion, times, begin, end, substeps, first_step, int(low),
+                number, drift, diffusion, times, begin, end, substeps, first_step, int(low),
                 int(high), first, system.n_noise, x, p, keep, out[1:], broken,
             )  # fmt: skip
 

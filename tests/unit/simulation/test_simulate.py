@@ -1,6 +1,10 @@
 """simulate: what it returns, how it starts, what it refuses."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -231,3 +235,25 @@ def test_sde_refuses_diagonal_methods_for_other_noise():
     )  # fmt: skip
     with pytest.raises(InputError, match="needs a noise for each variable.*take method='euler_maruyama'"):
         simulate(system, n_steps=3, method="sri")
+
+
+def test_long_runs_can_be_interrupted():
+    """Ctrl-C ends a simulation within a second, since no compiled call is long."""
+    program = (
+        "import dysyr.api as d\n"
+        "from dysyr.simulation.simulate import simulate\n"
+        "system = d.load_system('lorenz63')\n"
+        "simulate(system, n_steps=2, method='tsit5')\n"
+        "print('ready', flush=True)\n"
+        "simulate(system, n_steps=2, transient=1e9, method='tsit5')\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(0.5)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert time.monotonic() - begun < 5
+        assert b"KeyboardInterrupt" in errors
