@@ -135,7 +135,7 @@ class StateSpace(Model):
         _check_counts(n_steps=n_steps, n_trajectories=n_trajectories)
         if context is not None:
             z, _ = self._from_context(context)
-            z = np.repeat(z, -(-n_trajectories // len(z)), axis=0)[:max(n_trajectories, len(z))]
+            z = np.repeat(z, -(-n_trajectories // len(z)), axis=0)[: max(n_trajectories, len(z))]
         else:
             rng = np.random.default_rng([int(seed), 0x67656E])
             pool = self.initial_states
@@ -179,9 +179,7 @@ class StateSpace(Model):
                 got=f"dt = {dt:g}", expected=f"the model steps by {self.dt:g}", do="use dysyr.resample",
             )  # fmt: skip
         drives = inputs(data)
-        states = [
-            self.initial(x[None], None if drives is None else drives[i][None])[0] for i, x in enumerate(series)
-        ]
+        states = [self.initial(x[None], None if drives is None else drives[i][None])[0] for i, x in enumerate(series)]
         return np.stack(states), data
 
     def _input_array(self, u, batch, n_steps):

@@ -58,6 +58,8 @@ def _flow_period(tail):
     The plane goes through the mean, across the direction of largest variance. A crossing between two samples is
     placed by cubic interpolation, so that its own error stays below the tolerance at usual sampling intervals.
     """
+    if tail.shape[1] == 1:
+        tail = _with_slope(tail)
     centred = tail - tail.mean(axis=0)
     direction = np.linalg.eigh(centred.T @ centred)[1][:, -1]
     height = centred @ direction
@@ -72,6 +74,12 @@ def _flow_period(tail):
         if np.abs(points[k:] - points[:-k]).max() < tolerance:
             return float(np.mean(times[k:] - times[:-k]))
     return None
+
+
+def _with_slope(x):
+    """A scalar series and its slope, each of unit size: a plane through one variable alone has no points."""
+    slope = np.gradient(x[:, 0])
+    return np.column_stack([x[:, 0], slope / max(slope.std(), np.finfo(np.float64).tiny)])
 
 
 def _cubic(values, at, fraction):

@@ -72,8 +72,10 @@ def growth(p, zbar, n_lanes, clipped, estimator, stride):
     n_steps, latent_dim, _ = zbar.shape
     hidden_dim = p.h2.size
     gates, mean_gates = np.zeros(hidden_dim), np.zeros(hidden_dim)
-    jacobian, logs, signs = np.zeros((latent_dim, latent_dim)), np.zeros((latent_dim, latent_dim)), np.zeros(
-        (latent_dim, latent_dim)
+    jacobian, logs, signs = (
+        np.zeros((latent_dim, latent_dim)),
+        np.zeros((latent_dim, latent_dim)),
+        np.zeros((latent_dim, latent_dim)),
     )
     sigma = 0.0
     for lane in range(n_lanes):

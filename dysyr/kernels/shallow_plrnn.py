@@ -26,7 +26,9 @@ Parameters = namedtuple("Parameters", "A W1 W2 h1 h2 C L B")
 """Views into one flat vector: A (M,), W1 (M, H), W2 (H, M), h1 (M,), h2 (H,), C (M, K), L (M-N, N) the start of
 the unobserved units, B (N, M) the affine readout. Absent parts have size zero."""
 
-Workspace = namedtuple("Workspace", "s a z zbar force g lam gate r e c A h1 h2 sum_A sum_h1 sum_h2 seen residual partial pseudo")
+Workspace = namedtuple(
+    "Workspace", "s a z zbar force g lam gate r e c A h1 h2 sum_A sum_h1 sum_h2 seen residual partial pseudo"
+)
 
 
 def shapes(latent_dim, hidden_dim, n_observed, n_inputs, affine):
@@ -135,8 +137,11 @@ def outer(a, a_at, n_a, b, b_at, n_b, n_steps, out, out_at):
 
 
 @jit
-def gather(data, observed, starts, n_valid, warm_up, x, w):
-    """Copy windows into lanes, x[t, n, i] = data[starts[i] + t, n], and set the weights of the loss.
+def gather(data, observed, starts, n_valid, warm_up, jitter, noise, offsets, x, seen, w):
+    """Copy windows into lanes and set the weights of the loss.
+
+        x[t, n, i] = data[starts[i] + t, n]                      what is to be predicted
+        seen[t, n, i] = x[t, n, i] + jitter * fresh normal       what the model is forced with
 
     Lanes from ``n_valid`` on are padding: they repeat a window and weigh nothing. The first ``warm_up`` predictions are
     not scored either: they still carry the noise of the first sample, and scoring them teaches the model to contract.
@@ -147,7 +152,11 @@ def gather(data, observed, starts, n_valid, warm_up, x, w):
         starts: (16,) first rows of the windows.
         n_valid: number of lanes that count.
         warm_up: number of predictions at the start of each window that are not scored.
+        jitter: standard deviation of the noise on what the model is forced with.
+        noise: (2^k,) standard normal numbers.
+        offsets: (16,) where each window begins to read them.
         x: (n, N, 16), filled.
+        seen: (n, N, 16), filled.
         w: (2, n, N, 16), filled: what is observed, and what counts in the loss.
 
     Returns:
@@ -155,21 +164,24 @@ def gather(data, observed, starts, n_valid, warm_up, x, w):
     """
     n, n_observed, lanes = x.shape
     zero = x.dtype.type(0)
+    last = noise.size - 1
     count = 0.0
     for t in range(n):
         for k in range(n_observed):
             for i in range(lanes):
-                seen = observed[starts[i] + t, k]
-                x[t, k, i] = data[starts[i] + t, k]
-                w[0, t, k, i] = seen
-                w[1, t, k, i] = seen if i < n_valid and t > warm_up else zero
+                there = observed[starts[i] + t, k]
+                value = data[starts[i] + t, k]
+                x[t, k, i] = value
+                seen[t, k, i] = value + jitter * there * noise[(offsets[i] + t * n_observed + k) & last]
+                w[0, t, k, i] = there
+                w[1, t, k, i] = there if i < n_valid and t > warm_up else zero
                 count += w[1, t, k, i]
     return count
 
 
 @jit
 def prepare(p, x, w, strength, affine, ws):
-    """Forcing signal, forcing weights and first state of each window.
+    """Forcing signal, forcing weights and first state of each window, from what the model is forced with.
 
     Identity readout: zbar = [x; 0], only observed units are forced, z[0] = [x[0]; L x[0]].
     Affine readout: zbar = P x with the pseudoinverse P in ``ws.pseudo``, forced where every variable is observed.
@@ -387,7 +399,7 @@ def start_gradient(p, grad, x, affine, ws):
             for i in range(lanes):
                 g[m, n] += ws.c[m, i] * x[0, n, i]
     b, pinv = p.B.astype(np.float64), ws.pseudo.astype(np.float64)
-    bt, pt, gt = np.ascontiguousarray(b.T), np.ascontiguousarray(pinv.T), np.ascontiguousarray(g.T)
+    pt, gt = np.ascontiguousarray(pinv.T), np.ascontiguousarray(g.T)
     change = -pt @ g @ pt
     change += (np.eye(n_observed) - b @ pinv) @ gt @ (pinv @ pt)
     change += (pt @ pinv) @ gt @ (np.eye(latent_dim) - pinv @ b)
@@ -397,13 +409,14 @@ def start_gradient(p, grad, x, affine, ws):
 
 
 @jit
-def add_loss_and_gradient(p, grad, x, w, count, u, strength, clipped, affine, ws):
+def add_loss_and_gradient(p, grad, x, seen, w, count, u, strength, clipped, affine, ws):
     """Share of 16 windows in the loss of a batch; their gradient is added to ``grad``.
 
     Args:
         p: Parameters.
         grad: Parameters of the same shapes.
-        x: (n_steps + 1, N, 16) standardised windows, zero where missing.
+        x: (n_steps + 1, N, 16) standardised windows, zero where missing: what is to be predicted.
+        seen: the same with jitter: what the model is forced with.
         w: (2, n_steps + 1, N, 16) from ``gather``.
         count: sum of the loss weights over the whole batch.
         u: (n_steps + 1, K, 16) inputs.
@@ -415,9 +428,9 @@ def add_loss_and_gradient(p, grad, x, w, count, u, strength, clipped, affine, ws
     Returns:
         sum of squared errors divided by ``count``, float64.
     """
-    prepare(p, x, w, strength, affine, ws)
+    prepare(p, seen, w, strength, affine, ws)
     forward(p, u, clipped, ws)
     loss = squared_error(p, grad, x, w, count, affine, ws)
     backward(p, grad, u, clipped, ws)
-    start_gradient(p, grad, x, affine, ws)
+    start_gradient(p, grad, seen, affine, ws)
     return loss

@@ -23,12 +23,13 @@ def step(p, s, u=None, *, clipped=False):
     return out if u is None else out + u @ p.C.T
 
 
-def loss(p, x, observed, counts, u, strength, *, clipped, affine):
+def loss(p, x, seen, observed, counts, u, strength, *, clipped, affine):
     """Forced mean squared error of a batch of windows, as in ``shallow_plrnn.loss_and_gradient``.
 
     Args:
         p: Parameters of tensors; gradients by autograd.
-        x: (batch, n_steps + 1, N), zero where missing.
+        x: (batch, n_steps + 1, N), zero where missing: what is to be predicted.
+        seen: the same with jitter: what the model is forced with.
         observed: same shape, 1 where there is a value.
         counts: same shape, weight in the loss.
         u: (batch, n_steps + 1, K) or None.
@@ -43,16 +44,16 @@ def loss(p, x, observed, counts, u, strength, *, clipped, affine):
     latent_dim = p.A.shape[0]
     if affine:
         pseudo = torch.linalg.pinv(p.B)
-        z = x[:, 0] @ pseudo.T
-        zbar = x @ pseudo.detach().T
-        seen = observed.amin(dim=2, keepdim=True).expand(batch, n, latent_dim)
+        z = seen[:, 0] @ pseudo.T
+        zbar = seen @ pseudo.detach().T
+        known = observed.amin(dim=2, keepdim=True).expand(batch, n, latent_dim)
     else:
-        z = torch.cat([x[:, 0], x[:, 0] @ p.L.T], dim=1)
+        z = torch.cat([seen[:, 0], seen[:, 0] @ p.L.T], dim=1)
         hidden = torch.zeros(batch, n, latent_dim - n_observed, dtype=x.dtype)
-        zbar, seen = torch.cat([x, hidden], dim=2), torch.cat([observed, hidden], dim=2)
+        zbar, known = torch.cat([seen, hidden], dim=2), torch.cat([observed, hidden], dim=2)
     total = 0.0
     for t in range(n - 1):
-        s = z + strength[t] * seen[:, t] * (zbar[:, t] - z)
+        s = z + strength[t] * known[:, t] * (zbar[:, t] - z)
         z = step(p, s, None if u is None else u[:, t + 1], clipped=clipped)
         error = ((z @ p.B.T if affine else z[:, :n_observed]) - x[:, t + 1]) * counts[:, t + 1]
         total = total + (error**2).sum()

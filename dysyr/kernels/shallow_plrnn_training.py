@@ -24,8 +24,9 @@ def condition_penalty(b, strength, gradient):
 
 @jit
 def run_updates(
-    p, theta, grad, flat_grad, first, second, decay, centre, data, observed, drive, starts, n_valid, warm_up, x, w, u,
-    strength, pattern, alpha, estimator, every, gamma, stride, rates, count, clipped, affine, readout_penalty, max_norm, ws, losses,
+    p, theta, grad, flat_grad, first, second, decay, centre, data, observed, drive, starts, n_valid, warm_up, jitter,
+    noise, offsets, x, seen, w, u, strength, pattern, alpha, estimator, every, gamma, stride, rates, count, clipped,
+    affine, readout_penalty, max_norm, ws, losses,
 ):  # fmt: skip
     """Run ``starts.shape[0]`` updates in place.
 
@@ -38,7 +39,10 @@ def run_updates(
         starts: (n_updates, batch) first rows of windows; batch is a multiple of 16.
         n_valid: windows of the batch that count.
         warm_up: predictions at the start of each window that are not scored.
-        x, w, u: buffers of one group of 16 windows.
+        jitter: standard deviation of the noise on what the model is forced with.
+        noise: (2^k,) standard normal numbers.
+        offsets: (n_updates, batch) where each window begins to read them.
+        x, seen, w, u: buffers of one group of 16 windows.
         strength: (n_steps,) forcing strength of each step, filled here.
         pattern: (n_steps,) 1 where forcing acts, else 0.
         alpha: (1,) forcing strength, updated in place when adaptive.
@@ -74,12 +78,13 @@ def run_updates(
         for tile in range(0, batch, LANES):
             valid = max(0, min(LANES, n_valid - tile))
             rows = starts[i, tile : tile + LANES]
-            gather(data, observed, rows, valid, warm_up, x, w)
+            reads = offsets[i, tile : tile + LANES]
+            gather(data, observed, rows, valid, warm_up, jitter, noise, reads, x, seen, w)
             for t in range(u.shape[0]):
                 for k in range(u.shape[1]):
                     for lane in range(LANES):
                         u[t, k, lane] = drive[rows[lane] + t, k]
-            loss += add_loss_and_gradient(p, grad, x, w, max(total, 1.0), u, strength, clipped, affine, ws)
+            loss += add_loss_and_gradient(p, grad, x, seen, w, max(total, 1.0), u, strength, clipped, affine, ws)
             if estimator >= 0 and (count + i) % every == 0:
                 highest = max(highest, growth(p, ws.zbar, valid, clipped, estimator, stride))
         if affine and readout_penalty > 0:

@@ -160,9 +160,7 @@ def _outer(rows, columns):
                 result = []
                 for c in range(columns):
                     v = _load(builder, vector, itemsize, right, builder.add(bt, ir.Constant(intp, c * LANES)))
-                    result += [
-                        _muladd(builder, vector, lefts[r], v, accumulators[c * rows + r]) for r in range(rows)
-                    ]
+                    result += [_muladd(builder, vector, lefts[r], v, accumulators[c * rows + r]) for r in range(rows)]
                 return result
 
             final = _phi_loop(builder, steps, [zero] * (rows * columns), body)

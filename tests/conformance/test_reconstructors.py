@@ -12,8 +12,16 @@ from dysyr.core.dataset import make_dataset
 from dysyr.core.model import Model, PiecewiseLinear, StateSpace
 from dysyr.reconstruction import METHODS, MODELS, SHPLRNN
 
-SMALL = {SHPLRNN: {"hidden_dim": 8, "sequence_length": 20, "n_updates": 400, "n_checks": 4, "max_restarts": 0,
-                   "learning_rate": 5e-3}}
+SMALL = {
+    SHPLRNN: {
+        "hidden_dim": 8,
+        "sequence_length": 20,
+        "n_updates": 400,
+        "n_checks": 4,
+        "max_restarts": 0,
+        "learning_rate": 5e-3,
+    }
+}
 DT = 0.1
 
 
@@ -21,7 +29,9 @@ def spiral(n=400, seed=0, decay=0.0):
     """Two sines with a phase, a linear system that every method should manage."""
     rng = np.random.default_rng(seed)
     t = DT * np.arange(n) + rng.uniform(0, 6)
-    return np.column_stack([np.cos(t), 2 * np.sin(t) + 5]) * np.exp(-decay * t)[:, None] + 1e-3 * rng.normal(size=(n, 2))
+    return np.column_stack([np.cos(t), 2 * np.sin(t) + 5]) * np.exp(-decay * t)[:, None] + 1e-3 * rng.normal(
+        size=(n, 2)
+    )
 
 
 @pytest.fixture(params=METHODS, ids=lambda method: method.__name__)
@@ -186,7 +196,9 @@ def test_a_checkpoint_of_other_data_or_settings_is_refused(method, tmp_path):
 
 
 def test_grid_search_over_segments(method):
-    search = GridSearchCV(method(**{**SMALL[method], "n_updates": 50}), {"seed": [0, 1]}, cv=dysyr.SegmentSplit(2), refit=False)
+    search = GridSearchCV(
+        method(**{**SMALL[method], "n_updates": 50}), {"seed": [0, 1]}, cv=dysyr.SegmentSplit(2), refit=False
+    )
     search.fit(spiral(300), dt=DT, progress=False)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 

@@ -94,7 +94,13 @@ def test_unknown_public_name():
         dysyr.nonsense  # noqa: B018
 
 
-@pytest.mark.parametrize("code", ["import dysyr", "import dysyr.cli, sys; sys.argv = ['dysyr', '--help']\ntry: dysyr.cli.main()\nexcept SystemExit: pass"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import dysyr",
+        "import dysyr.cli, sys; sys.argv = ['dysyr', '--help']\ntry: dysyr.cli.main()\nexcept SystemExit: pass",
+    ],
+)
 def test_light_import(code):
     check = f"{code}\nimport sys\nprint('HEAVY', [m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)

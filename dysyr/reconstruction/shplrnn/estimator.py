@@ -58,8 +58,8 @@ class SHPLRNN(Reconstructor):
             mutual information of the data.
         sequence_length: forced steps per window; by default 200, or a quarter of the longest trajectory if that is
             less.
-        warm_up: steps at the start of each window that are forced but not scored, so that the noise of the first sample
-            does not teach the model to contract; by default 15 % of the window.
+        warm_up: steps at the start of each window that are forced but not scored, so that the noise of the first
+            sample does not teach the model to contract; by default 15 % of the window.
         batch_size: windows per update.
         n_updates: updates of an attempt.
         learning_rate: first learning rate of RAdam.
@@ -67,17 +67,21 @@ class SHPLRNN(Reconstructor):
         weight_decay: strength of the quadratic penalty (A is pulled to 1).
         readout_penalty: strength of the penalty on the condition number of an affine readout.
         gradient_clip: bound on the norm of the gradient; 0 for none.
-        smoothing: ``"auto"`` replaces the samples by local cubic fits before training, with the window by which neighbours
-            predict a sample best (none where the data are no smooth curve); a whole odd number sets the window; None
-            leaves the samples as they are. Noise in the forcing signal otherwise teaches the model to contract: on
+        smoothing: ``"auto"`` replaces the samples by local cubic fits before training, with the window by which
+            neighbours predict a sample best (none where the data are no smooth curve); a whole odd number sets the
+            window; None leaves the samples as they are. Noise in the forcing signal otherwise teaches the model to contract: on
             Lorenz-63 with 5 % noise it multiplies D_stsp by three.
+        jitter: standard deviation, in standard deviations of the data, of fresh noise on what the model is forced with
+            (never on what it has to predict). It shows the model states beside the attractor; without any, clean data
+            leave open what happens there.
         validation_fraction: share at the end of each trajectory that is held out when ``fit`` gets no validation data.
         n_checks: validation checks per attempt.
         max_restarts: further attempts after one that collapsed.
         seed: seed of initial parameters and windows.
 
-    Attributes after fit: ``model_`` (ShallowPLRNN), ``history_`` (update, attempt, loss, alpha, criterion per check, and
-    ``chosen``: attempt, update and criterion of the model that was kept, ``smoothing``: window per variable), ``dt_``, ``n_features_in_``, ``provenance_``.
+    Attributes after fit: ``model_`` (ShallowPLRNN); ``history_`` (update, attempt, loss, alpha, criterion per check,
+    ``chosen``: attempt, update and criterion of the model that was kept, ``smoothing``: window per variable); ``dt_``,
+    ``n_features_in_``, ``provenance_``.
 
     Reference: hess2023
     """
@@ -89,8 +93,9 @@ class SHPLRNN(Reconstructor):
     def __init__(
         self, *, latent_dim=None, hidden_dim=50, clipped=False, readout="identity", forcing="generalized",
         alpha="adaptive", alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None,
-        sequence_length=None, warm_up=None, batch_size=16, n_updates=60_000, learning_rate=1e-3, learning_rate_end=1e-6,
-        weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto", validation_fraction=0.2, n_checks=60,
+        sequence_length=None, warm_up=None, batch_size=16, n_updates=60_000, learning_rate=1e-3,
+        learning_rate_end=1e-6,
+        weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto", jitter=0.02, validation_fraction=0.2, n_checks=60,
         max_restarts=2, seed=0,
     ):  # fmt: skip
         self.latent_dim = latent_dim
@@ -112,6 +117,7 @@ class SHPLRNN(Reconstructor):
         self.readout_penalty = readout_penalty
         self.gradient_clip = gradient_clip
         self.smoothing = smoothing
+        self.jitter = jitter
         self.validation_fraction = validation_fraction
         self.n_checks = n_checks
         self.max_restarts = max_restarts
@@ -132,7 +138,9 @@ class SHPLRNN(Reconstructor):
         train, smooth_held = _smoothed(train, smoothing), _smoothed(held, smoothing)
         scaler = Scaler.from_data(trajectories(train), names)
         drives = inputs(train)
-        input_scaler = None if drives is None else Scaler.from_data(drives, [str(name) for name in train["input"].values])
+        input_scaler = (
+            None if drives is None else Scaler.from_data(drives, [str(name) for name in train["input"].values])
+        )
         series = [scaler.transform(x) for x in trajectories(train)]
         recipe = self._recipe(series, drives)
         scaled_drives = None if drives is None else [input_scaler.transform(u) for u in drives]
@@ -160,7 +168,9 @@ class SHPLRNN(Reconstructor):
             recipe, windows, seed=self.seed, criterion=criterion, n_checks=self.n_checks, max_restarts=self.max_restarts
         )
         file = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(train, held))
-        with tqdm(total=self.n_updates, desc=type(self).__name__, unit="update", disable=None if progress else True) as bar:
+        with tqdm(
+            total=self.n_updates, desc=type(self).__name__, unit="update", disable=None if progress else True
+        ) as bar:
             candidates = search.run(checkpoint=file, bar=bar)
         model, chosen = _choose(candidates, build, smooth_held, held)
         if model is None:
@@ -177,7 +187,7 @@ class SHPLRNN(Reconstructor):
         for name in ("latent_dim", "sequence_length", "forcing_interval"):
             _require(name, getattr(self, name), "a whole number of at least 1, or None",
                      lambda v: v is None or (_whole(v) and v >= 1))  # fmt: skip
-        for name in ("weight_decay", "readout_penalty", "gradient_clip"):
+        for name in ("weight_decay", "readout_penalty", "gradient_clip", "jitter"):
             _require(name, getattr(self, name), "a number of at least 0", lambda v: _number(v) and v >= 0)
         for name in ("learning_rate", "learning_rate_end"):
             _require(name, getattr(self, name), "a positive number", lambda v: _number(v) and v > 0)
@@ -237,7 +247,8 @@ class SHPLRNN(Reconstructor):
         return Recipe(
             latent_dim=latent_dim, hidden_dim=self.hidden_dim, n_observed=n_observed,
             n_inputs=0 if drives is None else drives[0].shape[1], affine=self.readout == "affine",
-            clipped=bool(self.clipped), n_updates=self.n_updates, batch_size=self.batch_size, n_steps=n_steps, warm_up=warm_up,
+            clipped=bool(self.clipped), n_updates=self.n_updates, batch_size=self.batch_size, n_steps=n_steps,
+            warm_up=warm_up, jitter=self.jitter,
             learning_rate=self.learning_rate, learning_rate_end=self.learning_rate_end, estimator=estimator, alpha=alpha,
             alpha_decay=self.alpha_decay or math.exp(-60 / self.n_updates), interval=interval,
             weight_decay=self.weight_decay, readout_penalty=self.readout_penalty, gradient_clip=self.gradient_clip,
@@ -312,4 +323,8 @@ def _whole(value):
 
 
 def _number(value):
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and math.isfinite(value)
+    return (
+        isinstance(value, (int, float, np.integer, np.floating))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    )

@@ -16,6 +16,7 @@ from dysyr.kernels.shallow_plrnn_training import run_updates
 UPDATES_PER_CALL = 100
 ALPHA_EVERY = 5
 MAX_ESTIMATOR_TIMES = 40
+NOISE_POOL = 2**16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,6 +30,7 @@ class Recipe:
         batch_size: windows per update.
         n_steps: forced steps per window.
         warm_up: steps at the start of each window that are forced but not scored.
+        jitter: standard deviation of the noise on what the model is forced with, standardised units.
         learning_rate, learning_rate_end: exponential schedule.
         estimator: name of a forcing estimator, or None.
         alpha: (start, end) of an exponential schedule, or one constant; the start value of the adaptive one.
@@ -49,6 +51,7 @@ class Recipe:
     batch_size: int
     n_steps: int
     warm_up: int
+    jitter: float
     learning_rate: float
     learning_rate_end: float
     estimator: str | None
@@ -87,12 +90,14 @@ class Attempt:
         self._workspace = kernel.workspace(shapes, recipe.n_steps)
         lanes = kernel.LANES
         self._x = np.zeros((recipe.n_steps + 1, recipe.n_observed, lanes), dtype=np.float32)
+        self._seen = np.zeros_like(self._x)
         self._w = np.zeros((2, *self._x.shape), dtype=np.float32)
         self._u = np.zeros((recipe.n_steps + 1, recipe.n_inputs, lanes), dtype=np.float32)
         self._strength = np.zeros(recipe.n_steps, dtype=np.float32)
         self._pattern = forcing_pattern(recipe.n_steps, recipe.interval)
         self._decay, self._centre = penalty(shapes, recipe.weight_decay)
         initialise(self._parameters, recipe, windows, rng)
+        self._noise = rng.standard_normal(NOISE_POOL).astype(np.float32)
 
     @property
     def parameters(self):
@@ -117,12 +122,14 @@ class Attempt:
             starts = np.zeros((block, padded), dtype=np.int64)
             starts[:, : r.batch_size] = self.rng.choice(self.windows.starts, (block, r.batch_size))
             starts[:, r.batch_size :] = starts[:, :1]
+            offsets = self.rng.integers(0, NOISE_POOL, (block, padded))
             out = np.empty(block)
             adaptive = r.estimator is not None
             run_updates(
                 self._parameters, self.theta, self._grad, self._flat_grad, self.first, self.second, self._decay,
-                self._centre, self.windows.data, self.windows.observed, self.windows.drive, starts, r.batch_size, r.warm_up,
-                self._x, self._w, self._u, self._strength, self._pattern, self.alpha,
+                self._centre, self.windows.data, self.windows.observed, self.windows.drive, starts, r.batch_size,
+                r.warm_up, np.float32(r.jitter), self._noise, offsets, self._x, self._seen, self._w, self._u,
+                self._strength, self._pattern, self.alpha,
                 ESTIMATORS.index(r.estimator) if adaptive else -1, ALPHA_EVERY, r.alpha_decay,
                 -(-r.n_steps // MAX_ESTIMATOR_TIMES) if r.estimator != "arithmetic_mean" else 1,
                 self._schedule(block), self.count, r.clipped, r.affine, r.readout_penalty, r.gradient_clip,

@@ -23,7 +23,7 @@ def random_parts(latent_dim, hidden_dim, n_observed, n_inputs, affine, dtype=np.
 
 
 def to_torch(lanes):
-    return torch.tensor(np.ascontiguousarray(lanes.transpose(2, 0, 1)))
+    return torch.tensor(np.ascontiguousarray(lanes.transpose(2, 0, 1), dtype=np.float64))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -37,9 +37,7 @@ def to_torch(lanes):
         (7, 5, 4, 1, True, False, 1, 1),
     ],
 )
-def test_gradient_equals_autograd(
-    dtype, latent_dim, hidden_dim, n_observed, n_inputs, affine, clipped, n_steps, batch
-):
+def test_gradient_equals_autograd(dtype, latent_dim, hidden_dim, n_observed, n_inputs, affine, clipped, n_steps, batch):
     rng = np.random.default_rng(1)
     shapes, _, p = random_parts(latent_dim, hidden_dim, n_observed, n_inputs, affine, dtype)
     flat_grad = np.zeros(sum(int(np.prod(shape)) for shape in shapes), dtype=dtype)
@@ -52,18 +50,22 @@ def test_gradient_equals_autograd(
     w = np.zeros((2, *x.shape), dtype=dtype)
     starts = rng.integers(0, len(data) - n_steps, fused.LANES)
     starts[-1] = 101
-    count = fused.gather(data, observed, starts, batch, n_steps // 10, x, w)
+    noise, seen = rng.normal(size=64).astype(dtype), np.zeros_like(x)
+    offsets = rng.integers(0, 64, fused.LANES)
+    count = fused.gather(data, observed, starts, batch, n_steps // 10, dtype(0.1), noise, offsets, x, seen, w)
+    np.testing.assert_allclose(np.abs(seen - x).max(), 0.1 * np.abs(noise).max(), rtol=0.5)
+    assert (seen == x)[w[0] == 0].all()
     u = rng.normal(size=(n_steps + 1, n_inputs, fused.LANES)).astype(dtype)
     strength = np.full(n_steps, 0.3, dtype=dtype)
     strength[0] = 0
     if affine:
         ws.pseudo[:] = np.linalg.pinv(p.B)
-    loss = fused.add_loss_and_gradient(p, grad, x, w, count, u, strength, clipped, affine, ws)
+    loss = fused.add_loss_and_gradient(p, grad, x, seen, w, count, u, strength, clipped, affine, ws)
 
-    tensors = fused.Parameters(*(torch.tensor(part.copy(), requires_grad=True) for part in p))
+    tensors = fused.Parameters(*(torch.tensor(part.astype(np.float64), requires_grad=True) for part in p))
     expected = reference.loss(
-        tensors, to_torch(x), to_torch(w[0]), to_torch(w[1]), to_torch(u) if n_inputs else None,
-        torch.tensor(strength), clipped=clipped, affine=affine,
+        tensors, to_torch(x), to_torch(seen), to_torch(w[0]), to_torch(w[1]), to_torch(u) if n_inputs else None,
+        torch.tensor(strength, dtype=torch.float64), clipped=clipped, affine=affine,
     )  # fmt: skip
     expected.backward()
     assert count == w[1][1:].sum()
@@ -71,7 +73,7 @@ def test_gradient_equals_autograd(
     scale = max(float(part.grad.abs().max()) for part in tensors if part.grad is not None and part.numel())
     for name, part, tensor in zip(p._fields, grad, tensors, strict=True):
         if part.size:
-            wanted = np.zeros_like(part) if tensor.grad is None else tensor.grad.numpy()
+            wanted = np.zeros(part.shape) if tensor.grad is None else tensor.grad.numpy()
             np.testing.assert_allclose(part, wanted, rtol=0, atol=TOLERANCE[dtype] * scale, err_msg=name)
 
 
@@ -80,7 +82,9 @@ def test_missing_everything_gives_no_gradient():
     grad = fused.views(np.zeros_like(flat), shapes)
     ws = fused.workspace(shapes, 4, np.float64)
     x, w = np.zeros((5, 3, fused.LANES)), np.zeros((2, 5, 3, fused.LANES))
-    loss = fused.add_loss_and_gradient(p, grad, x, w, 1.0, np.zeros((5, 0, fused.LANES)), np.zeros(4), False, False, ws)
+    loss = fused.add_loss_and_gradient(
+        p, grad, x, x, w, 1.0, np.zeros((5, 0, fused.LANES)), np.zeros(4), False, False, ws
+    )
     assert loss == 0
     assert all((part == 0).all() for part in grad)
 
@@ -97,7 +101,7 @@ def test_gradient_does_not_grow_with_length_when_forcing_bounds_it():
         w = np.ones((2, *x.shape))
         strength = np.full(n_steps, 1 - 1 / sigma)
         fused.add_loss_and_gradient(
-            p, grad, x, w, 48.0 * n_steps, np.zeros((n_steps + 1, 0, 16)), strength, False, False, ws
+            p, grad, x, x, w, 48.0 * n_steps, np.zeros((n_steps + 1, 0, 16)), strength, False, False, ws
         )
         norms.append(np.abs(ws.c).max() / np.abs(ws.g).sum())
     assert max(norms) <= 1
@@ -109,7 +113,7 @@ def test_forcing_of_one_is_one_step_prediction():
     ws = fused.workspace(shapes, 7, np.float64)
     grad = fused.views(np.zeros_like(flat), shapes)
     w = np.ones((2, *x.shape))
-    fused.add_loss_and_gradient(p, grad, x, w, 1.0, np.zeros((8, 0, fused.LANES)), np.ones(7), False, False, ws)
+    fused.add_loss_and_gradient(p, grad, x, x, w, 1.0, np.zeros((8, 0, fused.LANES)), np.ones(7), False, False, ws)
     one_step = run(p, x[4].T, 1)[:, 0]
     np.testing.assert_allclose(ws.z[5].T, one_step, rtol=1e-12)
 
@@ -121,7 +125,7 @@ def test_without_forcing_the_window_is_a_free_run():
     ws = fused.workspace(shapes, 7, np.float64)
     grad = fused.views(np.zeros_like(flat), shapes)
     w = np.ones((2, *x.shape))
-    fused.add_loss_and_gradient(p, grad, x, w, 1.0, u, np.zeros(7), False, False, ws)
+    fused.add_loss_and_gradient(p, grad, x, x, w, 1.0, u, np.zeros(7), False, False, ws)
     free = run(p, x[0].T, 7, u[1:].transpose(2, 0, 1))
     np.testing.assert_allclose(ws.z[1:].transpose(2, 0, 1), free, rtol=1e-10)
 
@@ -171,7 +175,9 @@ def test_forcing_estimators_by_their_definition(clipped):
     gates = (active + p.h2 > 0).astype(float) - (clipped & (active > 0))
     jacobians = np.diag(p.A) + np.einsum("ah,tih,hb->tiab", p.W1, gates, p.W2)
     norms = np.linalg.norm(jacobians, 2, axis=(2, 3))
-    signed = np.exp(np.log(np.maximum(np.abs(jacobians), 1e-30)).mean(0)) * np.copysign(1, np.copysign(1, jacobians).sum(0))
+    signed = np.exp(np.log(np.maximum(np.abs(jacobians), 1e-30)).mean(0)) * np.copysign(
+        1, np.copysign(1, jacobians).sum(0)
+    )
     sigma = {
         "arithmetic_mean": np.linalg.norm(jacobians.mean(0), 2, axis=(1, 2)).max(),
         "product_upper_bound": np.exp(np.log(norms).mean(0)).max(),

@@ -1,0 +1,243 @@
+"""Where a reconstructor stops working: series length, noise, partial observation, beside simple baselines.
+
+    python -m dysyr.benchmark.robustness -o out/robustness [--method shplrnn] [--systems ...] [--conditions ...]
+        [--seeds 5] [--processes 2] [--write docs/results/shplrnn.md]
+
+Every task (system, condition, seed) trains on its own trajectory and is judged on one independent clean trajectory of
+100,000 samples per system. Finished tasks are kept as one JSON file each and are not repeated. The table gives medians
+over seeds with the range, and every failure counts.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import json
+import multiprocessing
+import time
+from pathlib import Path
+
+import numpy as np
+
+from dysyr.api import evaluate, load_system
+from dysyr.core.atomic import write_text
+from dysyr.core.embedding import embed
+from dysyr.core.errors import DysyrError
+from dysyr.core.measure import plain
+from dysyr.core.provenance import provenance
+from dysyr.evaluation.settings import EvaluationSettings
+from dysyr.experiment import build_reconstructor
+from dysyr.simulation.simulate import simulate
+
+SYSTEMS = ("lorenz63", "rossler", "chua", "halvorsen")
+TEST_SEED = 1
+TRAIN_SEED = 1000
+N_TEST = 100_000
+MEASURES = ("d_stsp", "d_h", "valid_prediction_time", "prediction_error", "lyapunov_spectrum")
+
+
+@dataclasses.dataclass(frozen=True)
+class Condition:
+    """One way of measuring a system.
+
+    Attributes:
+        name: for tables and file names.
+        n: samples of the training series.
+        noise: standard deviation of the noise, as a fraction of each variable's own.
+        scalar: only the first variable is observed and delay-embedded.
+    """
+
+    name: str
+    n: int = 100_000
+    noise: float = 0.05
+    scalar: bool = False
+
+
+CONDITIONS = (
+    Condition("base"),
+    Condition("clean", noise=0.0),
+    Condition("noise20", noise=0.2),
+    Condition("n10000", n=10_000),
+    Condition("n1000", n=1_000),
+    Condition("scalar", scalar=True),
+)
+
+
+def run_task(system_name, condition, seed, method, arguments):
+    """Train and judge one model.
+
+    Args:
+        system_name: name in the catalogue.
+        condition: Condition.
+        seed: of the training data, of the noise and of the reconstructor.
+        method: name of the reconstructor.
+        arguments: its constructor arguments.
+
+    Returns:
+        dict of plain values.
+    """
+    system = load_system(system_name)
+    test = simulate(system, n_steps=N_TEST, seed=TEST_SEED)
+    train = simulate(
+        system, n_steps=condition.n, seed=TRAIN_SEED + seed, observation_noise=condition.noise,
+        observe=0 if condition.scalar else None,
+    )  # fmt: skip
+    if condition.scalar:
+        train = embed(train)
+        shape = json.loads(train.attrs["embedding"])
+        test = embed(test, dim=shape["dim"], delay=shape["delay"], variable=shape["variable"])
+    begun = time.perf_counter()
+    record = {"system": system_name, "condition": dataclasses.asdict(condition), "seed": seed, "method": method}
+    try:
+        fitted = build_reconstructor(method, {**arguments, "seed": seed}).fit(train, progress=False)
+    except DysyrError as error:
+        return {**record, "failure": str(error)}
+    seconds = time.perf_counter() - begun
+    card = evaluate(fitted, test, measures=MEASURES, seed=seed, settings=EvaluationSettings(n_contexts=100))
+    measures = {name: measure.to_dict() for name, measure in card.measures.items()}
+    for measure in measures.values():
+        measure.pop("runs")
+    return {
+        **record,
+        "failure": None,
+        "seconds": seconds,
+        "verdict": card.verdict.verdict,
+        "measures": measures,
+        "provenance": provenance(seed=seed),
+    }
+
+
+def run_all(out, *, method, arguments, systems, conditions, seeds, processes):
+    """Run all tasks that have no result yet.
+
+    Args:
+        out: folder of results.
+        method: name of the reconstructor.
+        arguments: its constructor arguments.
+        systems: names.
+        conditions: Conditions.
+        seeds: whole numbers.
+        processes: how many tasks run at once.
+
+    Returns:
+        list of records, those of earlier runs included.
+    """
+    out = Path(out)
+    tasks = [(system, condition, seed) for condition in conditions for system in systems for seed in seeds]
+    missing = [task for task in tasks if not _file(out, method, *task).exists()]
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
+        running = {pool.submit(run_task, *task, method, arguments): task for task in missing}
+        for i, done in enumerate(concurrent.futures.as_completed(running)):
+            task = running[done]
+            write_text(_file(out, method, *task), json.dumps(plain(done.result()), indent=1) + "\n")
+            print(f"{i + 1}/{len(missing)} {task[0]} {task[1].name} seed {task[2]}", flush=True)
+    return [json.loads(_file(out, method, *task).read_text()) for task in tasks]
+
+
+def table(records):
+    """Markdown tables of medians over seeds, with the range, beside the baselines.
+
+    Args:
+        records: list of dicts from ``run_task``.
+
+    Returns:
+        text.
+    """
+    lines = []
+    for name in dict.fromkeys(record["condition"]["name"] for record in records):
+        chosen = [record for record in records if record["condition"]["name"] == name]
+        condition = chosen[0]["condition"]
+        what = "first variable, delay-embedded" if condition["scalar"] else "all variables"
+        lines += [
+            "", f"### {name}: {condition['n']:,} samples, {100 * condition['noise']:g} % noise, {what}", "",
+            "| system | seeds failed | D_stsp (floor; linear) | D_H (floor; linear) | largest exponent (truth) "
+            "| valid time (persistence; linear) | error at 20 steps (persistence; linear) | verdicts | seconds |",
+            "|---|---|---|---|---|---|---|---|---|",
+        ]  # fmt: skip
+        for system in dict.fromkeys(record["system"] for record in chosen):
+            lines.append(_row(system, [record for record in chosen if record["system"] == system]))
+    return "\n".join(lines) + "\n"
+
+
+def _row(system, records):
+    good = [record for record in records if record["failure"] is None]
+    if not good:
+        return f"| {system} | {len(records)} of {len(records)} | | | | | | {records[0]['failure']} | |"
+
+    def of(name, key, part=None):
+        entries = [record["measures"][name][key] for record in good if name in record["measures"]]
+        return [entry if part is None else entry[part] for entry in entries]
+
+    def control(name, which, part=None):
+        return [entry[which] if part is None else entry[which][part] for entry in of(name, "controls")]
+
+    verdicts = [record["verdict"] for record in good]
+    counted = ", ".join(f"{verdicts.count(word)} {word}" for word in dict.fromkeys(verdicts))
+    exponent = of("lyapunov_spectrum", "value", 0)
+    truth = [entry[0] if entry else None for entry in of("lyapunov_spectrum", "truth")]
+    cells = [
+        system,
+        f"{len(records) - len(good)} of {len(records)}",
+        f"{_spread(of('d_stsp', 'value'))} ({_median(of('d_stsp', 'floor'))}; "
+        f"{_median(control('d_stsp', 'autoregression'))})",
+        f"{_spread(of('d_h', 'value'))} ({_median(of('d_h', 'floor'))}; {_median(control('d_h', 'autoregression'))})",
+        f"{_spread(exponent)} ({_median(truth)})",
+        f"{_spread(of('valid_prediction_time', 'value', 'nrmse'))} "
+        f"({_median(control('valid_prediction_time', 'persistence', 'nrmse'))}; "
+        f"{_median(control('valid_prediction_time', 'linear', 'nrmse'))})",
+        f"{_spread(of('prediction_error', 'value', '20'))} "
+        f"({_median(control('prediction_error', 'persistence', '20'))}; "
+        f"{_median(control('prediction_error', 'linear', '20'))})",
+        counted,
+        f"{np.median([record['seconds'] for record in good]):.0f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _median(values):
+    known = [value for value in values if value is not None]
+    return f"{np.median(known):.3g}" if known else "-"
+
+
+def _spread(values):
+    known = [value for value in values if value is not None]
+    return f"**{np.median(known):.3g}** [{min(known):.3g}, {max(known):.3g}]" if known else "-"
+
+
+def _file(out, method, system, condition, seed):
+    return Path(out) / f"{method}-{system}-{condition.name}-{seed}.json"
+
+
+def main():
+    """Command line of this module."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--out", required=True)
+    parser.add_argument("--method", default="shplrnn")
+    parser.add_argument("--arguments", default='{"hidden_dim": 50}', help="constructor arguments as JSON")
+    parser.add_argument("--systems", nargs="*", default=SYSTEMS)
+    parser.add_argument("--conditions", nargs="*", default=[condition.name for condition in CONDITIONS])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--write", help="Markdown file to write the tables into")
+    given = parser.parse_args()
+    records = run_all(
+        given.out, method=given.method, arguments=json.loads(given.arguments), systems=given.systems,
+        conditions=[condition for condition in CONDITIONS if condition.name in given.conditions],
+        seeds=range(given.seeds), processes=given.processes,
+    )  # fmt: skip
+    text = table(records)
+    print(text)
+    if given.write:
+        head = (
+            f"# {given.method}: where it stops working\n\n"
+            f"Written by `python -m dysyr.benchmark.robustness -o {given.out} --method {given.method} "
+            f"--arguments '{given.arguments}' --seeds {given.seeds} --write {given.write}`.\n\n"
+            f"{' '.join(__doc__.split(chr(10) * 2)[2].split())} "
+            "Linear: a vector autoregression fitted to the test data themselves. Valid time in Lyapunov times, errors "
+            "in variances of the truth; forecasts start from 100 clean contexts of 100 samples.\n"
+        )
+        write_text(given.write, head + text)
+
+
+if __name__ == "__main__":
+    main()
