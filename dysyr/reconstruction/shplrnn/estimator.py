@@ -69,8 +69,8 @@ class SHPLRNN(Reconstructor):
         gradient_clip: bound on the norm of the gradient; 0 for none.
         smoothing: ``"auto"`` replaces the samples by local cubic fits before training, with the window by which
             neighbours predict a sample best (none where the data are no smooth curve); a whole odd number sets the
-            window; None leaves the samples as they are. Noise in the forcing signal otherwise teaches the model to contract: on
-            Lorenz-63 with 5 % noise it multiplies D_stsp by three.
+            window; None leaves the samples as they are. Noise in the forcing signal otherwise teaches the model to
+            contract.
         jitter: standard deviation, in standard deviations of the data, of fresh noise on what the model is forced with
             (never on what it has to predict). It shows the model states beside the attractor; without any, clean data
             leave open what happens there.
@@ -95,7 +95,8 @@ class SHPLRNN(Reconstructor):
         alpha="adaptive", alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None,
         sequence_length=None, warm_up=None, batch_size=16, n_updates=60_000, learning_rate=1e-3,
         learning_rate_end=1e-6,
-        weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto", jitter=0.02, validation_fraction=0.2, n_checks=60,
+        weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto", jitter=0.02,
+        validation_fraction=0.2, n_checks=60,
         max_restarts=2, seed=0,
     ):  # fmt: skip
         self.latent_dim = latent_dim
@@ -201,8 +202,7 @@ class SHPLRNN(Reconstructor):
         _require("readout", self.readout, f"one of {READOUTS}", lambda v: v in READOUTS)
         _require("forcing", self.forcing, f"one of {FORCINGS}", lambda v: v in FORCINGS)
         _require("alpha_estimator", self.alpha_estimator, f"one of {ESTIMATORS}", lambda v: v in ESTIMATORS)
-        _require("alpha", self.alpha, "'adaptive', 'annealed' or a number in [0, 1]",
-                 lambda v: v in ("adaptive", "annealed") if isinstance(v, str) else _number(v) and 0 <= v <= 1)  # fmt: skip
+        _require("alpha", self.alpha, "'adaptive', 'annealed' or a number in [0, 1]", _is_alpha)
         _require("alpha_decay", self.alpha_decay, "a number in (0, 1), or None",
                  lambda v: v is None or (_number(v) and 0 < v < 1))  # fmt: skip
         _require("validation_fraction", self.validation_fraction, "a number in (0, 1)",
@@ -249,7 +249,8 @@ class SHPLRNN(Reconstructor):
             n_inputs=0 if drives is None else drives[0].shape[1], affine=self.readout == "affine",
             clipped=bool(self.clipped), n_updates=self.n_updates, batch_size=self.batch_size, n_steps=n_steps,
             warm_up=warm_up, jitter=self.jitter,
-            learning_rate=self.learning_rate, learning_rate_end=self.learning_rate_end, estimator=estimator, alpha=alpha,
+            learning_rate=self.learning_rate, learning_rate_end=self.learning_rate_end, estimator=estimator,
+            alpha=alpha,
             alpha_decay=self.alpha_decay or math.exp(-60 / self.n_updates), interval=interval,
             weight_decay=self.weight_decay, readout_penalty=self.readout_penalty, gradient_clip=self.gradient_clip,
         )  # fmt: skip
@@ -316,6 +317,10 @@ def _sparse_interval(series):
 def _require(name, value, expected, allowed):
     if not allowed(value):
         raise InputError(f"SHPLRNN cannot use this {name}", got=repr(value), expected=expected)
+
+
+def _is_alpha(value):
+    return value in ("adaptive", "annealed") if isinstance(value, str) else _number(value) and 0 <= value <= 1
 
 
 def _whole(value):

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from dysyr.core.errors import InputError
+from dysyr.core.smoothing import smooth, smoothing_window
+
+
+def test_cubics_pass_unchanged_up_to_the_ends():
+    t = np.linspace(-1, 1, 80)
+    x = np.column_stack([t**3 - t, 2 * t**2 + 1])
+    np.testing.assert_allclose(smooth(x, [11, 21]), x, atol=1e-12)
+
+
+def test_noise_shrinks_and_the_curve_stays():
+    rng = np.random.default_rng(0)
+    t = 0.02 * np.arange(4000)
+    clean = np.column_stack([np.sin(t), np.cos(2 * t)])
+    noisy = clean + 0.1 * rng.normal(size=clean.shape)
+    windows = smoothing_window([noisy])
+    left = np.sqrt(((smooth(noisy, windows) - clean) ** 2).mean(axis=0))
+    assert (left < 0.03).all()
+    best = min(np.sqrt(((smooth(noisy, [w, w]) - clean) ** 2).mean()) for w in (5, 11, 23, 43, 61, 91))
+    assert np.sqrt((left**2).mean()) < 1.15 * best
+
+
+def test_more_noise_means_a_wider_window():
+    rng = np.random.default_rng(1)
+    clean = np.sin(0.05 * np.arange(3000))[:, None]
+    chosen = [smoothing_window([clean + noise * rng.normal(size=clean.shape)])[0] for noise in (0.001, 0.02, 0.3)]
+    assert chosen == sorted(chosen)
+    assert chosen[0] < chosen[-1]
+
+
+@pytest.mark.parametrize("kind", ["map", "noise"])
+def test_what_is_no_smooth_curve_is_left_alone(kind):
+    if kind == "noise":
+        x = np.random.default_rng(2).normal(size=(2000, 1))
+    else:
+        x = np.empty((2000, 1))
+        x[0] = 0.3
+        for i in range(1, 2000):
+            x[i] = 3.9 * x[i - 1] * (1 - x[i - 1])
+    assert smoothing_window([x]) == [1]
+    np.testing.assert_array_equal(smooth(x, [1]), x)
+
+
+def test_smoothing_never_crosses_a_gap():
+    x = np.concatenate([np.zeros(50), [np.nan], np.ones(50)])[:, None]
+    out = smooth(x, [11])
+    np.testing.assert_allclose(out[:50], 0, atol=1e-12)
+    np.testing.assert_allclose(out[51:], 1, atol=1e-12)
+    assert np.isnan(out[50, 0])
+
+
+def test_a_stretch_shorter_than_the_window_stays():
+    x = np.random.default_rng(3).normal(size=(8, 1))
+    np.testing.assert_array_equal(smooth(x, [11]), x)
+
+
+def test_even_windows_are_refused():
+    with pytest.raises(InputError, match="smoothing windows: \\[4\\]; odd whole numbers"):
+        smooth(np.zeros((20, 1)), [4])
