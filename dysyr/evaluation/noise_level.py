@@ -94,10 +94,10 @@ def noise_from_neighbours(series, theiler):
     if not windows:
         return math.nan
     windows, positions = np.concatenate(windows), np.concatenate(positions)
-    step = -(-len(windows) // MAX_POINTS)
-    windows, positions = windows[::step], positions[::step]
     if len(windows) < MIN_POINTS:
         return math.nan
+    step = -(-len(windows) // MAX_POINTS)
+    windows, positions = windows[::step], positions[::step]
     around = np.delete(windows, REACH, axis=1)
     queries = np.arange(0, len(windows), max(len(windows) // MAX_QUERIES, 1))
     n_neighbours = int(np.clip(len(windows) // 10, 10, 20))
