@@ -82,9 +82,14 @@ class DistanceMeasure(abc.ABC):
         half = context.n // 2
         first, second = context.truth[:half], context.truth[half : 2 * half]
         floors = [self.score(context, first, second), self.score(context, second, first)]
-        shorter = [
-            0.5 * (self.score(context, first, run[:half]) + self.score(context, second, run[:half]))
-            for run in context.runs
-        ]
-        value = mean_and_stderr(shorter)[0]
-        return floors, {"floor": "halves", "floor_pairs": 2, "floor_n": half, "value_at_floor_n": value}
+
+        def at_half_length(series):
+            return 0.5 * sum(self.score(context, part, series[:half]) for part in (first, second))
+
+        return floors, {
+            "floor": "halves",
+            "floor_pairs": 2,
+            "floor_n": half,
+            "value_at_floor_n": mean_and_stderr([at_half_length(run) for run in context.runs])[0],
+            "controls_at_floor_n": {name: at_half_length(x) for name, x in context.controls.items()},
+        }

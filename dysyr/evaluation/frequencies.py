@@ -41,16 +41,21 @@ def mean_frequency(x, *, dt):
 
 
 class PeakFrequencyMeasure(InvariantMeasure):
-    """Highest peak of the smoothed power spectrum of each variable."""
+    """Highest peak of the power spectrum of each variable, smoothed by 20 bins, or n / 1000 if that is less."""
 
     name = "peak_frequency"
     unit = "1/time"
 
     def quantity(self, context, series):
-        return dict(zip(context.names, peak_frequency(series, dt=context.dt).tolist(), strict=True))
+        found = peak_frequency(series, dt=context.dt, sigma_bins=self._sigma_bins(context))
+        return dict(zip(context.names, found.tolist(), strict=True))
 
     def settings(self, context):
-        return {"sigma_bins": SIGMA_BINS, "sigma_hz": SIGMA_BINS / (context.n * context.dt)}
+        sigma_bins = self._sigma_bins(context)
+        return {"sigma_bins": sigma_bins, "sigma_hz": sigma_bins / (context.n * context.dt)}
+
+    def _sigma_bins(self, context):
+        return max(min(SIGMA_BINS, context.n / 1000), 1.0)
 
 
 class MeanFrequencyMeasure(InvariantMeasure):

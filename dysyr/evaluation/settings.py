@@ -15,7 +15,8 @@ class EvaluationSettings:
         n_truth_pairs: independent truths that give the floors.
         n_bins: cells per variable of D_stsp.
         smoothing: pseudo-count of every cell of D_stsp.
-        sigma_bins: smoothing of the spectra of D_H in frequency bins, used when ``sigma_hz`` is None.
+        sigma_bins: smoothing of the spectra of D_H in frequency bins, used when ``sigma_hz`` is None; at most
+            n / 50, since 20 bins leave little of the spectrum of a short series.
         sigma_hz: the same in cycles per system time unit.
         mixture_variance: variance of the Gaussians of D_stsp by mixtures, truth standardised.
         n_contexts: forecasts, from evenly spaced contexts of the truth.

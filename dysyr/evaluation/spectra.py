@@ -31,4 +31,6 @@ class SpectrumMeasure(DistanceMeasure):
 
 def _sigma_hz(context):
     settings = context.settings
-    return settings.sigma_bins / (context.n * context.dt) if settings.sigma_hz is None else settings.sigma_hz
+    if settings.sigma_hz is not None:
+        return settings.sigma_hz
+    return min(settings.sigma_bins, context.n / 50) / (context.n * context.dt)

@@ -20,10 +20,10 @@ class StateSpaceMeasure(DistanceMeasure):
         return _divergence(context, context.truth, context.truth).ceiling
 
     def status(self, context):
-        mass = _divergence(context, context.truth, context.truth).smoothing_mass
-        if mass >= MAX_SMOOTHING_MASS:
-            return f"not reliable: smoothing holds {mass:.0%} of the probability, read d_stsp_mixture"
-        return "ok"
+        if _divergence(context, context.truth, context.truth).smoothing_mass < MAX_SMOOTHING_MASS:
+            return "ok"
+        n_cells = float(context.settings.n_bins) ** context.truth.shape[1]
+        return f"not reliable: {n_cells:.1g} cells for {context.n:,} points; read d_stsp_mixture"
 
     def settings(self, context):
         runs = [_divergence(context, context.truth, run) for run in context.runs]

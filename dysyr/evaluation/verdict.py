@@ -8,7 +8,8 @@ The rules, in the order in which they are tried; the first that applies gives th
 * ``wrong attractor``: a minority does so; or a distance exceeds its limit (D_stsp 10 floors, D_H 3 floors)
   and is decidable; or a leading exponent has the wrong sign.
 * ``undecidable at this length``: the floor of a distance is above half its ceiling, so that independent truth
-  itself scores hardly better than a model that knows nothing.
+  itself scores hardly better than a model that knows nothing; or the exponents do not decide and a negative
+  control made from the truth, such as a linear autoregression, passes the limits of all distances as well.
 * ``too few runs``: fewer than 10 free runs.
 * ``indistinguishable at this length``: the distances lie inside the 95 % range of at least 20 pairs of
   independent truth, neither above it nor below, where only a copy of the truth can lie.
@@ -87,6 +88,10 @@ def decide(context, measures):
         return Verdict(WRONG, tuple(lines))
     if not distances or any(line.passed is None for line in distance_lines):
         return Verdict(UNDECIDABLE, tuple(lines))
+    passing = _passing_controls(distances)
+    if passing and signs.passed is None:
+        text = f"cannot decide: {', '.join(passing)} of the truth would pass the same limits at this length"
+        return Verdict(UNDECIDABLE, (*lines, RuleLine(text, None)))
     if not enough.passed:
         return Verdict(TOO_FEW, tuple(lines))
     range_lines = [_range_line(measure) for measure in distances]
@@ -169,6 +174,18 @@ def _distance_line(measure):
     ratio = value / measure.floor if measure.floor > 0 else math.inf if value > 0 else 0.0
     text = f"{label} = {value:.3g} is {ratio:.3g} floors of {measure.floor:.3g}; at most {limit:g} may be{at}"
     return RuleLine(text, bool(ratio <= limit))
+
+
+def _passing_controls(distances):
+    """Negative controls that stay within the limits of all distances; a loop is told by its repetition."""
+    scores = [measure.settings.get("controls_at_floor_n", measure.controls) for measure in distances]
+    limits = [MAX_FLOORS[measure.name] * measure.floor for measure in distances]
+    names = [name for name in scores[0] if name != "short_loop"]
+    return [
+        name.replace("_", " ")
+        for name in names
+        if all(score[name] <= limit for score, limit in zip(scores, limits, strict=True))
+    ]
 
 
 def _range_line(measure):

@@ -97,6 +97,17 @@ def test_a_short_truth_decides_nothing(henon_truths, make_context):
     assert any("cannot decide" in line.text and line.passed is None for line in verdict.lines)
 
 
+def test_where_linear_noise_passes_too_nothing_is_decided(make_context):
+    # A noisy oscillation of 300 samples: its linear autoregression has the same states and spectrum.
+    rng = np.random.default_rng(2)
+    x = np.zeros((11, 300, 1))
+    for t in range(2, 300):
+        x[:, t] = 1.6 * x[:, t - 1] - 0.8 * x[:, t - 2] + rng.normal(size=(11, 1))
+    verdict = verdict_of(make_context(x[0], x[1:]))
+    assert verdict.verdict == "undecidable at this length"
+    assert "cannot decide" in verdict.lines[-1].text and "autoregression" in verdict.lines[-1].text
+
+
 def test_two_halves_do_not_prove_a_model_indistinguishable(henon_truths, make_context):
     context = make_context(henon_truths[0], henon_truths[1:11], truth_exponents=EXPONENTS)
     verdict = verdict_of(context)
