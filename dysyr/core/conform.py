@@ -154,15 +154,14 @@ def presence_of(series, mask, names):
     if mask is None or mask is False:
         present, allowed = None, [np.ones_like(f) for f in finite]
     elif mask is True:
-        present = allowed = finite
+        allowed = finite
+        present = None if all(f.all() for f in finite) else finite
     else:
         rows = mask if isinstance(mask, (list, tuple)) or np.ndim(mask) == 3 else [mask]
         rows = [np.asarray(row, dtype=bool) for row in rows]
         rows = [row[:, None] if row.ndim == 1 else row for row in rows]
         if len(rows) != len(series) or any(len(r) < len(s) for r, s in zip(rows, series, strict=False)):
-            raise InputError(
-                "mask does not fit x", got=str([r.shape for r in rows][:3]), expected="the shape of x"
-            )
+            raise InputError("mask does not fit x", got=str([r.shape for r in rows][:3]), expected="the shape of x")
         present = allowed = [np.broadcast_to(r[: len(s)], s.shape) for r, s in zip(rows, series, strict=True)]
     for i, (f, a) in enumerate(zip(finite, allowed, strict=True)):
         bad = a & ~f

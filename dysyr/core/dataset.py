@@ -132,7 +132,7 @@ def as_dataset(obj, *, dt=None, time=None, columns=None, mask=None, min_samples=
     if isinstance(obj, (str, Path)) and Path(obj).suffix.lower() == ".nc":
         obj = read_dataset(obj)
     if isinstance(obj, xr.Dataset):
-        ds = _checked(obj, dt)
+        ds = _checked(obj, dt, mask)
     else:
         ds = _from_tables(tables_of(obj, dt=dt, time=time, columns=columns), dt, mask, source)
     shortest = min(len(x) for x in trajectories(ds))
@@ -268,35 +268,27 @@ def _valid(ds):
     return [ds.sizes["time"]] * ds.sizes["trajectory"]
 
 
-def _checked(ds, dt):
-    """The Dataset itself if it keeps the contract; rebuilt where it lacks dt or names."""
+def _checked(ds, dt, mask):
+    """The Dataset itself if it keeps the contract; rebuilt where it lacks dt, names, times or a mask."""
     if "x" not in ds or ds["x"].dims != DIMS:
         found = ", ".join(f"{name}{ds[name].dims}" for name in ds.data_vars) or "no variables"
         raise InputError("not a dysyr data set", got=found, expected=f"a variable x with dimensions {DIMS}")
-    names = [str(n) for n in ds["state"].values] if "state" in ds.coords else None
-    mask = ds["mask"].values if "mask" in ds else None
-    own = ds.attrs.get("dt")
-    if names and "time" in ds.coords and ds.attrs.get("format") == FORMAT and (own is not None or dt is None):
-        agree(dt, own)
-        valid = range(ds.sizes["time"]) < ds["n_valid"].values[:, None] if "n_valid" in ds else None
-        values = ds["x"].values if valid is None else np.where(valid[..., None], ds["x"].values, 0)
-        presence_of(list(values), mask, names)
+    whole = parts(ds)
+    agree(dt, whole["dt"])
+    present = presence_of(whole["x"], mask if whole["mask"] is None else whole["mask"], whole["names"])
+    complete = {"state", "time"} <= set(ds.coords) and ds.attrs.get("format") == FORMAT
+    if complete and (whole["dt"] is not None or dt is None) and (present is None or "mask" in ds):
         return ds
-    return make_dataset(
-        ds["x"].values, dt=own if own is not None else dt, names=names, lengths=_valid(ds), mask=mask,
-        u=ds["u"].values if "u" in ds else None, x_true=ds["x_true"].values if "x_true" in ds else None,
-        label=ds["label"].values if "label" in ds else None, attrs=ds.attrs,
-        time=times(ds) if "time" in ds.coords else None,
-    )  # fmt: skip
+    whole["names"] = whole["names"] if "state" in ds.coords else None
+    whole["time"] = whole["time"] if "time" in ds.coords else None
+    return make_dataset(**{**whole, "dt": dt if whole["dt"] is None else whole["dt"], "mask": present})
 
 
 def _from_tables(tables, dt, mask, source):
     """A Dataset of one trajectory per table."""
     names = tables[0].names
     if any(table.names != names for table in tables):
-        raise InputError(
-            "the parts of the list have different variables", got=str([t.names for t in tables[:3]])
-        )
+        raise InputError("the parts of the list have different variables", got=str([t.names for t in tables[:3]]))
     series = [table.values for table in tables]
     n_time, n_states = max(len(s) for s in series), series[0].shape[1]
     if n_states > max(n_time, MANY_STATES):
@@ -311,6 +303,4 @@ def _from_tables(tables, dt, mask, source):
     if timed and mask is True:
         series, clocks = zip(*map(fill_missing_rows, series, clocks), strict=True)
     attrs = dict(tables[0].attrs)
-    return make_dataset(
-        list(series), dt=dt, time=list(clocks) if timed else None, names=names, mask=mask, attrs=attrs
-    )
+    return make_dataset(list(series), dt=dt, time=list(clocks) if timed else None, names=names, mask=mask, attrs=attrs)

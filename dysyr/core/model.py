@@ -165,7 +165,7 @@ class StateSpace(Model):
         return z
 
     def _from_context(self, context):
-        data = as_dataset(context, dt=self.dt)
+        data = as_dataset(context, dt=self.dt, mask=True, min_samples=1)
         series = trajectories(data)
         if series[0].shape[1] != len(self.names):
             raise InputError(

@@ -187,9 +187,7 @@ def test_dataset_without_step_gets_one_and_contradiction_is_refused():
     assert sampling_interval(as_dataset(bare, dt=0.3)) == 0.3
     with pytest.raises(InputError, match="no sampling interval"):
         as_dataset(bare)
-    with pytest.raises(
-        InputError, match="dt contradicts the times of the data: dt = 2; the samples are 1 apart"
-    ):
+    with pytest.raises(InputError, match="dt contradicts the times of the data: dt = 2; the samples are 1 apart"):
         as_dataset(make_dataset(np.ones((4, 2)), dt=1), dt=2)
     with pytest.raises(InputError, match="not a dysyr data set"):
         as_dataset(xr.Dataset({"y": ("t", [1.0])}))
@@ -202,14 +200,22 @@ def test_non_finite_values_in_a_given_dataset_are_found():
         as_dataset(ds)
 
 
+def test_mask_true_marks_what_is_missing_and_nothing_else(rng):
+    ds = make_dataset(rng.normal(size=(2, 6, 2)), dt=1, u=rng.normal(size=(2, 6, 1)), input_names=["force"])
+    assert as_dataset(ds, mask=True) is ds
+    ds["x"].values[1, 3, 0] = np.nan
+    marked = as_dataset(ds, mask=True)
+    assert np.argwhere(~marked["mask"].values).tolist() == [[1, 3, 0]]
+    assert as_dataset(marked) is marked
+    assert list(marked["input"].values) == ["force"]
+
+
 def test_irregular_times_are_kept_but_have_no_interval(rng):
     t = np.cumsum(rng.uniform(0.5, 1.5, 50))
     ds = as_dataset(np.sin(t), time=t)
     assert "dt" not in ds.attrs
     np.testing.assert_array_equal(times(ds)[0], t)
-    with pytest.raises(
-        InputError, match=r"dt runs from 0\.5.* to 1\.[45].*; SHPLRNN needs a regular grid: resample"
-    ):
+    with pytest.raises(InputError, match=r"dt runs from 0\.5.* to 1\.[45].*; SHPLRNN needs a regular grid: resample"):
         sampling_interval(ds, needed_by="SHPLRNN")
 
 
