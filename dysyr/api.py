@@ -92,9 +92,7 @@ def lyapunov_spectrum(
             system, duration=n_steps * dt, n_blocks=int(min(BLOCKS_PER_TRAJECTORY, max(2, n_steps // 8))),
             initial_state=initial_state, n_trajectories=n_trajectories, n_exponents=n_exponents, seed=seed,
         )  # fmt: skip
-        method = (
-            "QR after each iteration" if system.kind == "map" else "QR after each DOP853 step, tolerance 1e-9"
-        )
+        method = "QR after each iteration" if system.kind == "map" else "QR after each DOP853 step, tolerance 1e-9"
     elif isinstance(system_or_model, StateSpace):
         model = system_or_model
         dt = model.dt

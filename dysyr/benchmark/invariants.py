@@ -55,9 +55,7 @@ def compute_invariants(system, *, seconds=20.0, seed=0):
         n_steps *= 2
     duration = n_steps * system.dt
     unit = "iterations" if system.kind == "map" else "time units"
-    method = (
-        f"{measure.settings['method']}; {n_trajectories} trajectories of {duration:g} {unit}, seed {seed}"
-    )
+    method = f"{measure.settings['method']}; {n_trajectories} trajectories of {duration:g} {unit}, seed {seed}"
     zero = _zeros(system, value, stderr, duration)
     spectrum = {
         "name": "lyapunov_spectrum",
@@ -135,9 +133,7 @@ def main():
         leading = ", ".join(
             f"{v:g}({s:g})" for v, s in zip(invariants[0]["value"][:6], invariants[0]["stderr"], strict=False)
         )
-        dimension = (
-            f", D_KY {invariants[1]['value']:g}({invariants[1]['stderr']:g})" if len(invariants) > 1 else ""
-        )
+        dimension = f", D_KY {invariants[1]['value']:g}({invariants[1]['stderr']:g})" if len(invariants) > 1 else ""
         zeros, elapsed = invariants[0]["n_zero"], time.process_time() - begun
         print(f"{name:24s} {leading}; {zeros} zero{dimension}; {elapsed:.1f} s", flush=True)
 

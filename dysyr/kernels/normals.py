@@ -27,9 +27,7 @@ def fill_normals(seed_low, seed_high, step, stream, first_lane, out):
     step_word, stream_word = np.uint64(step), np.uint64(stream)
     for draw in range((n_normals + 3) // 4):
         for i in range(n):
-            w0, w1, w2, w3 = philox4x32(
-                step_word, stream_word, np.uint64(first_lane + i), np.uint64(draw), low, high
-            )
+            w0, w1, w2, w3 = philox4x32(step_word, stream_word, np.uint64(first_lane + i), np.uint64(draw), low, high)
             j = 4 * draw
             radius = np.sqrt(-2.0 * np.log((w0 + 0.5) * _SCALE))
             angle = _TWO_PI * ((w1 + 0.5) * _SCALE)
@@ -63,7 +61,5 @@ def normals_reference(seed, step, stream, lane, n_normals):
         u = (np.array(philox4x32_reference((step, stream, lane, draw), key)) + 0.5) / 2.0**32
         radius = np.sqrt(-2 * np.log(u[0::2]))
         angle = 2 * np.pi * u[1::2]
-        out[4 * draw : 4 * draw + 4] = np.column_stack(
-            [radius * np.cos(angle), radius * np.sin(angle)]
-        ).ravel()
+        out[4 * draw : 4 * draw + 4] = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]).ravel()
     return out[:n_normals]

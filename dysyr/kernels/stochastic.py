@@ -122,9 +122,7 @@ def sri_step(f, g, t, h, normals, p, x, work, noise):
     for d in range(n_dim):
         for i in range(n):
             g0, g1, g2 = noise[0, d, d, i], noise[1, d, d, i], noise[2, d, d, i]
-            work[2, d, i] = (
-                x[d, i] + quarter * h * work[0, d, i] + root * (three * g1 - five * g0 + half * g2)
-            )
+            work[2, d, i] = x[d, i] + quarter * h * work[0, d, i] + root * (three * g1 - five * g0 + half * g2)
     t[:] = start + quarter * h
     g(t, work[2], p, noise[3])
     for d in range(n_dim):

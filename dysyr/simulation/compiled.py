@@ -6,6 +6,7 @@ import functools
 import numpy as np
 
 from dysyr.core.codegen import kernel_source
+from dysyr.kernels.fused_source import fused_function, fused_source
 from dysyr.kernels.jit import first_class, load_generated, matrix_function, right_hand_side
 
 
@@ -20,7 +21,9 @@ class CompiledSystem:
     def __init__(self, system, dtype="float64"):
         self.system = system
         self.dtype = np.dtype(dtype)
-        self.module = load_generated(kernel_source(system, dtype=self.dtype.name), system.name or system.kind)
+        self.source = kernel_source(system, dtype=self.dtype.name)
+        self.module = load_generated(self.source, system.name or system.kind)
+        self._fused = {}
 
     @functools.cached_property
     def rhs(self):
@@ -31,6 +34,14 @@ class CompiledSystem:
     def diffusion(self):
         """Compiled g(t, x, p, out)."""
         return first_class(self.module.diffusion, matrix_function(self.dtype))
+
+    def fused_integrator(self, tableau):
+        """Compiled fixed-step integrator of this system and method, see :mod:`dysyr.kernels.fused_source`."""
+        if tableau.name not in self._fused:
+            text = fused_source(self.source, tableau, self.dtype.name)
+            module = load_generated(text, f"{self.system.name or self.system.kind}_{tableau.name}")
+            self._fused[tableau.name] = first_class(module.integrate, fused_function(self.dtype))
+        return self._fused[tableau.name]
 
     def parameter_lanes(self, n_lanes):
         """Parameters of n_lanes trajectories, array (parameter, lane)."""

@@ -20,9 +20,7 @@ ALIGNMENT = 0.1
 """Part of the time, before the measured one, in which the tangent vectors turn into their directions."""
 
 
-def growth_rates(
-    system, *, duration, n_blocks, initial_state=None, n_trajectories=1, n_exponents=None, seed=0
-):
+def growth_rates(system, *, duration, n_blocks, initial_state=None, n_trajectories=1, n_exponents=None, seed=0):
     """Growth of orthonormal tangent vectors in consecutive blocks of time, after the system's transient.
 
     Args:
@@ -66,9 +64,7 @@ def growth_rates(
         if transient > 0:
             begin = np.full(len(x), -transient)
             x = integrate_adaptive(compiled, "dop853", x, begin, np.zeros(1), TOLERANCE, TOLERANCE)[0][:, 0]
-        growth, durations = _of_flow(
-            compiled, tangent, x, vectors, n_blocks + n_alignment, duration / n_blocks
-        )
+        growth, durations = _of_flow(compiled, tangent, x, vectors, n_blocks + n_alignment, duration / n_blocks)
     growth, durations = growth[:, n_alignment:], durations[:, n_alignment:]
     while (durations == 0).any() and durations.shape[1] > 1:
         growth, durations = _pairs(growth), _pairs(durations)
@@ -100,9 +96,7 @@ def _of_flow(compiled, tangent, x0, vectors, n_blocks, block):
         return sums, durations, t, status, x[:dim]
 
     blocks = run_blocks(work, len(x0), block_width(8 * dim * (1 + n_vectors) * 17))
-    sums, durations, t, status, final = (
-        np.concatenate([part[i] for part in blocks], axis=-1) for i in range(5)
-    )
+    sums, durations, t, status, final = (np.concatenate([part[i] for part in blocks], axis=-1) for i in range(5))
     if (status == COLLAPSED).any():
         left = np.where(status == COLLAPSED, t, np.inf)
         raise_diverged(compiled.system, left, final.T, "look at the parameters and initial_state")

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from dysyr.kernels.fused_source import can_fuse
 from dysyr.kernels.lane_blocks import block_width, in_short_calls, next_size, run_blocks
 from dysyr.kernels.runge_kutta import ARRIVED, COLLAPSED, adaptive_integrator, fixed_step_integrator
 from dysyr.kernels.tableau import RK4, TSIT5
@@ -58,7 +59,7 @@ def integrate_adaptive(compiled, method, x0, start, times, rtol, atol):
 
     def work(first, last, stopped):
         lanes = last - first
-        x = np.ascontiguousarray(x0[first:last].T, dtype)
+        x = np.array(x0[first:last].T, dtype, order="C")
         t, h = start[first:last].astype(float), first_step[first:last].copy()
         old_error, next_output = np.full(lanes, 1e-4), np.zeros(lanes, np.int64)
         status, counts = np.where(t < times[-1], 0, ARRIVED), np.zeros((2, lanes), np.int64)
@@ -106,24 +107,29 @@ def integrate_fixed(compiled, method, x0, times, substeps, keep=True):
         DivergedError: a trajectory is no longer finite.
     """
     dtype = compiled.dtype
-    arrays = coefficients(method, dtype)[:3]
+    tableau = TABLEAUS[method]
     n, dim = x0.shape
-    integrate, rhs = fixed_step_integrator(dtype), compiled.rhs
+    if can_fuse(tableau, dim):
+        integrate, width = compiled.fused_integrator(tableau), 128
+    else:
+        arrays = coefficients(method, dtype)[:3]
+        integrate = functools.partial(fixed_step_integrator(dtype), compiled.rhs, *arrays)
+        width = block_width(dim * dtype.itemsize * (len(tableau.weights) + 4))
 
     def work(first, last, stopped):
-        x = np.ascontiguousarray(x0[first:last].T, dtype)
+        x = np.array(x0[first:last].T, dtype, order="C")
         out = np.empty((times.size if keep else 1, dim, last - first), dtype)
         out[0] = x
         broken = np.full(last - first, -1)
         p = compiled.parameter_lanes(last - first)
 
         def advance(begin, end):
-            integrate(rhs, *arrays, times, begin, end, substeps, x, p, keep, out[1:], broken)
+            integrate(times, begin, end, substeps, x, p, keep, out[1:], broken)
 
         in_short_calls(advance, times.size - 1, stopped)
         return out, broken, x
 
-    blocks = run_blocks(work, n, block_width(dim * dtype.itemsize * (len(arrays[2]) + 4)))
+    blocks = run_blocks(work, n, width)
     broken = np.concatenate([block[1] for block in blocks])
     final = np.concatenate([block[2] for block in blocks], axis=1).T
     if (broken >= 0).any():

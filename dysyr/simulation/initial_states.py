@@ -35,9 +35,7 @@ def given_states(system, initial_state, n_trajectories):
             expected=f"({system.dim},) or (n_trajectories, {system.dim}) for {system.name or 'this system'}",
         )
     if not np.isfinite(states).all():
-        raise InputError(
-            "initial_state is not finite", got=f"{np.size(states) - np.isfinite(states).sum()} bad values"
-        )
+        raise InputError("initial_state is not finite", got=f"{np.size(states) - np.isfinite(states).sum()} bad values")
     if states.ndim == 2:
         if n_trajectories not in (1, len(states)):
             raise InputError(

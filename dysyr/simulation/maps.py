@@ -29,7 +29,7 @@ def iterate(compiled, x0, first_time, n_outputs, stride=1, keep=True):
     function, rhs = map_iterator(dtype), compiled.rhs
 
     def work(first, last, stopped):
-        x = np.ascontiguousarray(x0[first:last].T, dtype)
+        x = np.array(x0[first:last].T, dtype, order="C")
         out = np.empty((1 + n_outputs if keep else 1, dim, last - first), dtype)
         out[0] = x
         broken = np.full(last - first, -1)

@@ -22,16 +22,12 @@ def sampling_times(kind, *, n_steps=None, t_end=None, dt=None, times=None):
         InputError: contradictory or unusable arguments.
     """
     if times is not None:
-        others = [
-            name for name, value in (("n_steps", n_steps), ("t_end", t_end), ("dt", dt)) if value is not None
-        ]
+        others = [name for name, value in (("n_steps", n_steps), ("t_end", t_end), ("dt", dt)) if value is not None]
         if others:
             raise InputError("times says all", got=f"also {', '.join(others)}", do="leave these out")
         return _given(kind, times)
     if n_steps is not None and t_end is not None:
-        raise InputError(
-            "n_steps and t_end say the same", got=f"{n_steps!r} and {t_end!r}", do="give one of them"
-        )
+        raise InputError("n_steps and t_end say the same", got=f"{n_steps!r} and {t_end!r}", do="give one of them")
     if not isinstance(dt, (int, float, np.number)) or isinstance(dt, bool) or not (0 < dt < np.inf):
         raise InputError("dt", got=repr(dt), expected="a time > 0 in system time units")
     if kind == "map" and dt != int(dt):
@@ -48,13 +44,9 @@ def sampling_times(kind, *, n_steps=None, t_end=None, dt=None, times=None):
 def _given(kind, times):
     times = np.array(times, dtype=float)
     if times.ndim != 1 or times.size == 0 or not np.isfinite(times).all():
-        raise InputError(
-            "times", got=f"shape {times.shape}", expected="a one-dimensional array of finite numbers"
-        )
+        raise InputError("times", got=f"shape {times.shape}", expected="a one-dimensional array of finite numbers")
     if times[0] < 0 or (np.diff(times) <= 0).any():
-        raise InputError(
-            "times", got=f"from {times[0]:g} to {times[-1]:g}", expected="ascending numbers >= 0"
-        )
+        raise InputError("times", got=f"from {times[0]:g} to {times[-1]:g}", expected="ascending numbers >= 0")
     if kind == "map" and (times != np.round(times)).any():
         raise InputError("times of a map", got="fractions", expected="whole numbers of steps")
     return times

@@ -99,7 +99,7 @@ def integrate_paths(compiled, method, x0, times, substeps, seed, first_step=0, k
     number = METHODS[method].number
 
     def work(first, last, stopped):
-        x = np.ascontiguousarray(x0[first:last].T, dtype)
+        x = np.array(x0[first:last].T, dtype, order="C")
         out = np.empty((times.size if keep else 1, dim, last - first), dtype)
         out[0] = x
         broken = np.full(last - first, -1)

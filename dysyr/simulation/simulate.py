@@ -100,18 +100,14 @@ def simulate(
     where = {"dt": float(dt)} if times is None else {"time": clock}
     dataset = make_dataset(x, names=list(system.variables), attrs=attrs, **where)
     if observation_noise or observe is not None:
-        dataset = observation.observe(
-            dataset, observation_noise=observation_noise, observe=observe, seed=seed
-        )
+        dataset = observation.observe(dataset, observation_noise=observation_noise, observe=observe, seed=seed)
     return dataset
 
 
 def _run_flow(compiled, start, clock, transient, seed, options):
     method = options["method"] or "dop853"
     if method not in ODE_METHODS:
-        raise InputError(
-            f"unknown method '{method}'", expected=f"methods for flows are {', '.join(ODE_METHODS)}"
-        )
+        raise InputError(f"unknown method '{method}'", expected=f"methods for flows are {', '.join(ODE_METHODS)}")
     if method in ("rk4", "dop853_fixed", "tsit5_fixed"):
         _refuse(options, ("rtol", "atol"), method)
         substeps = _positive_integer("substeps", options["substeps"] or 1)
@@ -127,9 +123,7 @@ def _run_flow(compiled, start, clock, transient, seed, options):
     begin = np.full(len(start), -transient)
     if method in stiff.METHODS:
         if single:
-            raise InputError(
-                f"method '{method}' computes in float64", got="dtype='float32'", do="leave out dtype"
-            )
+            raise InputError(f"method '{method}' computes in float64", got="dtype='float32'", do="leave out dtype")
         x, counts = stiff.integrate_stiff(compiled, method, start, begin, clock, rtol, atol)
     else:
         x, counts = flows.integrate_adaptive(compiled, method, start, begin, clock, rtol, atol)
@@ -138,9 +132,7 @@ def _run_flow(compiled, start, clock, transient, seed, options):
 
 def _run_map(compiled, start, clock, transient, seed, options):
     if options["method"] is not None:
-        raise InputError(
-            "a map has no method of integration", got=repr(options["method"]), do="leave out method"
-        )
+        raise InputError("a map has no method of integration", got=repr(options["method"]), do="leave out method")
     _refuse(options, ("rtol", "atol", "substeps"), "iteration")
     n_discarded = int(round(transient))
     if n_discarded:
@@ -157,9 +149,7 @@ def _run_sde(compiled, start, clock, transient, seed, options):
     system = compiled.system
     method = options["method"] or sdes.default_method(system)
     if method not in sdes.METHODS:
-        raise InputError(
-            f"unknown method '{method}'", expected=f"methods for SDEs are {', '.join(sdes.METHODS)}"
-        )
+        raise InputError(f"unknown method '{method}'", expected=f"methods for SDEs are {', '.join(sdes.METHODS)}")
     sdes.check_method(system, method)
     _refuse(options, ("rtol", "atol"), method)
     substeps = _positive_integer("substeps", options["substeps"] or sdes.METHODS[method].substeps)

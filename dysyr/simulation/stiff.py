@@ -59,9 +59,7 @@ def integrate_stiff(compiled, method, x0, start, times, rtol, atol):
             last = solution.y[:, -1] if reached else x0[k]
             left, final = np.full(n, np.inf), x0.copy()
             left[k], final[k] = when, last
-            raise_diverged(
-                compiled.system, left, final, "look at the equations, the parameters and initial_state"
-            )
+            raise_diverged(compiled.system, left, final, "look at the equations, the parameters and initial_state")
         out[k] = solution.y.T
         counts["evaluations"] += solution.nfev
         counts["jacobians"] += solution.njev

@@ -1,4 +1,4 @@
-"""What every system of the catalogue must satisfy when it is simulated, and what its stored invariants must satisfy."""
+"""What each catalogue system must satisfy when simulated, and what its stored invariants must satisfy."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ WHOLE = systems(lambda s: spectrum_of(s) is not None and len(spectrum_of(s)["val
 
 @pytest.mark.parametrize("name", quick_and_slow(FLOWS))
 def test_adaptive_methods_err_no_more_than_scipy(name):
-    """At tolerance 1e-12: at most max(1e-8, 100 |scipy at 1e-12 - scipy at 1e-13|), up to 5 Lyapunov times."""
+    """At tolerance 1e-12: at most max(1e-8, 100 |scipy 1e-12 - scipy 1e-13|), up to 5 Lyapunov times."""
     system = load_system(name)
     spectrum = spectrum_of(system)
     leading = 0 if spectrum is None else spectrum["value"][0]
@@ -93,7 +93,7 @@ def test_exponents_sum_to_the_mean_divergence(name):
 
 @pytest.mark.parametrize("name", CHARTED)
 def test_zero_exponents_are_those_of_the_symmetries(name):
-    """A flow that does not rest has one along itself; a symplectic one has two for each constant of motion."""
+    """A flow that does not rest has one along itself, a symplectic one two for each constant of motion."""
     system = load_system(name)
     spectrum = spectrum_of(system)
     value, stderr = np.array(spectrum["value"]), np.array(spectrum["stderr"])
@@ -139,6 +139,4 @@ def test_stored_spectrum_is_found_again(name):
         system, n_steps=n_steps, n_trajectories=n_trajectories, n_exponents=len(spectrum["value"]), seed=99
     )
     error = np.hypot(again.stderr, spectrum["stderr"])
-    assert (
-        np.abs(np.subtract(again.value, spectrum["value"])) <= 4 * error + 10 / (n_steps * system.dt)
-    ).all()
+    assert (np.abs(np.subtract(again.value, spectrum["value"])) <= 4 * error + 10 / (n_steps * system.dt)).all()

@@ -24,9 +24,7 @@ LORENZ = System.ode(
 )
 ROTATION = System.ode({"x": "-y", "y": "x"}, initial_state=[1.0, 0.0], dt=0.1, name="rotation")
 DRIVEN = System.ode({"x": "cos(t)"}, initial_state=[0.0], dt=0.1, transient=np.pi / 2, name="driven")
-LOGISTIC = System.map(
-    {"x": "r*x*(1 - x)"}, parameters={"r": 3.9}, initial_state=[0.4], transient=10, name="logistic"
-)
+LOGISTIC = System.map({"x": "r*x*(1 - x)"}, parameters={"r": 3.9}, initial_state=[0.4], transient=10, name="logistic")
 UHLENBECK = System.sde(
     {"x": "-x"}, diffusion={"x": "0.5"}, interpretation="ito", initial_state=[2.0], dt=0.1, name="uhlenbeck"
 )
@@ -99,9 +97,7 @@ def test_trajectories_spread_over_the_attractor():
 
 
 def test_trajectories_on_a_cycle_differ_in_phase():
-    van_der_pol = System.ode(
-        {"x": "y", "y": "2*(1 - x**2)*y - x"}, initial_state=[2.0, 0.0], dt=0.1, transient=50.0
-    )
+    van_der_pol = System.ode({"x": "y", "y": "2*(1 - x**2)*y - x"}, initial_state=[2.0, 0.0], dt=0.1, transient=50.0)
     start = simulate(van_der_pol, n_steps=1, n_trajectories=50)["x"][:, 0].values
     assert start[:, 0].std() > 0.8
 
@@ -157,12 +153,8 @@ def test_single_precision():
 
 @pytest.mark.parametrize("method", ["dop853", "tsit5", "rk4", "radau"])
 def test_blow_up_says_when_where_and_what(method):
-    system = System.ode(
-        {"calm": "-calm", "wild": "wild**2"}, initial_state=[1.0, 2.0], dt=0.01, name="explosion"
-    )
-    with pytest.raises(
-        DivergedError, match=r"explosion diverged: variable wild of trajectory 0 .* t = 0\.5"
-    ) as caught:
+    system = System.ode({"calm": "-calm", "wild": "wild**2"}, initial_state=[1.0, 2.0], dt=0.01, name="explosion")
+    with pytest.raises(DivergedError, match=r"explosion diverged: variable wild of trajectory 0 .* t = 0\.5") as caught:
         simulate(system, n_steps=1000, method=method)
     assert caught.value.time == pytest.approx(0.5, abs=0.05)
     assert caught.value.trajectory == 0
@@ -247,9 +239,7 @@ def test_long_runs_can_be_interrupted():
         "print('ready', flush=True)\n"
         "simulate(system, n_steps=2, transient=1e9, method='tsit5')\n"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
         time.sleep(0.5)
         begun = time.monotonic()
@@ -257,3 +247,11 @@ def test_long_runs_can_be_interrupted():
         _, errors = process.communicate(timeout=60)
         assert time.monotonic() - begun < 5
         assert b"KeyboardInterrupt" in errors
+
+
+@pytest.mark.parametrize("system", [LOGISTIC, UHLENBECK, DRIVEN], ids=["map", "sde", "ode"])
+def test_given_states_are_left_alone(system):
+    states = np.array([[0.3], [0.6]])
+    for method in (None, "rk4") if system is DRIVEN else (None,):
+        simulate(system, n_steps=3, initial_state=states, method=method)
+    assert states.tolist() == [[0.3], [0.6]]
