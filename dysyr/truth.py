@@ -6,6 +6,7 @@ import numpy as np
 
 from dysyr.core.catalogue import catalogue_system, system_names
 from dysyr.core.dataset import sampling_interval, trajectories
+from dysyr.core.embedding import embed
 from dysyr.core.errors import DivergedError
 from dysyr.core.measure import Measure
 from dysyr.evaluation.floor_cache import reference_truths
@@ -13,6 +14,7 @@ from dysyr.simulation.observation import DelayEmbedding, GaussianNoise, PartialO
 from dysyr.simulation.simulate import simulate
 
 REPEATABLE = {model.__name__: model for model in (GaussianNoise, PartialObservation, Readout, DelayEmbedding)}
+REMOVING = ("MissingAtRandom", "MissingBlocks")
 REFERENCE_SEED = 1_000_003
 MAX_VALUES = 100_000_000
 
@@ -61,11 +63,13 @@ def independent_truths(system, data, n, *, n_pairs):
     Returns:
         (pair, n, state) array, empty where the observation cannot be repeated.
     """
-    applied = observations(data)
+    applied = [observation for observation in observations(data) if observation["model"] not in REMOVING]
     if any(observation["model"] not in REPEATABLE for observation in applied):
         return np.empty((0, 0, 0))
     models = [_observation(observation) for observation in applied]
+    embedding = json.loads(data.attrs.get("embedding", "null"))
     lost = sum((m.dim - 1) * m.delay for m in models if isinstance(m, DelayEmbedding))
+    lost += (embedding["dim"] - 1) * embedding["delay"] if embedding else 0
     dt = sampling_interval(data)
     n_pairs = min(n_pairs, max(MAX_VALUES // (n * system.dim), 2))
 
@@ -74,11 +78,13 @@ def independent_truths(system, data, n, *, n_pairs):
         made = simulate(
             system, n_steps=n + lost, dt=dt, n_trajectories=n_pairs + 1, seed=REFERENCE_SEED, observe=models
         )
+        if embedding:
+            made = embed(made, **{key: embedding[key] for key in ("variable", "dim", "delay")})
         return np.stack(trajectories(made)[1:])
 
     definition = {key: value for key, value in system.to_dict().items() if key != "invariants"}
-    key = {"system": definition, "observation": applied, "n": n, "dt": dt, "pairs": n_pairs}
-    key["seed"] = REFERENCE_SEED
+    key = {"system": definition, "observation": applied, "embedding": embedding, "n": n, "dt": dt}
+    key |= {"pairs": n_pairs, "seed": REFERENCE_SEED}
     return reference_truths(key, make)
 
 
@@ -87,7 +93,8 @@ def true_flow(system, data):
 
     There is one where the data set holds the whole state of an autonomous deterministic system.
     """
-    whole = all(observation["model"] == "GaussianNoise" for observation in observations(data))
+    kept = ("GaussianNoise", *REMOVING)
+    whole = all(observation["model"] in kept for observation in observations(data))
     names = tuple(str(name) for name in data["state"].values)
     if system.kind == "sde" or system.has_time or not whole or names != tuple(system.variables):
         return None

@@ -1,5 +1,6 @@
 """From data sets and a model to the context that all measures are computed from."""
 
+import json
 import math
 
 import numpy as np
@@ -16,6 +17,7 @@ MIN_SAMPLES = 50
 LONGEST_HORIZON = 5_000
 LYAPUNOV_TIMES = 12
 CORRELATION_TIMES = 10
+SAME_VARIABLES = {"GaussianNoise", "MissingAtRandom", "MissingBlocks"}
 
 
 def longest_stretch(data):
@@ -200,7 +202,10 @@ def _horizon(truth, dt, exponent, settings):
 
 def _clean(data, stretch, n):
     """The truth before observation noise, where the data set has it for the same variables."""
-    if "x_true" not in data or data["x_true"].dims != data["x"].dims:
+    if "x_true" not in data or data["x_true"].dims != data["x"].dims or "embedding" in data.attrs:
+        return None
+    models = {observation["model"] for observation in json.loads(data.attrs.get("observation", "[]"))}
+    if not models <= SAME_VARIABLES:
         return None
     trajectory, start, _ = stretch
     clean = np.asarray(data["x_true"].values[trajectory, start : start + n], dtype=np.float64)

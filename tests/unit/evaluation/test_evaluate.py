@@ -8,6 +8,7 @@ import pytest
 from dysyr.api import evaluate
 from dysyr.core.catalogue import catalogue_system
 from dysyr.core.dataset import make_dataset, trajectories
+from dysyr.core.embedding import embed
 from dysyr.core.errors import InputError
 from dysyr.evaluation import MEASURES
 from dysyr.evaluation.assemble import independent_stretches, longest_stretch
@@ -160,6 +161,25 @@ def test_a_partial_observation_keeps_its_floors_and_loses_its_true_forecast(heno
     system = system_behind(partial)
     assert independent_truths(system, partial, 300, n_pairs=3).shape == (3, 300, 1)
     assert true_flow(system, partial) is None
+
+
+def test_a_delay_embedding_is_repeated_for_the_floors(henon_data, henon_truths):
+    embedded = embed(PartialObservation(("x",))(henon_data), dim=2, delay=1)
+    made = independent_truths(system_behind(embedded), embedded, 300, n_pairs=3)
+    assert made.shape == (3, 300, 2)
+    assert np.array_equal(made[:, 1:, 0], made[:, :-1, 1])
+    x = henon_truths[:10, :3000, 0]
+    runs = make_dataset(np.stack([x[:, :-1], x[:, 1:]], axis=-1), dt=1.0)
+    card = evaluate(runs, embedded, measures=FEW)
+    assert card.measures["d_stsp"].settings["floor"] == "simulated"
+    assert card.verdict.verdict == "indistinguishable at this length"
+
+
+def test_states_of_other_variables_are_not_taken_for_the_truth_without_noise(model, henon_data, quick):
+    swapped = PartialObservation(("y", "x"))(henon_data)
+    card = evaluate(model, swapped, measures=("prediction_error",), settings=quick)
+    start = card.forecasts.starts[0]
+    assert np.array_equal(card.forecasts.actual[0, 0], swapped["x"].values[0, start])
 
 
 def test_the_system_behind_a_data_set_has_its_parameters():
