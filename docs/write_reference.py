@@ -58,7 +58,9 @@ def systems_page():
     for kind, title in KINDS.items():
         lines += ["", f"## {title}", "", "| name | | variables | reference |", "|---|---|---|---|"]
         lines += [
-            f"| `{s.name}` | **{s.title}.** {s.description} | {s.dim} | `{s.reference}` |" for s in systems if s.kind == kind
+            f"| `{s.name}` | **{s.title}.** {s.description} | {s.dim} | `{s.reference}` |"
+            for s in systems
+            if s.kind == kind
         ]
     return "\n".join(lines) + "\n"
 

@@ -55,7 +55,9 @@ def commands(language="sh"):
 
 def mentions():
     """(page, text) of every ``dysyr ...`` within a sentence; these may leave arguments out."""
-    prose = {page: re.sub(r"^```.*?^```", "", text, flags=re.M | re.S).replace("\n", " ") for page, text in PAGES.items()}
+    prose = {
+        page: re.sub(r"^```.*?^```", "", text, flags=re.M | re.S).replace("\n", " ") for page, text in PAGES.items()
+    }
     found = [(page, text) for page, content in prose.items() for text in re.findall(r"`(dysyr [^`]+)`", content)]
     return [(page, text) for page, text in found if "..." not in text]
 
@@ -180,7 +182,11 @@ def test_every_verdict_is_explained(page):
 
 
 def test_readme_carries_the_two_commands():
-    lines = [line.split("#")[0].strip() for _, text in blocks("sh", {"README.md": PAGES["README.md"]}) for line in text.splitlines()]
+    lines = [
+        line.split("#")[0].strip()
+        for _, text in blocks("sh", {"README.md": PAGES["README.md"]})
+        for line in text.splitlines()
+    ]
     assert {"make demo", "make test"} <= set(lines)
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M)
     assert set(re.findall(r"`?make ([\w-]+)`", PAGES["README.md"])) | {"demo", "test"} <= set(targets)
