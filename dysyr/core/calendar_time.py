@@ -77,7 +77,7 @@ def _parsed(times, label, source):
     numbers = pd.to_numeric(pd.Series(times), errors="coerce")
     if numbers.notna().all():
         return numbers.to_numpy()
-    text = pd.Series(times)
+    text = pd.Series(times).astype(str)
     dates = pd.to_datetime(text, errors="coerce", format="ISO8601")
     if dates.isna().any():
         row = int(np.argmax(dates.isna().to_numpy()))
