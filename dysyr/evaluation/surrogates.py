@@ -5,40 +5,6 @@ import numpy as np
 N_ITERATIONS = 60
 
 
-def time_shuffle(x, rng):
-    """The same samples in random order: a test of any temporal structure.
-
-    Args:
-        x: (time,) or (time, state).
-        rng: NumPy Generator.
-
-    Returns:
-        Array like x, rows permuted.
-    """
-    return rng.permutation(x)
-
-
-def phase_surrogates(x, n_surrogates, rng):
-    """Fourier surrogates: the power spectrum of x, random phases; a test of a linear Gaussian process.
-
-    Args:
-        x: (time,), finite.
-        n_surrogates: how many.
-        rng: NumPy Generator.
-
-    Returns:
-        (n_surrogates, time).
-
-    Reference: theiler1992
-    """
-    mean = x.mean()
-    amplitude = np.abs(np.fft.rfft(x - mean))
-    phase = rng.uniform(0, 2 * np.pi, (n_surrogates, len(amplitude)))
-    if len(x) % 2 == 0:
-        phase[:, -1] = 0.0
-    return np.fft.irfft(amplitude * np.exp(1j * phase), n=len(x), axis=1) + mean
-
-
 def iaaft(x, n_surrogates, rng, n_iterations=N_ITERATIONS):
     """Iterative amplitude-adjusted Fourier surrogates: spectrum and distribution of x.
 

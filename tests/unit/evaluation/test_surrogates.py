@@ -3,7 +3,7 @@ import pytest
 from scipy.signal import lfilter
 
 from dysyr.evaluation.nonlinearity import prediction_error, surrogate_test, time_asymmetry
-from dysyr.evaluation.surrogates import iaaft, matched_stretch, phase_surrogates, time_shuffle
+from dysyr.evaluation.surrogates import iaaft, matched_stretch
 
 
 def autoregression(rng, coefficients, n):
@@ -18,14 +18,6 @@ def henon(n):
 
 
 @pytest.mark.parametrize("n", [500, 501])
-def test_phase_surrogates_have_the_spectrum_of_the_data(rng, n):
-    x = autoregression(rng, [0.8], n) + 3.0
-    surrogates = phase_surrogates(x, 4, rng)
-    np.testing.assert_allclose(np.abs(np.fft.rfft(surrogates)), np.abs(np.fft.rfft(x))[None].repeat(4, 0), atol=1e-8)
-    assert np.abs(surrogates - x).std() > 0.1 * x.std()
-
-
-@pytest.mark.parametrize("n", [500, 501])
 def test_iaaft_has_the_values_exactly_and_the_spectrum_nearly(rng, n):
     x = np.exp(autoregression(rng, [0.8], n) / 2)
     surrogates = iaaft(x, 5, rng)
@@ -33,7 +25,7 @@ def test_iaaft_has_the_values_exactly_and_the_spectrum_nearly(rng, n):
     wanted = np.abs(np.fft.rfft(x - x.mean()))
     error = np.linalg.norm(np.abs(np.fft.rfft(surrogates - x.mean())) - wanted, axis=1) / np.linalg.norm(wanted)
     assert np.median(error) < 0.1 and error.max() < 0.25
-    shuffled = np.abs(np.fft.rfft(time_shuffle(x, rng) - x.mean()))
+    shuffled = np.abs(np.fft.rfft(rng.permutation(x) - x.mean()))
     assert np.linalg.norm(shuffled - wanted) / np.linalg.norm(wanted) > 0.5
 
 
