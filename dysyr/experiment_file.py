@@ -86,7 +86,9 @@ def _override(content, key, value):
     head, _, rest = key.partition(".")
     check_keys([head], TABLES, what="entry", where="an experiment file")
     if head in SHORTHANDS and not rest:
-        content[head] = {k: v for k, v in content.get(head, {}).items() if k not in ("name", "path", "test")}
+        table = content.get(head, {})
+        dropped = ("path", "test") if _is_copy(table, value) else ("name", "path", "test")
+        content[head] = {k: v for k, v in table.items() if k not in dropped}
         content[head][SHORTHANDS[head]] = _absolute(value) if head == "data" else value
         return
     if not rest:
@@ -98,6 +100,11 @@ def _override(content, key, value):
         for parent in parents:
             table = table.setdefault(parent, {})
         table[last] = _absolute(value) if key in ("data.path", "data.test") else value
+
+
+def _is_copy(table, path):
+    """Whether a path is a local copy of the electrocardiogram, which then keeps its name and its units."""
+    return table.get("name") == "ecg" and str(path).endswith(".npz")
 
 
 def _absolute(value):

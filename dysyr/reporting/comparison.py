@@ -105,9 +105,7 @@ def compare(cards):
     """
     scores = [card if isinstance(card, dict) else card.to_dict() for card in cards]
     if not scores:
-        raise InputError(
-            "nothing to compare", got="no cards", expected="at least one", do="evaluate models first"
-        )
+        raise InputError("nothing to compare", got="no cards", expected="at least one", do="evaluate models first")
     names = tuple(dict.fromkeys(name for score in scores for name in score["measures"]))
     ceilings = _ceilings(scores, names)
     groups = {}
@@ -145,17 +143,14 @@ def _row(label, cards, names, ceilings):
     failed = [card["verdict"] in FAILED for card in cards]
     values = {name: np.array([_number(card, name) for card in cards]) for name in names}
     counted = {
-        name: np.where(np.isnan(v) & np.array(failed), ceilings.get(name, math.nan), v)
-        for name, v in values.items()
+        name: np.where(np.isnan(v) & np.array(failed), ceilings.get(name, math.nan), v) for name, v in values.items()
     }
     median = {name: _nan_median(v) for name, v in counted.items()}
     return MethodRow(
         label=label,
         cards=tuple(cards),
         n_failed=sum(failed),
-        verdicts={
-            v: [c["verdict"] for c in cards].count(v) for v in dict.fromkeys(c["verdict"] for c in cards)
-        },
+        verdicts={v: [c["verdict"] for c in cards].count(v) for v in dict.fromkeys(c["verdict"] for c in cards)},
         median=median,
         mad={name: _nan_median(np.abs(v - median[name])) for name, v in counted.items()},
         values=values,
@@ -186,9 +181,7 @@ def _ceilings(scores, names):
     found = {}
     for name in names:
         measures = [score["measures"][name] for score in scores if name in score["measures"]]
-        ceilings = [
-            headline(m["ceiling"]) for m in measures if m["kind"] == "distance" and m["ceiling"] is not None
-        ]
+        ceilings = [headline(m["ceiling"]) for m in measures if m["kind"] == "distance" and m["ceiling"] is not None]
         if ceilings:
             found[name] = max(ceilings)
     return found

@@ -76,10 +76,7 @@ def measures_table(measures):
         for name, value in parts(measure.value)
     ]
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in (heads, *rows)
-    ]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (heads, *rows)]
     return "\n".join(line.rstrip() for line in lines)
 
 

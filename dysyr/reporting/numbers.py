@@ -82,9 +82,7 @@ def format_value(value, stderr=None):
         items = list(value)
         errors = list(stderr) if isinstance(stderr, (list, tuple)) or hasattr(stderr, "tolist") else []
         errors += [None] * (len(items) - len(errors))
-        return (
-            ", ".join(format_value(item, error) for item, error in zip(items, errors, strict=False)) or ABSENT
-        )
+        return ", ".join(format_value(item, error) for item, error in zip(items, errors, strict=False)) or ABSENT
     if isinstance(value, (str, bool)):
         return str(value)
     return format_uncertain(value, stderr)

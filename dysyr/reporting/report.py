@@ -83,11 +83,7 @@ def _lead(card):
         elif measure.kind == "distance":
             yield title_of(name), format_value(measure.value), f"floor {format_value(measure.floor)}"
         else:
-            best = (
-                f"best possible {format_number(headline(measure.floor))}, "
-                if measure.floor is not None
-                else ""
-            )
+            best = f"best possible {format_number(headline(measure.floor))}, " if measure.floor is not None else ""
             unit = f" {unit_text(measure.unit, card.truth)}" if measure.unit else ""
             against = f"{best}knowing nothing {format_number(headline(measure.ceiling))}"
             yield title_of(name), format_number(headline(measure.value)) + unit, against

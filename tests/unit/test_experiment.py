@@ -100,6 +100,8 @@ def test_settings_override_entries(small):
     assert experiment.reconstructors[0]["hidden_dim"] == 9
     assert experiment.split == {"test": 0.5}
     assert experiment.data == {"path": str(Path("other.csv").absolute())}
+    assert read_experiment(EXAMPLES / "ecg.toml", {"data": "copy.npz"}).data["name"] == "ecg"
+    assert "name" not in read_experiment(EXAMPLES / "ecg.toml", {"data": "other.npy"}).data
     with pytest.raises(InputError, match="did you mean 'simulate'"):
         read_experiment(small, {"simulte.n_steps": 3})
 

@@ -117,6 +117,9 @@ def _plane(ax, x, pair, colour, names, limits, as_points):
     i, j = pair
     shown = _clip(x, limits)[:MAX_POINTS]
     ax.plot(shown[:, i], shown[:, j], color=colour, **_marks(as_points, len(shown)))
+    end = x[-max(len(x) // 10, 1) :]
+    if np.isfinite(end).all() and (np.ptp(end, axis=0) < 1e-3 * np.ptp(limits, axis=1)).all():
+        ax.plot(x[-1, i], x[-1, j], "o", ms=5, color=colour)
     ax.set_xlim(limits[i])
     ax.set_ylim(limits[j])
     ax.set_xlabel(names[i])

@@ -23,9 +23,7 @@ def equations_figure(lines):
     renderer = FigureCanvasAgg(figure).get_renderer()
     for i, line in enumerate(lines):
         height = 1 - (i + 0.5) / len(lines)
-        text = figure.text(
-            0.01, height, f"${line}$", va="center", fontsize=_FONT_SIZE, math_fontfamily="stix"
-        )
+        text = figure.text(0.01, height, f"${line}$", va="center", fontsize=_FONT_SIZE, math_fontfamily="stix")
         room = 0.98 * WIDTH * figure.dpi
         width = text.get_window_extent(renderer).width
         if width > room:

@@ -50,7 +50,9 @@ def exponents_figure(model, truth=None, *, model_stderr=None, truth_stderr=None,
                 alpha=0.6,
             )
         _limits(ax, truth, model, truth_stderr, model_stderr, runs, i)
-        ax.set(xlim=(-0.6, 1.8), xticks=[0, 1], xticklabels=["truth", "model"], title=f"λ{_subscript(i + 1)}")
+        both = ("truth", "model") if truth is not None else ("model",)
+        ax.set_xticks(range(2 - len(both), 2), both)
+        ax.set(xlim=(-0.6, 1.8), title=f"λ{_subscript(i + 1)}")
         ax.grid(axis="x", visible=False)
     axes[0].set_ylabel(label("exponent", unit))
     return figure

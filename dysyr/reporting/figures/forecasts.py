@@ -63,9 +63,7 @@ def forecasts_figure(context, truth, model, *, dt, names, valid_time=None, best=
 
 
 @styled
-def valid_times_figure(
-    model, *, best=None, persistence=None, climatology=None, threshold="", unit="time units"
-):
+def valid_times_figure(model, *, best=None, persistence=None, climatology=None, threshold="", unit="time units"):
     """Draw how long forecasts held: the share that still holds after a time.
 
     Args:

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.lines import Line2D
+from scipy.signal import find_peaks
 
 from dysyr.reporting.figures.attractors import is_map_like
 from dysyr.reporting.figures.style import MODEL, TRUTH, key, new_figure, styled
@@ -9,6 +10,7 @@ from dysyr.reporting.figures.style import MODEL, TRUTH, key, new_figure, styled
 MAX_VARIABLES = 3
 MAX_POINTS = 3000
 MIN_POINTS = 8
+MIN_PROMINENCE = 0.25
 
 
 @styled
@@ -27,7 +29,8 @@ def return_map_figure(truth, model, *, names):
     discrete = is_map_like(truth)
     pairs = []
     for i in range(truth.shape[1]):
-        of_truth, of_model = (x[:, i] if discrete else maxima(x[:, i]) for x in (truth, model))
+        least = MIN_PROMINENCE * np.nanstd(truth[:, i])
+        of_truth, of_model = (x[:, i] if discrete else maxima(x[:, i], least) for x in (truth, model))
         if len(of_truth) >= MIN_POINTS:
             pairs.append((i, of_truth[:MAX_POINTS], of_model[:MAX_POINTS]))
     if not pairs:
@@ -43,9 +46,7 @@ def return_map_figure(truth, model, *, names):
         limits = (low - margin, high + margin)
         ax.plot(limits, limits, color="#c9ccd1", lw=0.6, zorder=0)
         for values, colour, size in ((of_truth, TRUTH, 3.2), (of_model, MODEL, 2.2)):
-            ax.plot(
-                values[:-1], values[1:], ".", color=colour, markersize=size, markeredgewidth=0, alpha=0.75
-            )
+            ax.plot(values[:-1], values[1:], ".", color=colour, markersize=size, markeredgewidth=0, alpha=0.75)
         ax.set(xlim=limits, ylim=limits, aspect="equal", title=names[i])
         ax.set_xlabel("value now" if discrete else "a maximum")
         ax.set_ylabel("next value" if discrete else "the next maximum")
@@ -60,20 +61,26 @@ def return_map_figure(truth, model, *, names):
     return figure
 
 
-def maxima(x):
+def maxima(x, prominence=0.0):
     """Heights of the local maxima of a sampled flow, by a parabola through three samples.
 
     With d1 = (x[t+1] - x[t-1]) / 2 and d2 = x[t+1] - 2 x[t] + x[t-1] the height is x[t] - d1^2 / (2 d2).
 
     Args:
         x: (time,), NaN where missing; a maximum beside a missing value is left out.
+        prominence: least height above the higher of the two valleys beside it, so that noise on the way up is no
+            maximum.
 
     Returns:
         (n_maxima,) heights.
     """
-    before, here, after = x[:-2], x[1:-1], x[2:]
-    with np.errstate(invalid="ignore"):
-        top = (here > before) & (here >= after)
-    d1 = (after[top] - before[top]) / 2
-    d2 = after[top] - 2 * here[top] + before[top]
-    return here[top] - d1**2 / (2 * d2)
+    heights = [np.empty(0)]
+    gaps = np.flatnonzero(~np.isfinite(x))
+    for start, stop in zip(np.r_[-1, gaps] + 1, np.r_[gaps, len(x)], strict=True):
+        piece = x[start:stop]
+        top = find_peaks(piece, prominence=prominence)[0]
+        before, here, after = piece[top - 1], piece[top], piece[top + 1]
+        bend = after - 2 * here + before
+        correction = np.divide((after - before) ** 2 / 8, bend, out=np.zeros(len(top)), where=bend < 0)
+        heights.append(here - correction)
+    return np.concatenate(heights)

@@ -48,9 +48,7 @@ def spectra_figure(truth, runs, *, dt, names, time_unit=""):
         if i >= shown:
             ax.set_visible(False)
             continue
-        ax.fill_between(
-            frequency[cut], low * power[cut, i], high * power[cut, i], color=FAINT, alpha=0.6, lw=0
-        )
+        ax.fill_between(frequency[cut], low * power[cut, i], high * power[cut, i], color=FAINT, alpha=0.6, lw=0)
         ax.semilogy(frequency[cut], power[cut, i], color=TRUTH, lw=1.1)
         if len(spectra):
             ax.semilogy(frequency[cut], np.median(spectra[:, cut, i], axis=0), color=MODEL, lw=1.0)

@@ -44,11 +44,7 @@ def data_section(card):
             caption=(
                 "Left: the outline (lowest to highest value) of the whole record; drifts and jumps would "
                 "show here. Middle: the shaded stretch. Right: how often each value occurs."
-                + (
-                    f" The first {MAX_VARIABLES} of {len(drawn)} variables."
-                    if len(drawn) > MAX_VARIABLES
-                    else ""
-                )
+                + (f" The first {MAX_VARIABLES} of {len(drawn)} variables." if len(drawn) > MAX_VARIABLES else "")
             ),
         )
     )
@@ -64,9 +60,7 @@ def _facts(card, series, dt, names):
     attrs = card.truth.attrs
     if card.system is not None:
         yield "System", f"{card.system.title} ({card.system.name})"
-        values = ", ".join(
-            f"{name} = {format_exact(value)}" for name, value in card.system.parameters.items()
-        )
+        values = ", ".join(f"{name} = {format_exact(value)}" for name, value in card.system.parameters.items())
         yield "Parameters", values or "none"
     elif attrs.get("system"):
         yield "System", str(attrs["system"])
@@ -91,7 +85,5 @@ def _lengths(lengths):
 
 
 def _system_blocks(system):
-    lines = (
-        [line for line in system.latex() if line] if not isinstance(system.latex(), str) else [system.latex()]
-    )
+    lines = [line for line in system.latex() if line] if not isinstance(system.latex(), str) else [system.latex()]
     return [Equation(uri=svg_uri(equations_figure(lines)), alt=" ; ".join(lines))] if lines else []

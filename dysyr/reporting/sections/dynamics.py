@@ -110,7 +110,8 @@ def return_map_section(card):
             "Each maximum of a variable against the one before (for a map: each value against the one "
             "before), truth in grey, model in orange. For strongly dissipative chaos the points of a "
             "variable lie near a curve: the model's must lie on the same curve. Points on the diagonal "
-            "repeat themselves. With noisy or coarsely sampled data the grey points scatter, and a "
+            "repeat themselves. Maxima that stand out by less than a quarter of a standard deviation are "
+            "left out as noise. With noisy or coarsely sampled data the grey points scatter, and a "
             "cleaner orange curve is no fault of the model."
         ),
     )

@@ -47,25 +47,18 @@ def training_section(card):
     if training is None or not training.curves:
         return None
     figure = training_figure(training.curves, selected=training.selected, restarts=training.restarts)
-    caption = (
-        "Loss on the training data (each update pale, medians dark) and the further curves of this method. "
-    )
+    caption = "Loss on the training data (each update pale, medians dark) and the further curves of this method. "
     if training.selected is not None:
-        chosen = (
-            f"The orange line is the checkpoint that was kept, at update {format_number(training.selected)}"
-        )
+        chosen = f"The orange line is the checkpoint that was kept, at update {format_number(training.selected)}"
         if training.criterion is not None:
             chosen += f" with a validation criterion of {format_number(training.criterion)}"
-        caption += (
-            f"{chosen}: it was chosen on validation data alone, never on the test data of this report. "
-        )
+        caption += f"{chosen}: it was chosen on validation data alone, never on the test data of this report. "
     if training.restarts:
         caption += "Dashed lines are restarts after a collapse. "
     picture = Picture(
         uri=png_uri(figure),
         alt="Training curves: " + "; ".join(title for title, _, _ in training.curves),
-        caption=caption
-        + "Look for curves that have levelled off; a criterion that still falls asks for more updates.",
+        caption=caption + "Look for curves that have levelled off; a criterion that still falls asks for more updates.",
     )
     return Section(anchor="training", title="Training", blocks=(picture,))
 

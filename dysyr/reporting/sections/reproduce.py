@@ -36,9 +36,7 @@ def reproduce_section(card):
     if known.get("command"):
         blocks += [Paragraph("The command that made this report:"), Code(known["command"])]
     seed = known.get("seed")
-    packages = ", ".join(
-        f"{name} {version}" for name, version in (known.get("packages") or {}).items() if version
-    )
+    packages = ", ".join(f"{name} {version}" for name, version in (known.get("packages") or {}).items() if version)
     facts = (
         ("Seed", "" if seed is None else ", ".join(map(str, seed)) if isinstance(seed, list) else str(seed)),
         ("Data (sha256)", known.get("data_hash") or ""),

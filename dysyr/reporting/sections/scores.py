@@ -38,9 +38,7 @@ def _table(kind, caption, measures, data):
     else:
         head = ("Measure", "Model", "Floor", "Ceiling", "Unit", "n", "dt", "Status")
     rows = tuple(
-        _row(kind, m, name, value, unit_text(m.unit, data))
-        for m in measures
-        for name, value in parts(m.value)
+        _row(kind, m, name, value, unit_text(m.unit, data)) for m in measures for name, value in parts(m.value)
     )
     return Table(head=head, rows=rows, caption=caption, numeric=(len(head) - 3, len(head) - 2))
 
@@ -95,9 +93,7 @@ def _settings(measures):
 
 
 def _plain_settings(settings):
-    return "; ".join(
-        f"{name.replace('_', ' ')}: {_setting(plain(value))}" for name, value in settings.items()
-    )
+    return "; ".join(f"{name.replace('_', ' ')}: {_setting(plain(value))}" for name, value in settings.items())
 
 
 def _setting(value):

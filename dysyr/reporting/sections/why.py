@@ -34,8 +34,7 @@ def why_section(card):
         blocks.append(
             Picture(
                 uri=svg_uri(scores_figure(distances)),
-                alt="Distances between model and truth on logarithmic axes: "
-                + "; ".join(map(_spoken, distances)),
+                alt="Distances between model and truth on logarithmic axes: " + "; ".join(map(_spoken, distances)),
                 caption=_caption(distances),
             )
         )

@@ -22,6 +22,13 @@ def test_maxima_of_a_sampled_parabola_are_exact():
     np.testing.assert_allclose(heights, [3.0], rtol=1e-12)
 
 
+def test_noise_on_the_way_up_makes_no_maximum(rng):
+    t = np.linspace(0, 20 * np.pi, 5000)
+    noisy = np.sin(t) + 0.02 * rng.normal(size=len(t))
+    assert len(maxima(noisy)) > 1000
+    np.testing.assert_allclose(maxima(noisy, prominence=0.25), np.ones(10), atol=0.1)
+
+
 def test_maxima_beside_missing_values_are_left_out():
     x = np.array([0.0, 1.0, 0.0, np.nan, 2.0, 0.0, 1.0, 0.0])
     np.testing.assert_allclose(maxima(x), [1.0, 1.0])
@@ -126,9 +133,7 @@ def test_a_score_of_zero_or_none_can_be_drawn():
 
 def test_training_curves_mark_the_chosen_checkpoint():
     steps = np.arange(1000)
-    figure = training_figure(
-        [("loss", steps, np.exp(-steps / 100)), ("alpha", steps, steps * 0.0)], selected=700
-    )
+    figure = training_figure([("loss", steps, np.exp(-steps / 100)), ("alpha", steps, steps * 0.0)], selected=700)
     assert figure.axes[0].get_yscale() == "log" and figure.axes[1].get_yscale() == "linear"
     assert figure.axes[0].lines[-1].get_xdata()[0] == 700
 
