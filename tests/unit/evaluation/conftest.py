@@ -111,4 +111,6 @@ def henon_truths():
 @pytest.fixture
 def quick():
     """Settings for short tests."""
-    return EvaluationSettings(n_contexts=50, exponent_orbits=20, exponent_steps=400)
+    return EvaluationSettings(
+        n_contexts=50, exponent_orbits=20, exponent_steps=400, dimension_points=800, recurrence_points=300
+    )

@@ -16,6 +16,7 @@ from dysyr.simulation.observation import GaussianNoise, PartialObservation
 from dysyr.simulation.simulate import simulate
 from dysyr.truth import independent_truths, system_behind, true_flow
 
+REPEATED = ("d_h", "wasserstein", "prediction_error", "lyapunov_spectrum")
 FEW = ("d_stsp", "d_h", "lyapunov_spectrum", "divergence_rate", "valid_prediction_time", "prediction_error")
 
 
@@ -28,7 +29,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def henon_data():
-    return simulate(catalogue_system("henon"), n_steps=4000, seed=0)
+    return simulate(catalogue_system("henon"), n_steps=3000, seed=0)
 
 
 @pytest.fixture
@@ -57,11 +58,11 @@ def test_the_true_map_is_indistinguishable_from_its_data(model, henon_data, quic
 
 
 def test_the_same_seed_gives_the_same_card(model, henon_data, quick):
-    first = evaluate(model, henon_data, measures=FEW, settings=quick, seed=3)
-    second = evaluate(model, henon_data, measures=FEW, settings=quick, seed=3)
-    other = evaluate(model, henon_data, measures=FEW, settings=quick, seed=4)
+    first = evaluate(model, henon_data, measures=REPEATED, settings=quick, seed=3)
+    second = evaluate(model, henon_data, measures=REPEATED, settings=quick, seed=3)
+    other = evaluate(model, henon_data, measures=REPEATED, settings=quick, seed=4)
     assert first.to_dict()["measures"] == second.to_dict()["measures"]
-    assert first.measures["d_stsp"].runs != other.measures["d_stsp"].runs
+    assert first.measures["d_h"].runs != other.measures["d_h"].runs
 
 
 def test_a_system_serves_as_truth(model, quick):
@@ -73,21 +74,21 @@ def test_a_system_serves_as_truth(model, quick):
 
 
 def test_a_data_set_of_runs_is_evaluated_without_forecasts_or_jacobian(henon_data, henon_truths):
-    runs = make_dataset(list(henon_truths[:10, :4000]), dt=1.0)
+    runs = make_dataset(list(henon_truths[:10, :3000]), dt=1.0)
     card = evaluate(runs, henon_data, measures=FEW)
     assert card.verdict.verdict == "indistinguishable at this length"
     assert set(card.measures) == {"d_stsp", "d_h", "divergence_rate"}
 
 
 def test_runs_that_stop_early_count_as_lost(henon_data, henon_truths):
-    runs = [*henon_truths[:9, :4000], henon_truths[9, :1000]]
+    runs = [*henon_truths[:9, :3000], henon_truths[9, :1000]]
     card = evaluate(make_dataset(runs, dt=1.0), henon_data, measures=("d_stsp", "d_h"))
     assert card.verdict.verdict == "diverged"
-    assert card.measures["d_stsp"].settings["nonfinite"] == pytest.approx(0.075)
+    assert card.measures["d_stsp"].settings["nonfinite"] == pytest.approx(0.1 * 2 / 3)
 
 
 def test_measured_data_take_their_floor_from_their_halves(model, henon_truths, quick):
-    card = evaluate(model, henon_truths[0, :4000], measures=("d_stsp", "d_h"), settings=quick)
+    card = evaluate(model, henon_truths[0, :3000], measures=("d_stsp", "d_h"), settings=quick)
     assert card.measures["d_stsp"].settings["floor"] == "halves"
     assert card.system is None
 

@@ -115,14 +115,14 @@ def test_two_halves_do_not_prove_a_model_indistinguishable(henon_truths, make_co
     assert any("20 are needed" in line.text and line.passed is None for line in verdict.lines)
 
 
-def test_a_model_with_the_wrong_sign_is_wrong_whatever_its_scores(judge, henon_truths, henon_model):
+def test_a_model_with_the_wrong_sign_is_wrong_whatever_its_scores(judge, henon_truths, henon_model, quick):
     class Contracting(henon_model):
         def jacobian(self, z, u=None):
             return 0.1 * super().jacobian(z)
 
-    good = judge(henon_truths[1:11], model=henon_model(), dt=0.5)
+    good = judge(henon_truths[1:11], model=henon_model(), dt=0.5, settings=quick)
     assert good.verdict == "indistinguishable at this length"
-    bad = judge(henon_truths[1:11], model=Contracting(), dt=0.5)
+    bad = judge(henon_truths[1:11], model=Contracting(), dt=0.5, settings=quick)
     assert bad.verdict == "wrong attractor"
     assert "signs of the leading exponents (+, -)" in failing(bad)
 
