@@ -9,6 +9,9 @@ from dysyr.simulation.flows import integrate_adaptive
 SPREAD = 0.01
 """Relative size of the perturbation of the default initial state."""
 
+N_STRETCHES = 16
+"""Seeds that differ by less have stretches of their own of a trajectory with conserved quantities."""
+
 
 def given_states(system, initial_state, n_trajectories):
     """The states a user gave, checked.
@@ -55,13 +58,13 @@ def given_states(system, initial_state, n_trajectories):
 def spread_states(system, compiled, n_trajectories, duration, transient, seed):
     """Different states that lead to the same long-time behaviour as the default initial state.
 
-    One trajectory starts at the default state. For more, each component that is not zero is multiplied by 1 +
-    0.01 n with normal n (all components, added to, when all are zero), and each state of an autonomous flow
-    is then moved along the flow for a random part of the transient, so that trajectories on a cycle or a
-    torus differ in phase. On a system with
-    conserved quantities a perturbation would leave the level set: there trajectory k starts where an
-        unperturbed
-    trajectory is after k times the recorded duration. Paths of an sde all start at the default state.
+    One trajectory with seed 0 starts at the default state. For more, and for other seeds (else training and
+    test data of different seeds would be one and the same trajectory), each component that is not zero is
+    multiplied by 1 + 0.01 n with normal n (all components, added to, when all are zero), and each state of an
+    autonomous flow is then moved along the flow for a random part of the transient, so that trajectories on a
+    cycle or a torus differ in phase. On a system with conserved quantities a perturbation would leave the
+    level set: there trajectory k starts where an unperturbed trajectory is after k + (seed mod 16) times the
+    recorded duration. Paths of an sde all start at the default state.
 
     Args:
         system: the System.
@@ -75,10 +78,10 @@ def spread_states(system, compiled, n_trajectories, duration, transient, seed):
         array (trajectory, dim).
     """
     default = np.asarray(system.initial_state, dtype=float)
-    if n_trajectories == 1 or system.kind == "sde":
+    if (n_trajectories == 1 and seed == 0) or system.kind == "sde":
         return np.tile(default, (n_trajectories, 1))
     if system.kind != "map" and keeps_level_sets(system):
-        times = np.arange(n_trajectories) * max(duration, transient, 1.0)
+        times = (np.arange(n_trajectories) + seed % N_STRETCHES) * max(duration, transient, 1.0)
         states, _ = integrate_adaptive(compiled, "dop853", default[None], np.zeros(1), times, 1e-10, 1e-10)
         return np.array(states[0], dtype=float)
     rng = np.random.default_rng([seed, 1])

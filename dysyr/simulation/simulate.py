@@ -35,7 +35,7 @@ def simulate(
             own.
         times: (time,) ascending sampling times >= 0, instead of n_steps, t_end and dt; may be irregular.
         initial_state: (dim,) or (trajectory, dim) states at the begin of the transient. By default the
-            system's own, from which n_trajectories > 1 states are spread, see
+            system's own, from which states are spread for n_trajectories > 1 or seed > 0, see
             :func:`dysyr.simulation.initial_states.spread_states`.
         n_trajectories: number of trajectories.
         transient: time to discard, in system time units; by default the system's own, or 0 with

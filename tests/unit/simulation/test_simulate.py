@@ -112,6 +112,20 @@ def test_trajectories_of_a_conservative_system_keep_its_energy():
     assert len(np.unique(x[:, 0, 0].round(6))) == 4
 
 
+PENDULUM = System.ode({"q": "p", "p": "-sin(q)"}, initial_state=[1.0, 0.0], dt=0.1, symplectic=True)
+
+
+@pytest.mark.parametrize(
+    "system", [LORENZ, LOGISTIC, UHLENBECK, PENDULUM], ids=["ode", "map", "sde", "conservative"]
+)
+def test_single_trajectories_of_different_seeds_are_different_trajectories(system):
+    first, second = (simulate(system, n_steps=500, seed=seed)["x"].values[0] for seed in (0, 1))
+    assert np.abs(first - second).max() > 0.1
+    if system is not UHLENBECK:
+        gaps = np.abs(first[:, None] - second).max(axis=-1)
+        assert gaps.min() > 1e-9 and np.array_equal(first, simulate(system, n_steps=500)["x"].values[0])
+
+
 @pytest.mark.parametrize("system", [LORENZ, LOGISTIC, UHLENBECK], ids=["ode", "map", "sde"])
 def test_same_seed_same_bits(system):
     first, again, other = (simulate(system, n_steps=50, n_trajectories=3, seed=seed) for seed in (7, 7, 8))
