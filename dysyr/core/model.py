@@ -14,9 +14,11 @@ class Model(abc.ABC):
     """An autonomous object that runs without its trainer and without data at hand.
 
     It speaks data units. ``family`` names the class in a run folder; ``config`` and ``arrays`` hold all it needs.
+    ``reference`` is what to cite for the method, a key of docs/references.bib.
     """
 
     family = None
+    reference = None
 
     @property
     @abc.abstractmethod

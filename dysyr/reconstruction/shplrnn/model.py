@@ -27,6 +27,7 @@ class ShallowPLRNN(PiecewiseLinear):
     """
 
     family = "shallow_plrnn"
+    reference = "hess2023"
 
     def __init__(
         self, parameters, *, scaler, dt, names, initial_states, input_scaler=None, clipped=False, filter_gain=1.0
