@@ -192,6 +192,12 @@ def test_readme_carries_the_two_commands():
     assert set(re.findall(r"`?make ([\w-]+)`", PAGES["README.md"])) | {"demo", "test"} <= set(targets)
 
 
+def test_citation_and_changelog_know_the_version():
+    version = re.search(r"^version = (.+)$", (ROOT / "setup.cfg").read_text(encoding="utf-8"), flags=re.M).group(1)
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(rf"^## {re.escape(version)}\b", PAGES["CHANGELOG.md"], flags=re.M)
+
+
 def test_the_tutorial_runs(tmp_path, monkeypatch):
     """The Python of the tutorial, in order, as it stands but for shorter series and training."""
     monkeypatch.chdir(tmp_path)
