@@ -181,6 +181,13 @@ def test_every_verdict_is_explained(page):
     assert not [verdict for verdict in VERDICTS if f"`{verdict}`" not in " ".join(PAGES[page].split())]
 
 
+def test_every_section_of_the_report_is_explained():
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "dysyr" / "reporting" / "sections").glob("*.py")]
+    titles = {title for text in sources for title in re.findall(r'title="([^"{]+)"', text)}
+    assert len(titles) > 8
+    assert not [title for title in titles if title not in PAGES["docs/how-to/read_the_report.md"]]
+
+
 def test_readme_carries_the_two_commands():
     lines = [
         line.split("#")[0].strip()
