@@ -60,7 +60,8 @@ def read_experiment(path, overrides=None):
     Args:
         path: the .toml file.
         overrides: ``{"table.key": value}`` that replace entries; ``data`` and ``system`` alone stand for
-            ``data.path`` and ``system.name``, and ``reconstructor.KEY`` for that key of all methods.
+            ``data.path`` and ``system.name``, and ``reconstructor.KEY`` for that key of all methods. Test data of
+            their own (``data.test``) take the place of a share in ``split``.
 
     Returns:
         Experiment.
@@ -74,11 +75,11 @@ def read_experiment(path, overrides=None):
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise FormatError(
-            f"cannot read the experiment file '{path}'", got=reason, expected="a TOML file"
-        ) from error
+        raise FormatError(f"cannot read the experiment file '{path}'", got=reason, expected="a TOML file") from error
     for key, value in (overrides or {}).items():
         _override(content, key, value)
+    if "data.test" in (overrides or {}):
+        content.get("split", {}).pop("test", None)
     return _checked(content, path)
 
 
@@ -132,14 +133,10 @@ def _checked(content, path):
         _need("name" in content["system"], f"[system] in {where}", "no name", 'name = "lorenz63" or a file')
         test = content.get("simulate", {}).get("test", {})
         check_keys(test, SIMULATE_KEYS, what="key", where=f"[simulate.test] in {where}")
-        _need(
-            "test" not in content.get("split", {}), f"[split] in {where}", "test", "test data are simulated"
-        )
+        _need("test" not in content.get("split", {}), f"[split] in {where}", "test", "test data are simulated")
     shares = content.get("split", {}).values()
     valid = all(isinstance(share, float) and 0 < share < 1 for share in shares) and sum(shares) < 1
-    _need(
-        valid, f"[split] in {where}", str(list(shares)), "shares between 0 and 1 that leave some for training"
-    )
+    _need(valid, f"[split] in {where}", str(list(shares)), "shares between 0 and 1 that leave some for training")
     seeds = content.get("seeds", [0])
     _need(
         isinstance(seeds, list) and seeds and all(type(s) is int and s >= 0 for s in seeds)

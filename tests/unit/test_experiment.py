@@ -1,6 +1,10 @@
 """Experiment files are checked, and experiments are finished exactly once."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +161,37 @@ def test_a_system_of_ones_own_gets_independent_truths_for_its_floors(tmp_path):
     data = make_data(read_experiment(written(tmp_path, text)))
     assert data.reference.sizes["trajectory"] == 20
     assert not np.isin(data.reference["x"].values[:, -1], data.test["x"].values).any()
+
+
+def test_test_data_of_their_own_take_the_place_of_a_share(small):
+    table = np.loadtxt(small.parent / "circle.csv", delimiter=",", skiprows=1)[:, 1:]
+    np.save(small.parent / "train.npy", table[:300])
+    np.save(small.parent / "test.npy", table[300:])
+    parts = {f"data.{key}": str(small.parent / f"{name}.npy") for key, name in (("path", "train"), ("test", "test"))}
+    data = make_data(read_experiment(small, {"split.test": 0.3, "data.dt": 0.1, **parts}))
+    np.testing.assert_array_equal(data.test["x"].values[0], table[300:])
+    assert data.train.sizes["time"] + data.validation.sizes["time"] == 300
+
+
+@pytest.mark.slow
+def test_an_interrupted_experiment_goes_on_with_the_same_bits(small, tmp_path):
+    def command(out):
+        words = ["run", str(small), "-o", str(out), "--set", "seeds=[0]", "--set", "reconstructor.n_updates=20000"]
+        return [sys.executable, "-m", "dysyr", *words, "--set", "reconstructor.n_checks=200"]
+
+    stopped = subprocess.Popen(command(tmp_path / "a"), stderr=subprocess.PIPE, text=True)
+    checkpoint = tmp_path / "a" / "shplrnn" / "seed-0" / "checkpoint.safetensors"
+    while stopped.poll() is None and not checkpoint.exists():
+        time.sleep(0.05)
+    stopped.send_signal(signal.SIGINT)
+    _, err = stopped.communicate()
+    assert stopped.returncode == 130 and err.endswith("dysyr: interrupted\n")
+    assert not (tmp_path / "a" / "report.html").exists()
+    weights = []
+    for name in ("a", "b"):
+        subprocess.run(command(tmp_path / name), check=True, capture_output=True)
+        weights.append((tmp_path / name / "shplrnn" / "seed-0" / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
 
 
 def test_an_experiment_is_finished_once_and_then_kept(small, tmp_path, monkeypatch):
