@@ -4,10 +4,17 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from dysyr.reporting.figures.style import BEST, FAINT, MODEL, TRUTH, key, label, new_figure, styled
+from dysyr.reporting.figures.style import BEST, FAINT, MODEL, SECOND, TRUTH, key, label, new_figure, styled
 
 MAX_CONTEXTS = 4
 MAX_VARIABLES = 3
+LOOKS = {
+    "persistence": ("persistence", {"color": FAINT, "ls": "--"}),
+    "climatology": ("climatology", {"color": FAINT, "ls": ":"}),
+    "linear": ("linear model", {"color": SECOND, "ls": "-."}),
+    "best": ("the true system", {"color": BEST, "ls": "--"}),
+    "model": ("model", {"color": MODEL}),
+}
 
 
 @styled
@@ -63,14 +70,13 @@ def forecasts_figure(context, truth, model, *, dt, names, valid_time=None, best=
 
 
 @styled
-def valid_times_figure(model, *, best=None, persistence=None, climatology=None, threshold="", unit="time units"):
+def valid_times_figure(model, references=None, *, horizon, threshold="", unit="time units"):
     """Draw how long forecasts held: the share that still holds after a time.
 
     Args:
-        model: (n_contexts,) valid prediction times of the model.
-        best: the same of the true system, or None.
-        persistence: the same of repeating the last value, or None.
-        climatology: the same of foretelling the mean, or None.
+        model: (n_contexts,) valid prediction times of the model; those that reach the horizon never failed.
+        references: ``{name: (n_contexts,)}`` the same of other forecasts; names in ``LOOKS``.
+        horizon: time that was forecast.
         threshold: the criterion in words.
         unit: unit of the times.
 
@@ -79,26 +85,21 @@ def valid_times_figure(model, *, best=None, persistence=None, climatology=None, 
     """
     figure = new_figure(2.5)
     ax = figure.subplots()
-    curves = (
-        (persistence, "persistence", {"color": FAINT, "ls": "--"}),
-        (climatology, "climatology", {"color": FAINT, "ls": ":"}),
-        (best, "the true system", {"color": BEST, "ls": "--"}),
-        (model, "model", {"color": MODEL}),
-    )
     entries = []
-    for times, name, look in curves:
-        if times is None or not len(times):
-            continue
-        ordered = np.sort(np.nan_to_num(np.asarray(times, dtype=np.float64)))
-        share = 1 - np.arange(len(ordered) + 1) / len(ordered)
-        ax.step(np.concatenate([[0.0], ordered]), share, where="post", lw=1.2, **look)
-        entries.append(Line2D([], [], lw=1.2, label=f"{name}, median {np.median(ordered):.3g}", **look))
+    for name, times in {**(references or {}), "model": model}.items():
+        words, look = LOOKS[name]
+        ended = np.sort(np.nan_to_num(np.asarray(times, dtype=np.float64)))
+        median = np.median(ended)
+        ended = ended[ended < horizon]
+        share = 1 - np.arange(len(ended) + 1) / len(times)
+        ax.step(np.r_[0.0, ended, horizon], np.r_[share, share[-1]], where="post", lw=1.2, **look)
+        reached = f"over {horizon:.3g}" if median >= horizon else f"{median:.3g}"
+        entries.append(Line2D([], [], lw=1.2, label=f"{words}, median {reached}", **look))
     ax.axhline(0.5, color=FAINT, lw=0.6)
-    ax.set(ylim=(0, 1.03), xlabel=label("time ahead", unit), ylabel="share still valid")
-    ax.set_xlim(left=0)
+    ax.set(xlim=(0, horizon), ylim=(0, 1.04), xlabel=label("time ahead", unit), ylabel="share still valid")
     if threshold:
         ax.set_title(threshold, fontweight="normal")
-    key(figure, entries)
+    key(figure, entries, columns=3)
     return figure
 
 

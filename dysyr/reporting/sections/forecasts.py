@@ -4,7 +4,7 @@ import numpy as np
 
 from dysyr.evaluation.valid_prediction_time import normalised_error, steps_within
 from dysyr.reporting.document import Picture, Section
-from dysyr.reporting.figures.forecasts import forecasts_figure, valid_times_figure
+from dysyr.reporting.figures.forecasts import LOOKS, forecasts_figure, valid_times_figure
 from dysyr.reporting.figures.image import svg_uri
 from dysyr.reporting.numbers import format_exact, format_number
 from dysyr.reporting.views import distinct, time_unit
@@ -48,8 +48,8 @@ def forecasts_section(card):
     per = made.dt / made.lyapunov_time if made.lyapunov_time else made.dt
     horizon_unit = "Lyapunov times" if made.lyapunov_time else unit or "time units"
     curves = valid_times_figure(
-        steps["model"] * per, best=steps["best"] * per if "best" in steps else None,
-        persistence=steps["persistence"] * per, climatology=steps["climatology"] * per, unit=horizon_unit,
+        steps["model"] * per, {name: count * per for name, count in steps.items() if name in LOOKS and name != "model"},
+        horizon=made.horizon * per, unit=horizon_unit,
         threshold=f"until the error first exceeds {format_exact(threshold)} standard deviations",
     )  # fmt: skip
     median = format_number(float(np.median(steps["model"]) * per))
@@ -70,8 +70,9 @@ def forecasts_section(card):
             caption=(
                 f"Share of {made.n_contexts} forecasts that still hold after a time; the median of the "
                 f"model is {median} {horizon_unit}. {_BEST if made.best is not None else ''}Persistence "
-                "repeats the last value, climatology foretells the mean: a useful model lies well above "
-                "both. A curve that ends above zero has forecasts that never failed within the horizon."
+                "repeats the last value, climatology foretells the mean, and the linear model is an "
+                "autoregression fitted to the truth itself: a useful model lies well above all three. A curve "
+                "that ends above zero has forecasts that never failed within the horizon."
             ),
         ),
     )

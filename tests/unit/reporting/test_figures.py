@@ -104,9 +104,10 @@ def test_diverged_and_missing_values_can_be_drawn(rng):
 
 
 def test_the_curve_of_valid_times_is_the_share_that_lasted():
-    figure = valid_times_figure(np.array([1.0, 2.0, 3.0, 4.0]), persistence=np.zeros(4))
+    figure = valid_times_figure(np.array([1.0, 2.0, 3.0, 5.0]), {"persistence": np.zeros(4)}, horizon=5.0)
     time, share = figure.axes[0].lines[-2].get_data()
     assert share[np.searchsorted(time, 2.5, side="right") - 1] == pytest.approx(0.5)
+    assert (time[-1], share[-1]) == (5.0, 0.25)
 
 
 def test_each_exponent_has_its_own_scale_and_many_share_one():
