@@ -88,7 +88,7 @@ class Reconstructor(BaseEstimator, abc.ABC):
 
     def _checked(self, X, dt):
         """X as a Dataset that this method can use."""
-        data = as_dataset(X, dt=dt, mask=True if self.handles_missing else None)
+        data = as_dataset(X, dt=dt)
         name = type(self).__name__
         if not self.handles_irregular:
             sampling_interval(data, needed_by=name)

@@ -69,6 +69,30 @@ def smooth(x, windows):
     return out
 
 
+def remaining_noise(series, windows):
+    """Standard deviation of the noise that smoothing leaves, per variable.
+
+        sigma^2 = mean_t (x[t] - s_w[t])^2 / (1 - h_w),     left = sigma sqrt(h_w)
+
+    exact for white noise on a curve that the local cubics follow. Where the window is 1 nothing is known, and 0 is
+    returned.
+
+    Args:
+        series: list of (time, n_variables) arrays, NaN where missing.
+        windows: window per variable, from ``smoothing_window``.
+
+    Returns:
+        (n_variables,) in data units.
+    """
+    left = np.zeros(len(windows))
+    for d, w in enumerate(windows):
+        if w > ORDER:
+            own = savgol_coeffs(w, ORDER)[w // 2]
+            loo = _leave_one_out([part[:, d] for x in series for part in complete_parts(x)], w)
+            left[d] = np.sqrt(loo * (1 - own) * own) if np.isfinite(loo) else 0.0
+    return left
+
+
 def complete_parts(x):
     """The stretches of (time, n_variables) without a missing value."""
     return [x[start:stop] for start, stop in _bounds(x)]

@@ -170,9 +170,9 @@ def gather(data, observed, starts, n_valid, warm_up, jitter, noise, offsets, x, 
         for k in range(n_observed):
             for i in range(lanes):
                 there = observed[starts[i] + t, k]
-                value = data[starts[i] + t, k]
-                x[t, k, i] = value
-                seen[t, k, i] = value + jitter * there * noise[(offsets[i] + t * n_observed + k) & last]
+                fresh = jitter * there * noise[(offsets[i] + t * n_observed + k) & last]
+                x[t, k, i] = data[starts[i] + t, k]
+                seen[t, k, i] = x[t, k, i] + fresh
                 w[0, t, k, i] = there
                 w[1, t, k, i] = there if i < n_valid and t > warm_up else zero
                 count += w[1, t, k, i]

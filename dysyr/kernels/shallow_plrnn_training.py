@@ -24,9 +24,9 @@ def condition_penalty(b, strength, gradient):
 
 @jit
 def run_updates(
-    p, theta, grad, flat_grad, first, second, decay, centre, data, observed, drive, starts, n_valid, warm_up, jitter,
-    noise, offsets, x, seen, w, u, strength, pattern, alpha, estimator, every, gamma, stride, rates, count, clipped,
-    affine, readout_penalty, max_norm, ws, losses,
+    p, theta, grad, flat_grad, first, second, decay, centre, data, observed, drive, starts, n_valid, warm_up,
+    jitter, noise, offsets, x, seen, w, u, strength, pattern, alpha, estimator, every, gamma, stride, rates, count,
+    clipped, affine, readout_penalty, max_norm, ws, losses,
 ):  # fmt: skip
     """Run ``starts.shape[0]`` updates in place.
 
@@ -35,7 +35,7 @@ def run_updates(
         grad, flat_grad: the same for the gradient.
         first, second: moments of the optimiser.
         decay, centre: quadratic penalty per parameter.
-        data, observed, drive: (total, N), (total, N), (total, K): samples of all trajectories one after the other.
+        data, observed, drive: (total, N) twice and (total, K): all trajectories one after the other.
         starts: (n_updates, batch) first rows of windows; batch is a multiple of 16.
         n_valid: windows of the batch that count.
         warm_up: predictions at the start of each window that are not scored.

@@ -14,7 +14,7 @@ from dysyr.core.errors import InputError, NotConverged
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.core.scaler import Scaler
 from dysyr.core.segments import split
-from dysyr.core.smoothing import smooth, smoothing_window
+from dysyr.core.smoothing import remaining_noise, smooth, smoothing_window
 from dysyr.kernels.forcing import ESTIMATORS
 from dysyr.kernels.shallow_plrnn import views
 from dysyr.reconstruction.shplrnn.checkpoint import Checkpoint
@@ -26,6 +26,7 @@ from dysyr.reconstruction.shplrnn.windows import Windows
 N_INITIAL_STATES = 64
 CONTEXT = 50
 WARM_UP = 0.15
+JITTER = 0.02
 CONFIRMATION_RUNS = 10
 CONFIRMATION_TRANSIENT = 50_000
 GAINS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
@@ -67,13 +68,12 @@ class SHPLRNN(Reconstructor):
         weight_decay: strength of the quadratic penalty (A is pulled to 1).
         readout_penalty: strength of the penalty on the condition number of an affine readout.
         gradient_clip: bound on the norm of the gradient; 0 for none.
-        smoothing: ``"auto"`` replaces the samples by local cubic fits before training, with the window by which
-            neighbours predict a sample best (none where the data are no smooth curve); a whole odd number sets the
-            window; None leaves the samples as they are. Noise in the forcing signal otherwise teaches the model to
-            contract.
+        smoothing: ``"auto"`` trains on local cubic fits of the samples, with the window by which neighbours predict a
+            sample best (none where the data are no smooth curve); a whole odd number sets the window; None trains on
+            the samples as they are. White noise in the forcing signal teaches the model to contract.
         jitter: standard deviation, in standard deviations of the data, of fresh noise on what the model is forced with
             (never on what it has to predict). It shows the model states beside the attractor; without any, clean data
-            leave open what happens there.
+            leave open what happens there, and models collapse. ``"auto"`` fills up to 0.02 what noise smoothing leaves.
         validation_fraction: share at the end of each trajectory that is held out when ``fit`` gets no validation data.
         n_checks: validation checks per attempt.
         max_restarts: further attempts after one that collapsed.
@@ -95,7 +95,7 @@ class SHPLRNN(Reconstructor):
         alpha="adaptive", alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None,
         sequence_length=None, warm_up=None, batch_size=16, n_updates=60_000, learning_rate=1e-3,
         learning_rate_end=1e-6,
-        weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto", jitter=0.02,
+        weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto", jitter="auto",
         validation_fraction=0.2, n_checks=60,
         max_restarts=2, seed=0,
     ):  # fmt: skip
@@ -136,6 +136,7 @@ class SHPLRNN(Reconstructor):
         train, held = self._train_and_validation(data, validation)
         names = tuple(str(name) for name in train["state"].values)
         smoothing = self._smoothing_windows(trajectories(train))
+        left = remaining_noise(trajectories(train), smoothing)
         train, smooth_held = _smoothed(train, smoothing), _smoothed(held, smoothing)
         scaler = Scaler.from_data(trajectories(train), names)
         drives = inputs(train)
@@ -143,7 +144,7 @@ class SHPLRNN(Reconstructor):
             None if drives is None else Scaler.from_data(drives, [str(name) for name in train["input"].values])
         )
         series = [scaler.transform(x) for x in trajectories(train)]
-        recipe = self._recipe(series, drives)
+        recipe = self._recipe(series, drives, self._jitter(left / scaler.sd))
         scaled_drives = None if drives is None else [input_scaler.transform(u) for u in drives]
         windows = Windows.from_trajectories(series, scaled_drives, recipe.n_steps + 1)
         if len(windows.starts) == 0:
@@ -188,7 +189,7 @@ class SHPLRNN(Reconstructor):
         for name in ("latent_dim", "sequence_length", "forcing_interval"):
             _require(name, getattr(self, name), "a whole number of at least 1, or None",
                      lambda v: v is None or (_whole(v) and v >= 1))  # fmt: skip
-        for name in ("weight_decay", "readout_penalty", "gradient_clip", "jitter"):
+        for name in ("weight_decay", "readout_penalty", "gradient_clip"):
             _require(name, getattr(self, name), "a number of at least 0", lambda v: _number(v) and v >= 0)
         for name in ("learning_rate", "learning_rate_end"):
             _require(name, getattr(self, name), "a positive number", lambda v: _number(v) and v > 0)
@@ -202,6 +203,8 @@ class SHPLRNN(Reconstructor):
         _require("readout", self.readout, f"one of {READOUTS}", lambda v: v in READOUTS)
         _require("forcing", self.forcing, f"one of {FORCINGS}", lambda v: v in FORCINGS)
         _require("alpha_estimator", self.alpha_estimator, f"one of {ESTIMATORS}", lambda v: v in ESTIMATORS)
+        _require("jitter", self.jitter, "'auto' or a number of at least 0",
+                 lambda v: v == "auto" if isinstance(v, str) else _number(v) and v >= 0)  # fmt: skip
         _require("alpha", self.alpha, "'adaptive', 'annealed' or a number in [0, 1]", _is_alpha)
         _require("alpha_decay", self.alpha_decay, "a number in (0, 1), or None",
                  lambda v: v is None or (_number(v) and 0 < v < 1))  # fmt: skip
@@ -219,7 +222,7 @@ class SHPLRNN(Reconstructor):
             )  # fmt: skip
         return data, held
 
-    def _recipe(self, series, drives):
+    def _recipe(self, series, drives, jitter):
         n_observed = series[0].shape[1]
         latent_dim = self.latent_dim or n_observed
         if self.readout == "identity" and latent_dim < n_observed:
@@ -248,7 +251,7 @@ class SHPLRNN(Reconstructor):
             latent_dim=latent_dim, hidden_dim=self.hidden_dim, n_observed=n_observed,
             n_inputs=0 if drives is None else drives[0].shape[1], affine=self.readout == "affine",
             clipped=bool(self.clipped), n_updates=self.n_updates, batch_size=self.batch_size, n_steps=n_steps,
-            warm_up=warm_up, jitter=self.jitter,
+            warm_up=warm_up, jitter=jitter,
             learning_rate=self.learning_rate, learning_rate_end=self.learning_rate_end, estimator=estimator,
             alpha=alpha,
             alpha_decay=self.alpha_decay or math.exp(-60 / self.n_updates), interval=interval,
@@ -260,6 +263,12 @@ class SHPLRNN(Reconstructor):
         if self.smoothing is None:
             return [1] * n_variables
         return smoothing_window(series) if self.smoothing == "auto" else [self.smoothing] * n_variables
+
+    def _jitter(self, left):
+        """Jitter in standard deviations, given the noise that is left in each variable."""
+        if self.jitter != "auto":
+            return float(self.jitter)
+        return math.sqrt(max(0.0, JITTER**2 - float(np.mean(left**2))))
 
     def _fingerprint(self, train, held):
         settings = json.dumps(self.get_params(), sort_keys=True, default=float)

@@ -127,7 +127,8 @@ class Attempt:
             adaptive = r.estimator is not None
             run_updates(
                 self._parameters, self.theta, self._grad, self._flat_grad, self.first, self.second, self._decay,
-                self._centre, self.windows.data, self.windows.observed, self.windows.drive, starts, r.batch_size,
+                self._centre, self.windows.data, self.windows.observed, self.windows.drive, starts,
+                r.batch_size,
                 r.warm_up, np.float32(r.jitter), self._noise, offsets, self._x, self._seen, self._w, self._u,
                 self._strength, self._pattern, self.alpha,
                 ESTIMATORS.index(r.estimator) if adaptive else -1, ALPHA_EVERY, r.alpha_decay,

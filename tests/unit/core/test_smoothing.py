@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dysyr.core.errors import InputError
-from dysyr.core.smoothing import smooth, smoothing_window
+from dysyr.core.smoothing import remaining_noise, smooth, smoothing_window
 
 
 def test_cubics_pass_unchanged_up_to_the_ends():
@@ -60,3 +60,13 @@ def test_a_stretch_shorter_than_the_window_stays():
 def test_even_windows_are_refused():
     with pytest.raises(InputError, match="smoothing windows: \\[4\\]; odd whole numbers"):
         smooth(np.zeros((20, 1)), [4])
+
+
+def test_remaining_noise_is_what_is_left():
+    rng = np.random.default_rng(4)
+    clean = np.sin(0.03 * np.arange(20_000))[:, None]
+    noisy = clean + 0.1 * rng.normal(size=clean.shape)
+    window = smoothing_window([noisy])
+    left = np.sqrt(((smooth(noisy, window) - clean) ** 2).mean())
+    assert remaining_noise([noisy], window)[0] == pytest.approx(left, rel=0.1)
+    assert remaining_noise([noisy], [1])[0] == 0
