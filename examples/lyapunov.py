@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Lyapunov exponents of known systems
 #
-# The exponents say how fast neighbouring states part (positive) or close up (negative). A flow that does not come to rest
-# has one exponent that is zero; their sum is the mean divergence.
+# The exponents say how fast neighbouring states part (positive) or close up (negative). A flow that does not come to
+# rest has one exponent that is zero; their sum is the mean divergence.
 
 # %%
 import dysyr

@@ -23,8 +23,8 @@ data = dysyr.as_dataset(folder / "recording.csv")
 print(dysyr.inspect(data))
 
 # %% [markdown]
-# Then three lines: keep the end of the recording for the test, fit, judge. The report says in words whether the model can
-# be trusted, and shows why.
+# Then three lines: keep the end of the recording for the test, fit, judge. The report says in words whether the model
+# can be trusted, and shows why.
 
 # %%
 train, test = dysyr.split(data, (0.7, 0.3))

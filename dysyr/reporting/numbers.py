@@ -4,6 +4,7 @@ import math
 
 MINUS = "\N{MINUS SIGN}"
 ABSENT = "\N{EN DASH}"
+_PLUS_MINUS = "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
 
 
 def format_number(value, *, digits=3):
@@ -48,6 +49,8 @@ def format_exact(value):
 def format_uncertain(value, stderr=None):
     """A number and its standard error, both cut at the second digit of the error: ``0.9056 ± 0.0012``.
 
+    The spaces are no-break spaces, so that a table never separates the two.
+
     Args:
         value: float or None.
         stderr: float or None.
@@ -61,8 +64,8 @@ def format_uncertain(value, stderr=None):
         return format_number(value)
     decimals = 1 - math.floor(math.log10(stderr))
     if not 0 <= decimals <= 8 or abs(value) >= 1e6:
-        return f"{format_number(value)} ± {format_number(stderr, digits=2)}"
-    return f"{value:.{decimals}f} ± {stderr:.{decimals}f}".replace("-", MINUS)
+        return f"{format_number(value)}{_PLUS_MINUS}{format_number(stderr, digits=2)}"
+    return f"{value:.{decimals}f}{_PLUS_MINUS}{stderr:.{decimals}f}".replace("-", MINUS)
 
 
 def format_value(value, stderr=None):

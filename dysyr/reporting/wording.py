@@ -78,16 +78,17 @@ def title_of(name):
 _PARTS = {
     "lyapunov_spectrum": "Lyapunov exponent {}",
     "prediction_error": "Prediction error, {} steps ahead",
-    "smape": "sMAPE over {}",
+    "smape": "sMAPE over {} {over}",
     "valid_prediction_time": "Valid prediction time by {}",
 }
 
 
-def part_title(name, part):
-    """Name of one number of a measure: ``Prediction error, 20 steps ahead``."""
+def part_title(measure, part):
+    """Name of one number of a Measure: ``Prediction error, 20 steps ahead``."""
     if not part:
-        return title_of(name)
-    return _PARTS.get(name, f"{title_of(name)}: {{}}").format(str(part).replace("_", " "))
+        return title_of(measure.name)
+    pattern = _PARTS.get(measure.name, f"{title_of(measure.name)}: {{}}")
+    return pattern.format(str(part).replace("_", " "), over=measure.settings.get("over", "")).strip()
 
 
 def summary_of(verdict):

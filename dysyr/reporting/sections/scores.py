@@ -28,7 +28,7 @@ def scores_section(card):
 
 _CONTROL_CAPTIONS = {
     "distance": "Negative controls: wrong models, made from the truth, at the same length and settings.",
-    "forecast": "Reference forecasts that know nothing of the dynamics.",
+    "forecast": "Reference forecasts: the mean, the last value, a linear autoregression fitted to the truth itself.",
 }
 
 
@@ -51,7 +51,7 @@ def _row(kind, m, name, value, unit):
         floor = format_value(part(m.floor, name)) + (f" ({ends})" if m.floor_range is not None else "")
         against = (floor, format_value(part(m.ceiling, name)))
     tail = (unit or ABSENT, format_number(m.n), format_exact(m.dt), m.status)
-    return (part_title(m.name, name), format_value(value, part(m.stderr, name)), *against, *tail)
+    return (part_title(m, name), format_value(value, part(m.stderr, name)), *against, *tail)
 
 
 def _range(low, high):
@@ -69,7 +69,7 @@ def _controls(measures):
             continue
         rows = tuple(
             (
-                part_title(m.name, key),
+                part_title(m, key),
                 format_value(value),
                 *(format_value(part(m.controls.get(name), key)) for name in names),
             )
@@ -102,5 +102,5 @@ def _setting(value):
     if isinstance(value, list):
         return ", ".join(map(_setting, value))
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_setting(item)}" for name, item in value.items())
+        return ", ".join(f"{name} = {_setting(item)}" for name, item in value.items())
     return str(value)
