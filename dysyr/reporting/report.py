@@ -81,7 +81,10 @@ def _lead(card):
             against = f"truth {format_number(headline(measure.truth))}" if measure.truth is not None else ""
             yield "Largest exponent", format_number(headline(measure.value)), against
         elif measure.kind == "distance":
-            yield title_of(name), format_value(measure.value), f"floor {format_value(measure.floor)}"
+            at = measure.settings.get("value_at_floor_n")
+            length = "" if at is None else f", both at n = {format_number(measure.settings['floor_n'])}"
+            value = measure.value if at is None else at
+            yield title_of(name), format_value(value), f"floor {format_value(measure.floor)}{length}"
         else:
             best = f"best possible {format_number(headline(measure.floor))}, " if measure.floor is not None else ""
             unit = f" {unit_text(measure.unit, card.truth)}" if measure.unit else ""
@@ -92,7 +95,8 @@ def _lead(card):
 def _subject(card):
     if card.system is not None:
         return card.system.title
-    return str(card.truth.attrs.get("title") or card.truth.attrs.get("system") or "the given data")
+    known = (card.truth.attrs.get(key) for key in ("title", "system", "source"))
+    return next((str(name) for name in known if name), "the given data")
 
 
 @functools.cache

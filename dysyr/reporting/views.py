@@ -58,5 +58,4 @@ def time_unit(data):
 
 def unit_text(unit, data):
     """A measure's unit with the data's own unit of time in it: ``1/time`` becomes ``1/year``."""
-    known = time_unit(data)
-    return unit.replace("time", known) if known and unit in ("time", "1/time") else unit
+    return {"time": time_unit(data) or "time units", "1/time": f"1/{time_unit(data) or 'time unit'}"}.get(unit, unit)

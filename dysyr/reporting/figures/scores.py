@@ -16,7 +16,7 @@ def scores_figure(measures):
     Returns:
         Figure.
     """
-    rows = [2 + (m.ceiling is not None) + len(m.controls) for m in measures]
+    rows = [2 + (m.ceiling is not None) + ("value_at_floor_n" in m.settings) + len(m.controls) for m in measures]
     columns = min(len(measures), 2)
     n_rows = -(-len(measures) // columns)
     height = sum(0.65 + 0.19 * max(rows[i * columns : (i + 1) * columns]) for i in range(n_rows))
@@ -36,21 +36,28 @@ def _draw(ax, measure):
     controls = sorted(((k, v) for k, v in measure.controls.items() if _finite(v)), key=lambda item: item[1])
     floor = measure.floor if _finite(measure.floor) else None
     ceiling = measure.ceiling if _finite(measure.ceiling) else None
+    shorter = measure.settings.get("value_at_floor_n")
     runs = np.array([run for run in measure.runs if _finite(run)])
     low, high = _range(measure, floor, ceiling, runs, [value for _, value in controls])
-    names = ["model", "floor", *(name.replace("_", " ") for name, _ in controls)]
-    if floor is not None:
-        ends = measure.floor_range if measure.floor_range is not None else (floor, floor)
-        ax.axvspan(max(ends[0], low / 10), ends[1], color=BEST, alpha=0.18, lw=0)
-        ax.plot([floor], [1], "|", color=BEST, ms=9, mew=1.6)
+    names = ["model"]
     ax.plot(runs, np.zeros(len(runs)), ".", color=MODEL, ms=3.5, alpha=0.5)
     if _finite(measure.value):
         error = 1.96 * measure.stderr if _finite(measure.stderr) else 0.0
         reach = [[min(error, 0.9 * measure.value)], [error]]
         ax.errorbar(measure.value, 0, xerr=reach, fmt="o", color=MODEL, ms=6, capsize=3, lw=1.2)
-    for at, (_, value) in enumerate(controls, start=2):
+    if _finite(shorter):
+        names.append("model, half length")
+        ax.plot(shorter, len(names) - 1, "o", color=MODEL, ms=6, mfc="none", mew=1.4)
+    names.append("floor, half length" if _finite(shorter) else "floor")
+    if floor is not None:
+        ends = measure.floor_range if measure.floor_range is not None else (floor, floor)
+        ax.axvspan(max(ends[0], low / 10), ends[1], color=BEST, alpha=0.18, lw=0)
+        ax.plot(floor, len(names) - 1, "|", color=BEST, ms=9, mew=1.6)
+    for name, value in controls:
+        names.append(name.replace("_", " "))
         unseen = value < low
-        ax.plot(max(value, low), at, "<" if unseen else "D", ms=5 if unseen else 4, color=SECOND, mfc="none")
+        look = {"marker": "<", "ms": 5} if unseen else {"marker": "D", "ms": 4}
+        ax.plot(max(value, low), len(names) - 1, color=SECOND, mfc="none", **look)
     if ceiling is not None:
         names.append("ceiling")
         ax.plot(ceiling, len(names) - 1, "|", color=TRUTH, ms=9, mew=1.6)
@@ -66,7 +73,11 @@ def _draw(ax, measure):
 def _range(measure, floor, ceiling, runs, controls):
     """Ends of the axis: all that is judged; controls far below it are drawn as arrows at the edge."""
     ends = () if measure.floor_range is None else measure.floor_range
-    judged = [v for v in (measure.value, floor, ceiling, *ends, *runs) if _finite(v) and v > 0]
+    judged = [
+        v
+        for v in (measure.value, measure.settings.get("value_at_floor_n"), floor, ceiling, *ends, *runs)
+        if _finite(v) and v > 0
+    ]
     if not judged:
         judged = [v for v in controls if v > 0] or [1.0]
     high = max([*judged, *controls])

@@ -66,7 +66,7 @@ def _caption(distances):
     halves = [title_of(m.name) for m in distances if m.settings.get("floor") == "halves"]
     if halves:
         text += (
-            f"For {join_words(halves)} the floor compares the two halves of the data, since no second "
-            "recording is known, and is therefore that of half the length. "
+            f"For {join_words(halves)} the floor compares the two halves of the data, since no second recording is "
+            "known; the open circle is the model's score at that length, and only it may be held against that floor. "
         )
     return text + "Look for a dot inside or close to the shaded range and well left of the diamonds."

@@ -126,6 +126,15 @@ def test_a_control_that_a_distance_cannot_see_stays_on_the_axis():
     assert any(line.get_marker() == "<" for line in ax.lines)
 
 
+def test_a_floor_of_half_the_length_stands_beside_the_score_at_that_length():
+    measure = Measure(
+        name="d_stsp", kind="distance", value=2.8, floor=2.6, settings={"floor": "halves", "value_at_floor_n": 4.1}
+    )
+    ax = scores_figure([measure]).axes[0]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["model", "model, half length", "floor, half length"]
+    assert any(list(line.get_xdata()) == [4.1] and list(line.get_ydata()) == [1] for line in ax.lines)
+
+
 def test_a_score_of_zero_or_none_can_be_drawn():
     zero = Measure(name="d_stsp", kind="distance", value=0.0, floor=0.0, ceiling=None)
     lost = Measure(name="d_h", kind="distance", value=float("nan"), status="not defined")

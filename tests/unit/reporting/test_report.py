@@ -138,6 +138,7 @@ def test_units_of_time_are_those_of_the_data(make_card):
     yearly = make_card(n=300).truth.assign_attrs(time_unit="year")
     assert unit_text("1/time", yearly) == "1/year"
     assert unit_text("Lyapunov times", yearly) == "Lyapunov times"
+    assert unit_text("1/time", make_card(n=300).truth) == "1/time unit"
 
 
 def test_training_says_what_was_chosen_on_what(make_card):
