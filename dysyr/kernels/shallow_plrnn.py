@@ -180,6 +180,15 @@ def gather(data, observed, starts, n_valid, warm_up, jitter, noise, offsets, x, 
 
 
 @jit
+def gather_rows(data, starts, out):
+    """out[t, k, i] = data[starts[i] + t, k], without weights: the inputs of 16 windows."""
+    for t in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            for i in range(out.shape[2]):
+                out[t, k, i] = data[starts[i] + t, k]
+
+
+@jit
 def prepare(p, x, w, strength, affine, ws):
     """Forcing signal, forcing weights and first state of each window, from what the model is forced with.
 
@@ -246,19 +255,21 @@ def forward(p, u, clipped, ws):
     state, hidden = latent_dim * lanes, hidden_dim * lanes
     for t in range(n_steps):
         now, after, active = t * state, (t + 1) * state, t * hidden
+        s_t, z_t, next_t = s[now:after], z[now:after], z[after : after + state]
+        bar_t, force_t, a_t = bar[now:after], force[now:after], a[active : active + hidden]
         for j in range(state):
-            s[now + j] = z[now + j] + force[now + j] * (bar[now + j] - z[now + j])
+            s_t[j] = z_t[j] + force_t[j] * (bar_t[j] - z_t[j])
         for j in range(hidden):
-            a[active + j] = zero
+            a_t[j] = zero
         matvec(w2, 0, latent_dim, 1, s, now, a, active, hidden_dim, latent_dim)
         if clipped:
             for j in range(hidden):
-                r[j] = max(a[active + j] + h2[j], zero) - max(a[active + j], zero)
+                r[j] = max(a_t[j] + h2[j], zero) - max(a_t[j], zero)
         else:
             for j in range(hidden):
-                r[j] = max(a[active + j] + h2[j], zero)
+                r[j] = max(a_t[j] + h2[j], zero)
         for j in range(state):
-            z[after + j] = diagonal[j] * s[now + j] + h1[j]
+            next_t[j] = diagonal[j] * s_t[j] + h1[j]
         if n_inputs:
             matvec(c, 0, n_inputs, 1, inputs, (t + 1) * n_inputs * lanes, z, after, latent_dim, n_inputs)
         matvec(w1, 0, hidden_dim, 1, r, 0, z, after, latent_dim, hidden_dim)
@@ -278,12 +289,14 @@ def squared_error(p, grad, x, w, count, affine, ws):
     if not affine:
         for t in range(n_steps):
             now, after, at = t * latent_dim * lanes, (t + 1) * latent_dim * lanes, (t + 1) * width
+            z_t, g_t = z[after : after + width], g[now : now + latent_dim * lanes]
+            target_t, weight_t = target[at : at + width], weight[at : at + width]
             for j in range(width):
-                error = (z[after + j] - target[at + j]) * weight[at + j]
+                error = (z_t[j] - target_t[j]) * weight_t[j]
+                g_t[j] = two * error
                 partial[j] += error * error
-                g[now + j] = two * error
             for j in range(width, latent_dim * lanes):
-                g[now + j] = zero
+                g_t[j] = zero
         for j in range(width):
             total += partial[j]
         return total / count
@@ -331,33 +344,39 @@ def backward(p, grad, u, clipped, ws):
         for t in range(stop - 1, first - 1, -1):
             now, active = t * state, t * hidden
             here, open_ = (t - first) * state, (t - first) * hidden
+            g_t, s_t, force_t = g[now : now + state], s[now : now + state], force[now : now + state]
+            a_t, lam_t = a[active : active + hidden], lam[here : here + state]
+            r_t, gate_t = r[open_ : open_ + hidden], gate[open_ : open_ + hidden]
             for j in range(state):
-                lam[here + j] = g[now + j] + c[j]
+                lam_t[j] = g_t[j] + c[j]
             for j in range(hidden):
                 e[j] = zero
             matvec(w1, 0, 1, hidden_dim, lam, here, e, 0, hidden_dim, latent_dim)
             if clipped:
                 for j in range(hidden):
-                    shifted, plain, value = a[active + j] + h2[j], a[active + j], e[j]
+                    shifted, plain, value = a_t[j] + h2[j], a_t[j], e[j]
                     above = value if shifted > zero else zero
                     below = value if plain > zero else zero
-                    r[open_ + j] = max(shifted, zero) - max(plain, zero)
-                    gate[open_ + j] = above - below
-                    sum_h2[j] += above
+                    r_t[j] = max(shifted, zero) - max(plain, zero)
+                    gate_t[j] = above - below
+                    e[j] = above
+                for j in range(hidden):
+                    sum_h2[j] += e[j]
             else:
                 for j in range(hidden):
-                    shifted, value = a[active + j] + h2[j], e[j]
-                    above = value if shifted > zero else zero
-                    r[open_ + j] = max(shifted, zero)
-                    gate[open_ + j] = above
-                    sum_h2[j] += above
+                    shifted, value = a_t[j] + h2[j], e[j]
+                    r_t[j] = max(shifted, zero)
+                    gate_t[j] = value if shifted > zero else zero
+                for j in range(hidden):
+                    sum_h2[j] += gate_t[j]
             for j in range(state):
-                c[j] = diagonal[j] * lam[here + j]
-                sum_h1[j] += lam[here + j]
-                sum_diagonal[j] += lam[here + j] * s[now + j]
+                c[j] = diagonal[j] * lam_t[j]
+            for j in range(state):
+                sum_h1[j] += lam_t[j]
+                sum_diagonal[j] += lam_t[j] * s_t[j]
             matvec(w2, 0, 1, latent_dim, gate, open_, c, 0, latent_dim, hidden_dim)
             for j in range(state):
-                c[j] = (one - force[now + j]) * c[j]
+                c[j] = (one - force_t[j]) * c[j]
         steps = stop - first
         outer(lam, 0, latent_dim, r, 0, hidden_dim, steps, grad.W1.reshape(-1), 0)
         outer(gate, 0, hidden_dim, s, first * state, latent_dim, steps, grad.W2.reshape(-1), 0)

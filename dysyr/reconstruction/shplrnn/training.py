@@ -10,10 +10,9 @@ import math
 import numpy as np
 
 from dysyr.kernels import shallow_plrnn as kernel
-from dysyr.kernels.forcing import ESTIMATORS
-from dysyr.kernels.shallow_plrnn_training import run_updates
+from dysyr.kernels.forcing import ESTIMATORS, growth
+from dysyr.kernels.optimiser import radam_step
 
-UPDATES_PER_CALL = 100
 ALPHA_EVERY = 5
 MAX_ESTIMATOR_TIMES = 40
 NOISE_POOL = 2**16
@@ -67,6 +66,17 @@ class Recipe:
         return kernel.shapes(self.latent_dim, self.hidden_dim, self.n_observed, self.n_inputs, self.affine)
 
 
+class Buffers:
+    """Sixteen windows of a batch: targets, forcing signal, weights, inputs, and how many lanes count."""
+
+    def __init__(self, recipe):
+        shape = (recipe.n_steps + 1, recipe.n_observed, kernel.LANES)
+        self.x, self.seen = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+        self.w = np.zeros((2, *shape), dtype=np.float32)
+        self.u = np.zeros((recipe.n_steps + 1, recipe.n_inputs, kernel.LANES), dtype=np.float32)
+        self.n_valid = kernel.LANES
+
+
 class Attempt:
     """One training run from one initialisation.
 
@@ -88,14 +98,10 @@ class Attempt:
         self._flat_grad = np.zeros_like(self.theta)
         self._grad = kernel.views(self._flat_grad, shapes)
         self._workspace = kernel.workspace(shapes, recipe.n_steps)
-        lanes = kernel.LANES
-        self._x = np.zeros((recipe.n_steps + 1, recipe.n_observed, lanes), dtype=np.float32)
-        self._seen = np.zeros_like(self._x)
-        self._w = np.zeros((2, *self._x.shape), dtype=np.float32)
-        self._u = np.zeros((recipe.n_steps + 1, recipe.n_inputs, lanes), dtype=np.float32)
-        self._strength = np.zeros(recipe.n_steps, dtype=np.float32)
+        self._batch = [Buffers(recipe) for _ in range(-(-recipe.batch_size // kernel.LANES))]
         self._pattern = forcing_pattern(recipe.n_steps, recipe.interval)
         self._decay, self._centre = penalty(shapes, recipe.weight_decay)
+        self._stride = 1 if recipe.estimator == "arithmetic_mean" else -(-recipe.n_steps // MAX_ESTIMATOR_TIMES)
         initialise(self._parameters, recipe, windows, rng)
         self._noise = rng.standard_normal(NOISE_POOL).astype(np.float32)
 
@@ -111,48 +117,68 @@ class Attempt:
             n_updates: how many.
 
         Returns:
-            (n,) float64 losses; the run stops after a block in which one was not finite.
+            (n,) float64 losses; the run stops after one that is not finite.
         """
-        r = self.recipe
+        n_updates = min(n_updates, self.recipe.n_updates - self.count)
         losses = []
-        n_updates = min(n_updates, r.n_updates - self.count)
-        padded = -(-r.batch_size // kernel.LANES) * kernel.LANES
-        while n_updates > 0:
-            block = min(UPDATES_PER_CALL, n_updates)
-            starts = np.zeros((block, padded), dtype=np.int64)
-            starts[:, : r.batch_size] = self.rng.choice(self.windows.starts, (block, r.batch_size))
-            starts[:, r.batch_size :] = starts[:, :1]
-            offsets = self.rng.integers(0, NOISE_POOL, (block, padded))
-            out = np.empty(block)
-            adaptive = r.estimator is not None
-            run_updates(
-                self._parameters, self.theta, self._grad, self._flat_grad, self.first, self.second, self._decay,
-                self._centre, self.windows.data, self.windows.observed, self.windows.drive, starts,
-                r.batch_size,
-                r.warm_up, np.float32(r.jitter), self._noise, offsets, self._x, self._seen, self._w, self._u,
-                self._strength, self._pattern, self.alpha,
-                ESTIMATORS.index(r.estimator) if adaptive else -1, ALPHA_EVERY, r.alpha_decay,
-                -(-r.n_steps // MAX_ESTIMATOR_TIMES) if r.estimator != "arithmetic_mean" else 1,
-                self._schedule(block), self.count, r.clipped, r.affine, r.readout_penalty, r.gradient_clip,
-                self._workspace, out,
-            )  # fmt: skip
-            self.count += block
-            n_updates -= block
-            losses.append(out)
-            if not (np.isfinite(out).all() and np.isfinite(self.theta).all()):
+        for _ in range(n_updates):
+            losses.append(self._update())
+            if not math.isfinite(losses[-1]):
                 break
-        return np.concatenate(losses) if losses else np.empty(0)
+        return np.asarray(losses)
 
-    def _schedule(self, block):
-        """(block, 2) learning rate and scheduled alpha (NaN where alpha is adaptive) of the next updates."""
-        r = self.recipe
-        progress = (self.count + np.arange(block)) / r.n_updates
-        rates = np.full((block, 2), np.nan)
-        rates[:, 0] = r.learning_rate * (r.learning_rate_end / r.learning_rate) ** progress
+    def _update(self):
+        """Draw windows, gradient, optimiser step, forcing strength; returns the loss."""
+        r, p, ws = self.recipe, self._parameters, self._workspace
+        progress = self.count / r.n_updates
         if r.estimator is None:
-            start, end = r.alpha[0], r.alpha[-1]
-            rates[:, 1] = start if start == end else start * (end / start) ** progress
-        return rates
+            self.alpha[0] = _exponential(r.alpha[0], r.alpha[-1], progress)
+        if r.affine:
+            ws.pseudo[:] = np.linalg.pinv(p.B.astype(np.float64))
+        strength = self._pattern * np.float32(self.alpha[0])
+        n_seen = self._draw()
+        self._flat_grad[:] = 0.0
+        estimate = r.estimator is not None and self.count % ALPHA_EVERY == 0
+        loss = highest = 0.0
+        for b in self._batch:
+            loss += kernel.add_loss_and_gradient(
+                p, self._grad, b.x, b.seen, b.w, max(n_seen, 1.0), b.u, strength, r.clipped, r.affine, ws
+            )
+            if estimate:
+                highest = max(
+                    highest, growth(p, ws.zbar, b.n_valid, r.clipped, ESTIMATORS.index(r.estimator), self._stride)
+                )
+        if r.affine and r.readout_penalty > 0:
+            self._grad.B[...] += condition_gradient(p.B, r.readout_penalty)
+        if estimate:
+            wanted = max(0.0, 1.0 - 1.0 / highest) if highest > 0 else 0.0
+            slow = r.alpha_decay * self.alpha[0] + (1 - r.alpha_decay) * wanted
+            self.alpha[0] = wanted if wanted > self.alpha[0] else slow
+        rate = _exponential(r.learning_rate, r.learning_rate_end, progress)
+        self.count += 1
+        radam_step(
+            self.theta, self._flat_grad, self.first, self.second, self.count, rate, self._decay, self._centre,
+            r.gradient_clip,
+        )  # fmt: skip
+        return loss
+
+    def _draw(self):
+        """Fill the buffers with fresh windows; returns the number of values that count."""
+        r, data = self.recipe, self.windows
+        starts = data.starts[self.rng.integers(0, len(data.starts), r.batch_size)]
+        offsets = self.rng.integers(0, NOISE_POOL, r.batch_size)
+        n_seen = 0.0
+        for i, b in enumerate(self._batch):
+            lanes = np.arange(i * kernel.LANES, (i + 1) * kernel.LANES)
+            b.n_valid = int(np.clip(r.batch_size - lanes[0], 0, kernel.LANES))
+            lanes = np.minimum(lanes, r.batch_size - 1)
+            n_seen += kernel.gather(
+                data.data, data.observed, starts[lanes], b.n_valid, r.warm_up, np.float32(r.jitter), self._noise,
+                offsets[lanes], b.x, b.seen, b.w,
+            )  # fmt: skip
+            if r.n_inputs:
+                kernel.gather_rows(data.drive, starts[lanes], b.u)
+        return n_seen
 
     def state(self):
         """Arrays and JSON-ready numbers from which ``restore`` goes on with the same bits."""
@@ -166,6 +192,20 @@ class Attempt:
             getattr(self, name)[:] = arrays[name]
         self.count = numbers["count"]
         self.rng.bit_generator.state = numbers["rng"]
+
+
+def _exponential(start, end, progress):
+    """From start to end as progress goes from 0 to 1, geometrically; a start of 0 stays 0."""
+    return start if start == end else start * (end / start) ** progress
+
+
+def condition_gradient(b, strength):
+    """Gradient of strength (1 - s_max / (s_min + 1e-8))^2 over the singular values of the readout B (N, M)."""
+    left, singular, right = np.linalg.svd(b.astype(np.float64), full_matrices=False)
+    lowest = singular[-1] + 1e-8
+    ratio = singular[0] / lowest
+    change = (np.outer(left[:, 0], right[0]) - ratio * np.outer(left[:, -1], right[-1])) / lowest
+    return (-2 * strength * (1 - ratio) * change).astype(b.dtype)
 
 
 def forcing_pattern(n_steps, interval):
@@ -193,7 +233,7 @@ def initialise(p, recipe, windows, rng):
     W2 ~ U(+-1/sqrt M), h1 = 0; C, L Glorot-uniform; B Kaiming-normal.
 
     Plain form: h2[k] = -W2[k] zbar for a random state zbar of the data, so that each kink passes through the data from
-    the start (with h2 = 0 all of them meet in the mean; on Lorenz-63 that ends at twice the D_stsp).
+    the start; with h2 = 0 all of them would meet in the mean.
     Clipped form: h2 ~ U(+-1/sqrt H); 0 would switch the hidden layer off.
 
     Reference: hess2023; the placing of kinks is dysyr's own
