@@ -1,4 +1,4 @@
-# make demo | test | test-slow | bench | docs : each makes the environment it needs in .venv
+# make demo | test | test-slow | lint | docs : each makes the environment it needs in .venv
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND = Agg
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow lint docs clean
 
 demo: $(READY)
 	$(BIN)/dysyr run examples/lorenz63.toml -o out/lorenz63
@@ -20,6 +20,9 @@ test-slow: $(READY)
 
 lint: $(READY)
 	$(BIN)/ruff check dysyr tests examples systems data
+
+docs: $(READY)
+	$(BIN)/python docs/write_reference.py
 
 # torch first and alone: the constraint names a build that pip then keeps for all that depends on it
 $(READY): setup.cfg pyproject.toml constraints.txt

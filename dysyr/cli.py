@@ -236,7 +236,8 @@ def forecast(
     from dysyr.core.dataset import save_dataset
 
     _must_be_writable(output)
-    ahead = dysyr.load(run).forecast(str(context), n_steps=n_steps)
+    fitted = dysyr.load(run)
+    ahead = fitted.forecast(_like_training(str(context), fitted), n_steps=n_steps)
     save_dataset(ahead, output)
     typer.echo(f"{output}: {_status_text(ahead)}")
 
@@ -320,24 +321,47 @@ def doctor(as_json: Json = False):
 def _evaluate(model, truth, reference, measures, seed):
     import dysyr
 
-    subject = dysyr.load(model) if model.is_dir() or not model.suffix else dysyr.as_dataset(model)
+    if model.is_dir() or not model.suffix:
+        subject = fitted = dysyr.load(model)
+    else:
+        subject, fitted = dysyr.as_dataset(model), None
     return dysyr.evaluate(
         subject,
-        _read_truth(truth),
-        reference=None if reference is None else dysyr.as_dataset(reference),
+        _read_truth(truth, fitted),
+        reference=None if reference is None else _like_training(str(reference), fitted),
         measures=_names(measures),
         seed=seed,
     )
 
 
-def _read_truth(text):
+def _read_truth(text, fitted):
     """A data set where the text is a file or the name of one; else a system."""
     import dysyr
     from dysyr.core.catalogue import system_names
 
     if text.endswith(".toml") or (text in system_names() and not Path(text).exists()):
         return dysyr.load_system(text)
-    return _read_data(text, None, None, None, False)
+    return _like_training(text, fitted)
+
+
+def _like_training(text, fitted):
+    """Data as the model knows them: its sampling interval where the file has no times, its delay embedding."""
+    import json
+
+    import dysyr
+    from dysyr.core.errors import NoSamplingInterval
+
+    if fitted is None:
+        return _read_data(text, None, None, None, False)
+    try:
+        data = _read_data(text, None, None, None, False)
+    except NoSamplingInterval:
+        data = _read_data(text, fitted.dt_, None, None, False)
+    embedding = fitted.provenance_.get("embedding")
+    if embedding and tuple(map(str, data["state"].values)) != fitted.model_.names:
+        shape = json.loads(embedding)
+        return dysyr.embed(data, dim=shape["dim"], delay=shape["delay"], variable=shape["variable"])
+    return data
 
 
 def _read_data(text, dt, time, columns, mask):

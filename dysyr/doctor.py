@@ -17,7 +17,8 @@ from dysyr.simulation.simulate import simulate
 
 CHECK_TIME = 1.0
 CHECK_TOLERANCE = 1e-6
-EXTRAS = {"cuda": "numba_cuda", "parquet": "pyarrow", "sweep": "distributed", "quantum": "qutip", "ot": "ot"}
+EXTRAS = {"cuda": "numba_cuda", "parquet": "pyarrow", "sweep": "distributed", "quantum": "qutip", "ot": "ot",
+          "symbolic": "pyoperon"}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dysyr.core.errors import InputError
+from dysyr.core.errors import InputError, NoSamplingInterval
 from dysyr.core.time_grid import GRID_TOLERANCE, find_grid
 
 
@@ -194,7 +194,7 @@ def clocks_of(lengths, dt, time):
     dt = _positive(dt)
     if time is None:
         if dt is None:
-            raise InputError(
+            raise NoSamplingInterval(
                 "no sampling interval", got="neither dt nor a time column",
                 do="pass dt=0.01 (--dt 0.01), in the unit in which you want exponents and periods",
             )  # fmt: skip

@@ -28,6 +28,10 @@ class InputError(DysyrError, ValueError):
     """Data or an argument that cannot be used as it is."""
 
 
+class NoSamplingInterval(InputError):
+    """Data that carry neither times nor a sampling interval."""
+
+
 class ExpressionError(InputError):
     """A mathematical expression that is not of the small language dysyr reads."""
 

@@ -118,4 +118,7 @@ class Reconstructor(BaseEstimator, abc.ABC):
         return self
 
     def _learned(self, model, history, data):
-        return self.restored(model, history, provenance(seed=self.seed, data_hash=data_hash(data)))
+        origin = provenance(seed=self.seed, data_hash=data_hash(data))
+        if "embedding" in data.attrs:
+            origin["embedding"] = data.attrs["embedding"]
+        return self.restored(model, history, origin)

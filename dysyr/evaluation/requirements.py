@@ -28,7 +28,7 @@ class Requirements:
 
 REQUIREMENTS = {
     "shplrnn": Requirements(
-        min_samples=50, min_correlation_times=20, handles_missing=True, handles_inputs=True, max_noise=0.6
+        min_samples=60, min_correlation_times=20, handles_missing=True, handles_inputs=True, max_noise=0.6
     ),
 }
 

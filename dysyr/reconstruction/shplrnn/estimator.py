@@ -77,6 +77,7 @@ class SHPLRNN(Reconstructor):
         validation_fraction: share at the end of each trajectory that is held out when ``fit`` gets no validation data.
         n_checks: validation checks per attempt.
         max_restarts: further attempts after one that collapsed.
+        device: ``"cpu"``; nothing else exists yet.
         seed: seed of initial parameters and windows.
 
     Attributes after fit: ``model_`` (ShallowPLRNN); ``history_`` (update, attempt, loss, alpha, criterion per check,
@@ -97,7 +98,7 @@ class SHPLRNN(Reconstructor):
         learning_rate_end=1e-6,
         weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto", jitter="auto",
         validation_fraction=0.2, n_checks=60,
-        max_restarts=2, seed=0,
+        max_restarts=2, device="cpu", seed=0,
     ):  # fmt: skip
         self.latent_dim = latent_dim
         self.hidden_dim = hidden_dim
@@ -122,6 +123,7 @@ class SHPLRNN(Reconstructor):
         self.validation_fraction = validation_fraction
         self.n_checks = n_checks
         self.max_restarts = max_restarts
+        self.device = device
         self.seed = seed
 
     def fit(self, X, y=None, *, dt=None, validation=None, progress=True, checkpoint=None):
@@ -200,6 +202,7 @@ class SHPLRNN(Reconstructor):
         _require("max_restarts", self.max_restarts, "a whole number of at least 0", lambda v: _whole(v) and v >= 0)
         _require("seed", self.seed, "a whole number of at least 0", lambda v: _whole(v) and v >= 0)
         _require("clipped", self.clipped, "True or False", lambda v: isinstance(v, (bool, np.bool_)))
+        _require("device", self.device, "'cpu'", lambda v: v == "cpu")
         _require("readout", self.readout, f"one of {READOUTS}", lambda v: v in READOUTS)
         _require("forcing", self.forcing, f"one of {FORCINGS}", lambda v: v in FORCINGS)
         _require("alpha_estimator", self.alpha_estimator, f"one of {ESTIMATORS}", lambda v: v in ESTIMATORS)
