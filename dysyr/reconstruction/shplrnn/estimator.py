@@ -7,7 +7,7 @@ import math
 import numpy as np
 from tqdm import tqdm
 
-from dysyr.core.criterion import forecast_error, validation_criterion
+from dysyr.core.criterion import HORIZON, forecast_error, validation_criterion
 from dysyr.core.dataset import as_dataset, data_hash, inputs, sampling_interval, trajectories
 from dysyr.core.delay_time import suggest_delay
 from dysyr.core.errors import InputError, NotConverged
@@ -16,6 +16,7 @@ from dysyr.core.scaler import Scaler
 from dysyr.core.segments import split
 from dysyr.core.smoothing import remaining_noise, smooth, smoothing_window
 from dysyr.kernels.forcing import ESTIMATORS
+from dysyr.kernels.model_growth import growth_of_model
 from dysyr.kernels.shallow_plrnn import views
 from dysyr.reconstruction.shplrnn.checkpoint import Checkpoint
 from dysyr.reconstruction.shplrnn.model import ShallowPLRNN
@@ -29,6 +30,7 @@ WARM_UP = 0.15
 JITTER = 0.02
 CONFIRMATION_RUNS = 10
 CONFIRMATION_TRANSIENT = 50_000
+EXPONENT_STEPS = 20_000
 GAINS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 ANNEALED_ALPHA = (1.0, 0.02)
 FORCINGS = ("generalized", "sparse", "identity")
@@ -94,8 +96,8 @@ class SHPLRNN(Reconstructor):
     def __init__(
         self, *, latent_dim=None, hidden_dim=50, clipped=False, readout="identity", forcing="generalized",
         alpha="adaptive", alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None,
-        sequence_length=None, warm_up=None, batch_size=16, n_updates=60_000, learning_rate=1e-3,
-        learning_rate_end=1e-6,
+        sequence_length=None, warm_up=None, batch_size=48, n_updates=40_000, learning_rate=3e-3,
+        learning_rate_end=3e-6,
         weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto", jitter="auto",
         validation_fraction=0.2, n_checks=60,
         max_restarts=2, device="cpu", seed=0,
@@ -176,7 +178,9 @@ class SHPLRNN(Reconstructor):
             total=self.n_updates, desc=type(self).__name__, unit="update", disable=None if progress else True
         ) as bar:
             candidates = search.run(checkpoint=file, bar=bar)
-        model, chosen = _choose(candidates, build, smooth_held, held)
+        model, chosen = _choose(
+            candidates, build, smooth_held, held, is_flow=drives is None and any(window > 1 for window in smoothing)
+        )
         if model is None:
             raise NotConverged(
                 "training never reached a finite model", got=f"{search.number + 1} attempts",
@@ -288,10 +292,15 @@ def _smoothed(data, smoothing):
     return data.assign(x=(data["x"].dims, values))
 
 
-def _choose(candidates, build, held, raw):
+def _choose(candidates, build, held, raw, *, is_flow):
     """The best candidate on a longer look: more free runs, after a long burn-in that shows late collapses.
 
-    Its filter gain is then set to the one with the smallest error of forecasts from contexts as they were measured.
+    Where the data are samples of a smooth flow, one exponent has to be zero, and the smallest of them, in units of the
+    forecast horizon, is added to the criterion. The filter gain of the chosen model is then set to the one with the
+    smallest error of forecasts from contexts as they were measured.
+
+    Returns:
+        model, (attempt, update, criterion); None, None where no candidate is finite.
     """
     best = (np.inf, None, None)
     for candidate in candidates:
@@ -299,6 +308,8 @@ def _choose(candidates, build, held, raw):
         if model is None:
             continue
         value = validation_criterion(model, held, n_runs=CONFIRMATION_RUNS, transient=CONFIRMATION_TRANSIENT)
+        if is_flow and value < 1:
+            value += 2 * HORIZON * _smallest_exponent(model)
         if value < best[0]:
             best = (value, candidate, model)
     value, candidate, model = best
@@ -307,6 +318,14 @@ def _choose(candidates, build, held, raw):
     models = [build(candidate.theta, gain) for gain in GAINS]
     errors = [np.inf if m is None else forecast_error(m, raw) for m in models]
     return models[int(np.argmin(errors))] or model, (candidate.attempt, candidate.update, value)
+
+
+def _smallest_exponent(model):
+    """Smallest absolute Lyapunov exponent per step, from four orbits; 1 where an orbit is lost."""
+    starts = model.trajectory(model.initial_states[:4], EXPONENT_STEPS // 4)[:, -1]
+    growth = growth_of_model(model, starts, EXPONENT_STEPS)[:, EXPONENT_STEPS // 10 :]
+    exponents = growth.mean(axis=(0, 1))
+    return float(np.abs(exponents).min()) if np.isfinite(exponents).all() else 1.0
 
 
 def _contexts(train):

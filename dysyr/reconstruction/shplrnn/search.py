@@ -7,7 +7,7 @@ import numpy as np
 
 from dysyr.reconstruction.shplrnn.training import Attempt
 
-N_KEPT = 5
+N_KEPT = 10
 GOOD_ENOUGH = 0.35
 HOPELESS = 0.5
 SECONDS_BETWEEN_WRITES = 5.0
@@ -36,7 +36,7 @@ class Candidate:
 class Search:
     """Trains attempt after attempt until one is good enough.
 
-    A check after every ``n_updates / n_checks`` updates scores the model on validation data; the five best
+    A check after every ``n_updates / n_checks`` updates scores the model on validation data; the ten best
     checkpoints are kept. An attempt is given up when a loss is not finite, or, while there is another one to come, when
     half of it has gone by and its best criterion is above 0.5. A finished one is followed by another when its best
     criterion is above 0.35, up to ``max_restarts`` times.
