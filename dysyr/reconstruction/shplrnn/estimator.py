@@ -55,8 +55,11 @@ class SHPLRNN(Reconstructor):
         alpha: generalized forcing strength: ``"adaptive"`` (from the Jacobians along the data), ``"annealed"`` (from 1
             to 0.02), or a constant in [0, 1].
         alpha_estimator: estimator of the adaptive strength, one of ``kernels.forcing.ESTIMATORS``.
-        alpha_decay: how slowly the adaptive strength sinks per estimate, in (0, 1); by default so that it forgets its
-            start within a twelfth of the training.
+        alpha_decay: how slowly the running estimate of the adaptive strength sinks, in (0, 1); by default so that it
+            forgets its start within a twelfth of the training.
+        alpha_factor: None uses the estimate itself. A share below 1 forces less than the bound on gradients asks for:
+            the strength then follows (alpha_factor * estimate)^progress, from 1 at the start down to this share of the
+            estimate at the end of the training.
         forcing_interval: steps between two forced steps of sparse forcing; by default from the autocorrelation and
             mutual information of the data.
         sequence_length: forced steps per window; by default 200, or a quarter of the longest trajectory if that is
@@ -95,7 +98,8 @@ class SHPLRNN(Reconstructor):
 
     def __init__(
         self, *, latent_dim=None, hidden_dim=50, clipped=False, readout="identity", forcing="generalized",
-        alpha="adaptive", alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None,
+        alpha="adaptive", alpha_estimator="arithmetic_mean", alpha_decay=None, alpha_factor=None,
+        forcing_interval=None,
         sequence_length=None, warm_up=None, batch_size=48, n_updates=40_000, learning_rate=3e-3,
         learning_rate_end=3e-6,
         weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto", jitter="auto",
@@ -110,6 +114,7 @@ class SHPLRNN(Reconstructor):
         self.alpha = alpha
         self.alpha_estimator = alpha_estimator
         self.alpha_decay = alpha_decay
+        self.alpha_factor = alpha_factor
         self.forcing_interval = forcing_interval
         self.sequence_length = sequence_length
         self.warm_up = warm_up
@@ -210,6 +215,8 @@ class SHPLRNN(Reconstructor):
         _require("readout", self.readout, f"one of {READOUTS}", lambda v: v in READOUTS)
         _require("forcing", self.forcing, f"one of {FORCINGS}", lambda v: v in FORCINGS)
         _require("alpha_estimator", self.alpha_estimator, f"one of {ESTIMATORS}", lambda v: v in ESTIMATORS)
+        _require("alpha_factor", self.alpha_factor, "a number in (0, 1], or None",
+                 lambda v: v is None or (_number(v) and 0 < v <= 1))  # fmt: skip
         _require("jitter", self.jitter, "'auto' or a number of at least 0",
                  lambda v: v == "auto" if isinstance(v, str) else _number(v) and v >= 0)  # fmt: skip
         _require("alpha", self.alpha, "'adaptive', 'annealed' or a number in [0, 1]", _is_alpha)
@@ -261,7 +268,8 @@ class SHPLRNN(Reconstructor):
             warm_up=warm_up, jitter=jitter,
             learning_rate=self.learning_rate, learning_rate_end=self.learning_rate_end, estimator=estimator,
             alpha=alpha,
-            alpha_decay=self.alpha_decay or math.exp(-60 / self.n_updates), interval=interval,
+            alpha_decay=self.alpha_decay or math.exp(-60 / self.n_updates), alpha_factor=self.alpha_factor,
+            interval=interval,
             weight_decay=self.weight_decay, readout_penalty=self.readout_penalty, gradient_clip=self.gradient_clip,
         )  # fmt: skip
 

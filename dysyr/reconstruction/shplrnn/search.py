@@ -90,7 +90,7 @@ class Search:
         """Advance to the next check, score, keep, and decide how to go on."""
         losses = self.attempt.advance(self.check_every)
         alive = bool(np.isfinite(losses).all() and np.isfinite(self.attempt.theta).all())
-        alpha = float(self.attempt.alpha[0])
+        alpha = self.attempt.forcing_strength()
         value = self.criterion(self.attempt.theta, alpha) if alive else 1.0
         if alive:
             self._keep(Candidate(value, self.number, self.attempt.count, alpha, self.attempt.theta.copy()))

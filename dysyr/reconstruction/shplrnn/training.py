@@ -34,6 +34,8 @@ class Recipe:
         estimator: name of a forcing estimator, or None.
         alpha: (start, end) of an exponential schedule, or one constant; the start value of the adaptive one.
         alpha_decay: gamma of the adaptive forcing strength.
+        alpha_factor: share of the adaptive strength that is reached at the end, along alpha = (factor alpha_)^progress;
+            None for alpha = alpha_ throughout.
         interval: steps between two forced steps, 1 for generalized forcing.
         weight_decay: strength of the quadratic penalty on all parameters of the recurrence (A pulled to 1).
         readout_penalty: strength of the penalty on the condition number of an affine readout.
@@ -56,6 +58,7 @@ class Recipe:
     estimator: str | None
     alpha: tuple
     alpha_decay: float
+    alpha_factor: float | None
     interval: int
     weight_decay: float
     readout_penalty: float
@@ -110,6 +113,13 @@ class Attempt:
         """Parameters, views into ``theta``."""
         return self._parameters
 
+    def forcing_strength(self):
+        """Strength of the next update: scheduled, or the running estimate and how far it is followed by now."""
+        r = self.recipe
+        if r.estimator is None or r.alpha_factor is None:
+            return float(self.alpha[0])
+        return float((r.alpha_factor * self.alpha[0]) ** (self.count / r.n_updates))
+
     def advance(self, n_updates):
         """Run the next updates, at most to the end of the recipe.
 
@@ -135,7 +145,7 @@ class Attempt:
             self.alpha[0] = _exponential(r.alpha[0], r.alpha[-1], progress)
         if r.affine:
             ws.pseudo[:] = np.linalg.pinv(p.B.astype(np.float64))
-        strength = self._pattern * np.float32(self.alpha[0])
+        strength = self._pattern * np.float32(self.forcing_strength())
         n_seen = self._draw()
         self._flat_grad[:] = 0.0
         estimate = r.estimator is not None and self.count % ALPHA_EVERY == 0
