@@ -26,7 +26,6 @@ from dysyr.reconstruction.shplrnn.windows import Windows
 
 N_INITIAL_STATES = 64
 CONTEXT = 50
-WARM_UP = 0.15
 JITTER = 0.02
 CONFIRMATION_RUNS = 10
 CONFIRMATION_TRANSIENT = 50_000
@@ -64,8 +63,8 @@ class SHPLRNN(Reconstructor):
             mutual information of the data.
         sequence_length: forced steps per window; by default 200, or a quarter of the longest trajectory if that is
             less.
-        warm_up: steps at the start of each window that are forced but not scored, so that the noise of the first
-            sample does not teach the model to contract; by default 15 % of the window.
+        warm_up: steps at the start of each window that are forced but not scored, where the noise of the first sample
+            should not teach the model to contract.
         batch_size: windows per update.
         n_updates: updates of an attempt.
         learning_rate: first learning rate of RAdam.
@@ -100,7 +99,7 @@ class SHPLRNN(Reconstructor):
         self, *, latent_dim=None, hidden_dim=50, clipped=False, readout="identity", forcing="generalized",
         alpha="adaptive", alpha_estimator="arithmetic_mean", alpha_decay=None, alpha_factor=None,
         forcing_interval=None,
-        sequence_length=None, warm_up=None, batch_size=48, n_updates=40_000, learning_rate=3e-3,
+        sequence_length=None, warm_up=0, batch_size=48, n_updates=40_000, learning_rate=3e-3,
         learning_rate_end=3e-6,
         weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto", jitter="auto",
         validation_fraction=0.2, n_checks=60,
@@ -204,8 +203,7 @@ class SHPLRNN(Reconstructor):
             _require(name, getattr(self, name), "a number of at least 0", lambda v: _number(v) and v >= 0)
         for name in ("learning_rate", "learning_rate_end"):
             _require(name, getattr(self, name), "a positive number", lambda v: _number(v) and v > 0)
-        _require("warm_up", self.warm_up, "a whole number of at least 0, or None",
-                 lambda v: v is None or (_whole(v) and v >= 0))  # fmt: skip
+        _require("warm_up", self.warm_up, "a whole number of at least 0", lambda v: _whole(v) and v >= 0)
         _require("smoothing", self.smoothing, "'auto', an odd whole number of at least 1, or None",
                  lambda v: v in (None, "auto") or (_whole(v) and v >= 1 and v % 2 == 1))  # fmt: skip
         _require("max_restarts", self.max_restarts, "a whole number of at least 0", lambda v: _whole(v) and v >= 0)
@@ -251,9 +249,10 @@ class SHPLRNN(Reconstructor):
                 expected=f"at most {longest - 1}", do="leave it out for an automatic choice",
             )  # fmt: skip
         n_steps = self.sequence_length or max(5, min(200, longest // 4))
-        warm_up = int(WARM_UP * n_steps) if self.warm_up is None else self.warm_up
-        if warm_up >= n_steps:
-            raise InputError("warm_up leaves nothing to score", got=str(warm_up), expected=f"less than {n_steps} steps")
+        if self.warm_up >= n_steps:
+            raise InputError(
+                "warm_up leaves nothing to score", got=str(self.warm_up), expected=f"less than {n_steps} steps"
+            )
         estimator, alpha, interval = None, (1.0,), 1
         if self.forcing == "sparse":
             interval = self.forcing_interval or _sparse_interval(series)
@@ -265,7 +264,7 @@ class SHPLRNN(Reconstructor):
             latent_dim=latent_dim, hidden_dim=self.hidden_dim, n_observed=n_observed,
             n_inputs=0 if drives is None else drives[0].shape[1], affine=self.readout == "affine",
             clipped=bool(self.clipped), n_updates=self.n_updates, batch_size=self.batch_size, n_steps=n_steps,
-            warm_up=warm_up, jitter=jitter,
+            warm_up=self.warm_up, jitter=jitter,
             learning_rate=self.learning_rate, learning_rate_end=self.learning_rate_end, estimator=estimator,
             alpha=alpha,
             alpha_decay=self.alpha_decay or math.exp(-60 / self.n_updates), alpha_factor=self.alpha_factor,

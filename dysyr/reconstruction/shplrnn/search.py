@@ -8,6 +8,7 @@ import numpy as np
 from dysyr.reconstruction.shplrnn.training import Attempt
 
 N_KEPT = 10
+SETTLED = 0.6
 GOOD_ENOUGH = 0.35
 HOPELESS = 0.5
 SECONDS_BETWEEN_WRITES = 5.0
@@ -36,10 +37,11 @@ class Candidate:
 class Search:
     """Trains attempt after attempt until one is good enough.
 
-    A check after every ``n_updates / n_checks`` updates scores the model on validation data; the ten best
-    checkpoints are kept. An attempt is given up when a loss is not finite, or, while there is another one to come, when
-    half of it has gone by and its best criterion is above 0.5. A finished one is followed by another when its best
-    criterion is above 0.35, up to ``max_restarts`` times.
+    A check after every ``n_updates / n_checks`` updates scores the model on validation data. The ten best checkpoints
+    are kept, those of the last 40 % of an attempt before all others, because what scores well before the learning rate
+    has sunk often does so by chance. An attempt is given up when a loss is not finite, or, while there is another one
+    to come, when half of it has gone by and its best criterion is above 0.5. A finished one is followed by another when
+    its best criterion is above 0.35, up to ``max_restarts`` times.
 
     Args:
         recipe: Recipe.
@@ -115,7 +117,9 @@ class Search:
             bar.reset()
 
     def _keep(self, candidate):
-        self.candidates = sorted([*self.candidates, candidate], key=lambda c: c.criterion)[:N_KEPT]
+        settled = SETTLED * self.recipe.n_updates
+        ranked = sorted([*self.candidates, candidate], key=lambda c: (c.update < settled, c.criterion))
+        self.candidates = ranked[:N_KEPT]
 
     def _state(self):
         arrays, numbers = self.attempt.state()
