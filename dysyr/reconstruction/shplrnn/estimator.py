@@ -26,7 +26,7 @@ from dysyr.reconstruction.shplrnn.windows import Windows
 
 N_INITIAL_STATES = 64
 CONTEXT = 50
-JITTER = 0.02
+JITTER = 0.03
 CONFIRMATION_RUNS = 10
 CONFIRMATION_TRANSIENT = 50_000
 EXPONENT_STEPS = 20_000
@@ -77,7 +77,7 @@ class SHPLRNN(Reconstructor):
             the samples as they are. White noise in the forcing signal teaches the model to contract.
         jitter: standard deviation, in standard deviations of the data, of fresh noise on what the model is forced with
             (never on what it has to predict). It shows the model states beside the attractor; without any, clean data
-            leave open what happens there, and models collapse. ``"auto"`` fills up to 0.02 what noise smoothing leaves.
+            leave open what happens there, and models collapse. ``"auto"`` fills up to 0.03 what noise smoothing leaves.
         validation_fraction: share at the end of each trajectory that is held out when ``fit`` gets no validation data.
         n_checks: validation checks per attempt.
         max_restarts: further attempts after one that collapsed.
@@ -174,22 +174,27 @@ class SHPLRNN(Reconstructor):
             model = build(theta, max(alpha, GAINS[0]))
             return 1.0 if model is None else validation_criterion(model, smooth_held)
 
+        is_flow = drives is None and any(window > 1 for window in smoothing)
+
+        def confirm(candidates):
+            return _confirm(candidates, build, smooth_held, is_flow=is_flow)
+
         search = Search(
-            recipe, windows, seed=self.seed, criterion=criterion, n_checks=self.n_checks, max_restarts=self.max_restarts
-        )
+            recipe, windows, seed=self.seed, criterion=criterion, confirm=confirm, n_checks=self.n_checks,
+            max_restarts=self.max_restarts,
+        )  # fmt: skip
         file = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(train, held))
         with tqdm(
             total=self.n_updates, desc=type(self).__name__, unit="update", disable=None if progress else True
         ) as bar:
             candidates = search.run(checkpoint=file, bar=bar)
-        model, chosen = _choose(
-            candidates, build, smooth_held, held, is_flow=drives is None and any(window > 1 for window in smoothing)
-        )
-        if model is None:
+        value, best = confirm(candidates)
+        if best is None:
             raise NotConverged(
                 "training never reached a finite model", got=f"{search.number + 1} attempts",
                 do="lower learning_rate, or set gradient_clip=10",
             )  # fmt: skip
+        model, chosen = _with_best_gain(best.theta, build, held), (best.attempt, best.update, value)
         history = {name: np.asarray(column) for name, column in search.history.items()}
         return self._learned(model, {**history, "chosen": np.array(chosen), "smoothing": np.array(smoothing)}, data)
 
@@ -299,17 +304,16 @@ def _smoothed(data, smoothing):
     return data.assign(x=(data["x"].dims, values))
 
 
-def _choose(candidates, build, held, raw, *, is_flow):
+def _confirm(candidates, build, held, *, is_flow):
     """The best candidate on a longer look: more free runs, after a long burn-in that shows late collapses.
 
     Where the data are samples of a smooth flow, one exponent has to be zero, and the smallest of them, in units of the
-    forecast horizon, is added to the criterion. The filter gain of the chosen model is then set to the one with the
-    smallest error of forecasts from contexts as they were measured.
+    forecast horizon, is added to the criterion.
 
     Returns:
-        model, (attempt, update, criterion); None, None where no candidate is finite.
+        (value, candidate); (inf, None) where no candidate is finite.
     """
-    best = (np.inf, None, None)
+    best = (np.inf, None)
     for candidate in candidates:
         model = build(candidate.theta, max(candidate.alpha, GAINS[0]))
         if model is None:
@@ -318,13 +322,14 @@ def _choose(candidates, build, held, raw, *, is_flow):
         if is_flow and value < 1:
             value += 2 * HORIZON * _smallest_exponent(model)
         if value < best[0]:
-            best = (value, candidate, model)
-    value, candidate, model = best
-    if model is None:
-        return None, None
-    models = [build(candidate.theta, gain) for gain in GAINS]
-    errors = [np.inf if m is None else forecast_error(m, raw) for m in models]
-    return models[int(np.argmin(errors))] or model, (candidate.attempt, candidate.update, value)
+            best = (value, candidate)
+    return best
+
+
+def _with_best_gain(theta, build, raw):
+    """The model with the filter gain that forecasts best from contexts as they were measured."""
+    models = [model for model in (build(theta, gain) for gain in GAINS) if model is not None]
+    return min(models, key=lambda model: forecast_error(model, raw))
 
 
 def _smallest_exponent(model):

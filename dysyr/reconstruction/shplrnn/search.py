@@ -41,20 +41,21 @@ class Search:
     are kept, those of the last 40 % of an attempt before all others, because what scores well before the learning rate
     has sunk often does so by chance. An attempt is given up when a loss is not finite, or, while there is another one
     to come, when half of it has gone by and its best criterion is above 0.5. A finished one is followed by another when
-    its best criterion is above 0.35, up to ``max_restarts`` times.
+    its best criterion, or that of the longer look at its candidates, is above 0.35, up to ``max_restarts`` times.
 
     Args:
         recipe: Recipe.
         windows: Windows.
         seed: seed; attempt k draws from (seed, k).
         criterion: function (theta, alpha) -> float, lower is better.
+        confirm: function (candidates) -> (value, best candidate), the criterion on a longer look.
         n_checks: checks per attempt.
         max_restarts: how many further attempts there may be.
     """
 
-    def __init__(self, recipe, windows, *, seed, criterion, n_checks, max_restarts):
+    def __init__(self, recipe, windows, *, seed, criterion, confirm, n_checks, max_restarts):
         self.recipe, self.windows, self.seed = recipe, windows, seed
-        self.criterion, self.max_restarts = criterion, max_restarts
+        self.criterion, self.confirm, self.max_restarts = criterion, confirm, max_restarts
         self.check_every = max(1, -(-recipe.n_updates // n_checks))
         self.candidates = []
         self.history = {"update": [], "attempt": [], "loss": [], "alpha": [], "criterion": []}
@@ -109,12 +110,19 @@ class Search:
         hopeless = self.attempt.count >= self.recipe.n_updates / 2 and self.best_here > HOPELESS
         if alive and not over and not (hopeless and not last):
             return
-        if last or (over and alive and self.best_here <= GOOD_ENOUGH):
+        if last or (over and alive and self.best_here <= GOOD_ENOUGH and self._confirmed()):
             self.finished = True
             return
         self._begin(self.number + 1)
         if bar is not None:
             bar.reset()
+
+    def _confirmed(self):
+        """Whether the best candidate also holds on a longer look; if not, only that one is kept."""
+        value, best = self.confirm(self.candidates)
+        if best is not None and value > GOOD_ENOUGH:
+            self.candidates = [best]
+        return value <= GOOD_ENOUGH
 
     def _keep(self, candidate):
         settled = SETTLED * self.recipe.n_updates
