@@ -1,0 +1,208 @@
+"""What is SHPLRNN's own: its arguments, its ways of forcing, its restarts, its piecewise-linear map."""
+
+import numpy as np
+import pytest
+
+import dysyr
+from dysyr.reconstruction import SHPLRNN
+from dysyr.reconstruction.shplrnn.search import Search
+from dysyr.reconstruction.shplrnn.training import Attempt, Recipe, condition_gradient, forcing_pattern, penalty
+from dysyr.reconstruction.shplrnn.windows import Windows
+
+DT = 0.1
+SMALL = {"hidden_dim": 8, "sequence_length": 15, "n_updates": 60, "n_checks": 3, "max_restarts": 0, "batch_size": 5}
+
+
+def circle(n=300, seed=0):
+    t = DT * np.arange(n) + seed
+    return np.column_stack([np.cos(t), np.sin(t)]) + 0.01 * np.random.default_rng(seed).normal(size=(n, 2))
+
+
+def recipe(**changes):
+    plain = {
+        "latent_dim": 2, "hidden_dim": 6, "n_observed": 2, "n_inputs": 0, "affine": False, "clipped": False,
+        "n_updates": 40, "batch_size": 20, "n_steps": 10, "warm_up": 0, "jitter": 0.0, "learning_rate": 1e-3,
+        "learning_rate_end": 1e-4, "estimator": "arithmetic_mean", "alpha": (1.0,), "alpha_decay": 0.9,
+        "alpha_factor": None, "interval": 1, "weight_decay": 0.0, "readout_penalty": 0.0, "gradient_clip": 0.0,
+    }  # fmt: skip
+    return Recipe(**{**plain, **changes})
+
+
+def windows(length=11):
+    return Windows.from_trajectories([circle()], None, length)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"clipped": True},
+        {"readout": "affine", "latent_dim": 3},
+        {"readout": "affine", "latent_dim": 2, "readout_penalty": 1e-3, "clipped": True},
+        {"latent_dim": 4},
+        {"forcing": "sparse"},
+        {"forcing": "sparse", "forcing_interval": 3},
+        {"forcing": "identity"},
+        {"alpha": "annealed"},
+        {"alpha": 0.2},
+        {"alpha_factor": 0.5},
+        {"alpha_estimator": "product_upper_bound"},
+        {"alpha_estimator": "explog"},
+        {"alpha_estimator": "batch_maximum"},
+        {"alpha_estimator": "jacobian_upper_bound"},
+        {"weight_decay": 1e-4, "gradient_clip": 1.0},
+        {"smoothing": None, "jitter": 0.1, "warm_up": 3},
+        {"smoothing": 7},
+    ],
+    ids=str,
+)
+def test_every_option_trains(changes):
+    fitted = SHPLRNN(**{**SMALL, **changes}).fit(circle(), dt=DT, progress=False)
+    assert np.isfinite(fitted.history_["loss"]).all()
+    assert fitted.generate(5)["x"].shape == (1, 5, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"latent_dim": 1}, "latent_dim is too small for an identity readout: 1; at least the 2 observed variables"),
+        ({"hidden_dim": 0}, "cannot use this hidden_dim: 0; a whole number of at least 1"),
+        ({"alpha": "strong"}, "cannot use this alpha: 'strong'"),
+        ({"alpha": 1.5}, "cannot use this alpha"),
+        ({"forcing": "soft"}, "cannot use this forcing"),
+        ({"readout": "cubic"}, "cannot use this readout"),
+        ({"smoothing": 4}, "cannot use this smoothing"),
+        ({"jitter": -1}, "cannot use this jitter"),
+        ({"sequence_length": 5000}, "sequence_length is longer than the training data: 5000; at most 239"),
+        ({"warm_up": 15}, "warm_up leaves nothing to score: 15; less than 15 steps"),
+        ({"device": "cuda"}, "cannot use this device"),
+        ({"seed": -1}, "cannot use this seed"),
+        ({"validation_fraction": 1.0}, "cannot use this validation_fraction"),
+        ({"alpha_factor": 0}, "cannot use this alpha_factor"),
+    ],
+)
+def test_bad_arguments_say_what_would_do(changes, message):
+    with pytest.raises(dysyr.InputError, match=message):
+        SHPLRNN(**{**SMALL, **changes}).fit(circle(), dt=DT, progress=False)
+
+
+def test_an_attempt_lowers_its_loss():
+    constant = recipe(n_updates=400, learning_rate=5e-3, estimator=None, alpha=(0.2,))
+    attempt = Attempt(constant, windows(), np.random.default_rng(0))
+    losses = attempt.advance(400)
+    assert losses[-40:].mean() < 0.2 * losses[:40].mean()
+
+
+def test_blocks_of_any_size_give_the_same_bits():
+    whole, pieces = (Attempt(recipe(), windows(), np.random.default_rng(1)) for _ in range(2))
+    whole.advance(40)
+    for n in (1, 7, 32):
+        pieces.advance(n)
+    np.testing.assert_array_equal(whole.theta, pieces.theta)
+
+
+def test_restored_state_goes_on_with_the_same_bits():
+    first = Attempt(recipe(), windows(), np.random.default_rng(2))
+    first.advance(20)
+    second = Attempt(recipe(), windows(), np.random.default_rng(2))
+    second.restore(*first.state())
+    first.advance(20)
+    second.advance(20)
+    np.testing.assert_array_equal(first.theta, second.theta)
+
+
+def test_adaptive_strength_bounds_the_jacobian_of_the_batch():
+    attempt = Attempt(recipe(alpha_decay=1e-9), windows(), np.random.default_rng(3))
+    attempt.advance(40)
+    p = attempt.parameters
+    bound = np.abs(p.A).max() + np.linalg.norm(p.W1, 2) * np.linalg.norm(p.W2, 2)
+    assert 0 <= attempt.alpha[0] <= 1 - 1 / bound + 1e-6
+
+
+def test_sparse_pattern_and_schedule():
+    np.testing.assert_array_equal(forcing_pattern(7, 3), [0, 0, 0, 1, 0, 0, 1])
+    np.testing.assert_array_equal(forcing_pattern(4, 1), [0, 1, 1, 1])
+    annealed = Attempt(recipe(estimator=None, alpha=(1.0, 0.01)), windows(), np.random.default_rng(0))
+    annealed.advance(20)
+    assert annealed.alpha[0] == pytest.approx(0.01 ** (19 / 40))
+
+
+def test_penalty_pulls_the_diagonal_to_one_and_spares_the_readout():
+    shapes = recipe(affine=True, latent_dim=3).shapes()
+    decay, centre = penalty(shapes, 0.5)
+    assert centre[:3].tolist() == [1, 1, 1]
+    assert centre[3:].sum() == 0
+    assert (decay[:-6] == 0.5).all()
+    assert (decay[-6:] == 0).all()
+
+
+def test_condition_gradient_is_the_derivative():
+    b = np.random.default_rng(0).normal(size=(4, 3))
+
+    def value(matrix):
+        singular = np.linalg.svd(matrix, compute_uv=False)
+        return 0.7 * (1 - singular[0] / (singular[-1] + 1e-8)) ** 2
+
+    gradient, h = condition_gradient(b, 0.7), 1e-6
+    for index in np.ndindex(b.shape):
+        shift = np.zeros_like(b)
+        shift[index] = h
+        assert gradient[index] == pytest.approx((value(b + shift) - value(b - shift)) / (2 * h), rel=1e-4)
+
+
+def test_windows_never_cross_trajectories_and_reach_the_last_sample():
+    found = Windows.from_trajectories([circle(30), circle(12), circle(5)], None, 10)
+    assert found.starts.tolist() == [*range(21), *range(30, 33), 42]
+    assert found.observed[42:].sum() == 10
+    assert found.data.shape == (52, 2)
+
+
+def test_windows_begin_where_something_is_seen():
+    x = circle(20)
+    x[3:8] = np.nan
+    found = Windows.from_trajectories([x], None, 5)
+    assert not set(range(3, 8)) & set(found.starts.tolist())
+    assert (found.data[3:8] == 0).all()
+
+
+def search(criterion, confirm, max_restarts=2):
+    return Search(
+        recipe(), windows(), seed=0, criterion=criterion, confirm=confirm, n_checks=10, max_restarts=max_restarts
+    )  # fmt: skip
+
+
+def first_of(candidates):
+    return candidates[0].criterion, candidates[0]
+
+
+def test_a_good_attempt_is_the_only_one():
+    made = search(lambda theta, alpha: 0.1, first_of)
+    made.run()
+    assert set(made.history["attempt"]) == {0}
+
+
+def test_a_hopeless_attempt_is_given_up_at_half_time():
+    made = search(lambda theta, alpha: 0.9, first_of)
+    made.run()
+    assert [made.history["attempt"].count(k) for k in (0, 1, 2)] == [5, 5, 10]
+
+
+def test_an_attempt_that_collapses_on_a_longer_look_is_followed_by_another():
+    looked = []
+
+    def confirm(candidates):
+        looked.append(len(candidates))
+        return (0.9 if len(looked) == 1 else 0.1), candidates[0]
+
+    made = search(lambda theta, alpha: 0.1, confirm)
+    candidates = made.run()
+    assert set(made.history["attempt"]) == {0, 1}
+    assert {candidate.attempt for candidate in candidates[1:]} <= {0, 1}
+
+
+def test_settled_checkpoints_come_first():
+    values = iter([0.01, 0.02] + [0.2] * 8)
+    made = search(lambda theta, alpha: next(values), first_of)
+    candidates = made.run()
+    assert candidates[0].criterion == 0.2
+    assert candidates[0].update >= 24
+    assert candidates[-1].update < 24
