@@ -13,6 +13,8 @@ import concurrent.futures
 import dataclasses
 import json
 import multiprocessing
+import shlex
+import sys
 import time
 from pathlib import Path
 
@@ -230,8 +232,7 @@ def main():
     if given.write:
         head = (
             f"# {given.method}: where it stops working\n\n"
-            f"Written by `python -m dysyr.benchmark.robustness -o {given.out} --method {given.method} "
-            f"--arguments '{given.arguments}' --seeds {given.seeds} --write {given.write}`.\n\n"
+            f"Written by `python -m dysyr.benchmark.robustness {shlex.join(sys.argv[1:])}`.\n\n"
             f"{' '.join(__doc__.split(chr(10) * 2)[2].split())} "
             "Linear: a vector autoregression fitted to the test data themselves. Valid time in Lyapunov times, errors "
             "in variances of the truth; forecasts start from 100 clean contexts of 100 samples.\n"
