@@ -4,6 +4,7 @@ import numpy as np
 
 from dysyr.core.attractor_distance import spectrum_distance
 from dysyr.core.dataset import inputs, make_dataset, sampling_interval, trajectories
+from dysyr.core.segments import complete_stretches
 
 MAX_SAMPLES = 20_000
 MIN_SAMPLES = 20
@@ -118,13 +119,8 @@ def longest_complete_stretch(series):
     Returns:
         (time, n_variables).
     """
-    best = series[0][:0]
-    for x in series:
-        gaps = np.flatnonzero(~np.isfinite(x).all(axis=1))
-        for start, stop in zip(np.r_[-1, gaps] + 1, np.r_[gaps, len(x)], strict=True):
-            if stop - start > len(best):
-                best = x[start:stop]
-    return best
+    pieces = [x[start:stop] for x in series for start, stop in complete_stretches(x)]
+    return max(pieces, key=len, default=series[0][:0])
 
 
 def _relative_error(predicted, truth, sd):

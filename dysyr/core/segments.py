@@ -33,6 +33,20 @@ def segments(ds, *, max_gap=0):
     return found
 
 
+def complete_stretches(x):
+    """The stretches of one trajectory in which no value is missing.
+
+    Args:
+        x: (time, n_variables), NaN where missing.
+
+    Returns:
+        list of (start, stop), samples start <= t < stop, none empty.
+    """
+    gaps = np.flatnonzero(~np.isfinite(x).all(axis=1))
+    edges = zip(np.r_[-1, gaps] + 1, np.r_[gaps, len(x)], strict=True)
+    return [(int(start), int(stop)) for start, stop in edges if stop > start]
+
+
 def windows(ds, length, *, max_gap=0):
     """Where windows may start so that they cross neither trajectory ends nor gaps.
 

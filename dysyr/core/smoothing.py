@@ -4,6 +4,7 @@ import numpy as np
 from scipy.signal import savgol_coeffs, savgol_filter
 
 from dysyr.core.errors import InputError
+from dysyr.core.segments import complete_stretches
 
 ORDER = 3
 WINDOWS = (5, 7, 9, 11, 13, 15, 19, 23, 27, 31, 37, 43, 51, 61, 75, 91)
@@ -28,11 +29,11 @@ def smoothing_window(series):
 
     Reference: savitzky1964 for the filter, craven1979 for the choice
     """
-    longest = max((len(part) for x in series for part in complete_parts(x)), default=0)
+    longest = max((len(part) for x in series for part in _complete(x)), default=0)
     windows = [w for w in WINDOWS if w <= longest // 4]
     chosen = []
     for d in range(series[0].shape[1]):
-        parts = [part[:, d] for x in series for part in complete_parts(x)]
+        parts = [part[:, d] for x in series for part in _complete(x)]
         values = np.concatenate(parts) if parts else np.empty(0)
         variance = values.var() if values.size else 0.0
         errors = [_leave_one_out(parts, w) for w in windows]
@@ -62,7 +63,7 @@ def smooth(x, windows):
     if any(w < 1 or w % 2 == 0 for w in windows):
         raise InputError("smoothing windows", got=str(windows), expected="odd whole numbers")
     out = np.array(x, dtype=np.float64)
-    for start, stop in _bounds(x):
+    for start, stop in complete_stretches(x):
         for d, w in enumerate(windows):
             if ORDER < w <= stop - start:
                 out[start:stop, d] = savgol_filter(x[start:stop, d], w, ORDER, mode="interp")
@@ -88,20 +89,13 @@ def remaining_noise(series, windows):
     for d, w in enumerate(windows):
         if w > ORDER:
             own = savgol_coeffs(w, ORDER)[w // 2]
-            loo = _leave_one_out([part[:, d] for x in series for part in complete_parts(x)], w)
+            loo = _leave_one_out([part[:, d] for x in series for part in _complete(x)], w)
             left[d] = np.sqrt(loo * (1 - own) * own) if np.isfinite(loo) else 0.0
     return left
 
 
-def complete_parts(x):
-    """The stretches of (time, n_variables) without a missing value."""
-    return [x[start:stop] for start, stop in _bounds(x)]
-
-
-def _bounds(x):
-    gaps = np.flatnonzero(~np.isfinite(x).all(axis=1))
-    edges = zip(np.r_[-1, gaps] + 1, np.r_[gaps, len(x)], strict=True)
-    return [(start, stop) for start, stop in edges if stop > start]
+def _complete(x):
+    return [x[start:stop] for start, stop in complete_stretches(x)]
 
 
 def _leave_one_out(parts, window):

@@ -7,7 +7,7 @@ import numpy as np
 
 from dysyr.core.dataset import inputs, make_dataset, sampling_interval, trajectories
 from dysyr.core.errors import InputError
-from dysyr.core.segments import segments
+from dysyr.core.segments import complete_stretches
 from dysyr.core.status import orbit_status
 from dysyr.evaluation.context import EvaluationContext, truth_scale, varies
 from dysyr.evaluation.correlation_time import correlation_time
@@ -32,14 +32,8 @@ def longest_stretch(data):
     Raises:
         InputError: fewer than 50 samples in a row.
     """
-    series = trajectories(data)
-    best = (0, 0, 0)
-    for i, start, stop in segments(data):
-        whole = np.flatnonzero(~np.isfinite(series[i][start:stop]).all(axis=1))
-        cuts = np.concatenate([[-1], whole, [stop - start]])
-        gap = int(np.argmax(np.diff(cuts)))
-        piece = (i, int(start + cuts[gap] + 1), int(start + cuts[gap + 1]))
-        best = max(best, piece, key=lambda candidate: candidate[2] - candidate[1])
+    pieces = [(i, *piece) for i, x in enumerate(trajectories(data)) for piece in complete_stretches(x)]
+    best = max(pieces, key=lambda piece: piece[2] - piece[1], default=(0, 0, 0))
     if best[2] - best[1] < MIN_SAMPLES:
         raise InputError(
             "the truth is too short to compare a model with",

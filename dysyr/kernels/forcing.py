@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from dysyr.kernels.jit import jit
-from dysyr.kernels.shallow_plrnn import matvec, spread
+from dysyr.kernels.lane_products import matvec, spread
 
 ESTIMATORS = ("arithmetic_mean", "product_upper_bound", "explog", "batch_maximum", "jacobian_upper_bound")
 

@@ -8,6 +8,7 @@ import numpy as np
 from numba import types
 
 from dysyr.kernels.jit import array_type, first_class, jit, right_hand_side
+from dysyr.kernels.output import record
 
 
 def _iterate(rhs, first_time, start, stop, stride, x, p, keep, out, broken):
@@ -21,15 +22,7 @@ def _iterate(rhs, first_time, start, stop, stride, x, p, keep, out, broken):
             for d in range(n_dim):
                 for i in range(n):
                     x[d, i] = y[d, i]
-        if keep:
-            for d in range(n_dim):
-                for i in range(n):
-                    out[o, d, i] = x[d, i]
-        for i in range(n):
-            if broken[i] < 0:
-                for d in range(n_dim):
-                    if not np.isfinite(x[d, i]):
-                        broken[i] = o + 1
+        record(x, o, keep, out, broken)
 
 
 @functools.cache

@@ -16,6 +16,7 @@ import numpy as np
 from numba import types
 
 from dysyr.kernels.jit import array_type, first_class, jit, right_hand_side
+from dysyr.kernels.output import record
 
 RUNNING, ARRIVED, COLLAPSED = 0, 1, 2
 """Status of a lane: on its way, at its end time, stopped because its step shrank to nothing (a blow-up)."""
@@ -95,15 +96,7 @@ def _integrate_fixed(rhs, stages, nodes, weights, times, start, stop, substeps, 
             for d in range(n_dim):
                 for i in range(n):
                     x[d, i] = y[d, i]
-        if keep:
-            for d in range(n_dim):
-                for i in range(n):
-                    out[o, d, i] = x[d, i]
-        for i in range(n):
-            if broken[i] < 0:
-                for d in range(n_dim):
-                    if not np.isfinite(x[d, i]):
-                        broken[i] = o + 1
+        record(x, o, keep, out, broken)
 
 
 @jit

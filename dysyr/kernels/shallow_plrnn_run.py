@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from dysyr.kernels.jit import jit
-from dysyr.kernels.shallow_plrnn import LANES, Parameters, matvec, spread
+from dysyr.kernels.lane_products import matvec, spread
+from dysyr.kernels.shallow_plrnn import LANES, Parameters
 
 STEPS_PER_CALL = 5_000
 

@@ -23,6 +23,7 @@ from numba import types
 
 from dysyr.kernels.jit import array_type, first_class, jit, matrix_function, right_hand_side
 from dysyr.kernels.normals import fill_normals
+from dysyr.kernels.output import record
 
 
 @jit
@@ -166,15 +167,7 @@ def _integrate(
                 sri_step(f, g, t, h, normals, p, x, work, noise)
             else:
                 heun_step(f, g, t, h, normals, p, x, work, noise)
-        if keep:
-            for d in range(n_dim):
-                for i in range(n):
-                    out[o, d, i] = x[d, i]
-        for i in range(n):
-            if broken[i] < 0:
-                for d in range(n_dim):
-                    if not np.isfinite(x[d, i]):
-                        broken[i] = o + 1
+        record(x, o, keep, out, broken)
 
 
 @functools.cache

@@ -124,6 +124,17 @@ def test_references_are_in_the_bibliography():
     assert not missing
 
 
+def test_what_inspect_asks_for_a_method_is_what_the_method_asks():
+    from dysyr.evaluation.requirements import REQUIREMENTS
+    from dysyr.reconstruction import METHODS
+
+    assert set(REQUIREMENTS) == {method.__name__.lower() for method in METHODS}
+    for method in METHODS:
+        needs = REQUIREMENTS[method.__name__.lower()]
+        for name in ("min_samples", "handles_irregular", "handles_missing", "handles_inputs"):
+            assert getattr(needs, name) == getattr(method, name), (method, name)
+
+
 def test_nothing_names_the_machine_it_was_made_on():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:

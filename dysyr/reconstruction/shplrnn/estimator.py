@@ -187,8 +187,7 @@ class SHPLRNN(Reconstructor):
         with tqdm(
             total=self.n_updates, desc=type(self).__name__, unit="update", disable=None if progress else True
         ) as bar:
-            candidates = search.run(checkpoint=file, bar=bar)
-        value, best = confirm(candidates)
+            value, best = search.run(checkpoint=file, bar=bar)
         if best is None:
             raise NotConverged(
                 "training never reached a finite model", got=f"{search.number + 1} attempts",

@@ -60,6 +60,7 @@ class Search:
         self.candidates = []
         self.history = {"update": [], "attempt": [], "loss": [], "alpha": [], "criterion": []}
         self.finished = False
+        self.result = None
         self._begin(0)
 
     def run(self, *, checkpoint=None, bar=None):
@@ -70,7 +71,7 @@ class Search:
             bar: progress bar with ``update`` and ``set_postfix``, or None.
 
         Returns:
-            list of Candidates, best first; empty when no update ever gave a finite model.
+            (value, Candidate) of the longer look; (inf, None) when no update ever gave a finite model.
         """
         if checkpoint is not None and (saved := checkpoint.read()) is not None:
             self._restore(*saved)
@@ -82,7 +83,7 @@ class Search:
             if checkpoint is not None and (self.finished or time.monotonic() - written > SECONDS_BETWEEN_WRITES):
                 checkpoint.write(*self._state())
                 written = time.monotonic()
-        return self.candidates
+        return self.result or self.confirm(self.candidates)
 
     def _begin(self, number):
         self.number = number
@@ -119,10 +120,11 @@ class Search:
 
     def _confirmed(self):
         """Whether the best candidate also holds on a longer look; if not, only that one is kept."""
-        value, best = self.confirm(self.candidates)
-        if best is not None and value > GOOD_ENOUGH:
-            self.candidates = [best]
-        return value <= GOOD_ENOUGH
+        self.result = value, best = self.confirm(self.candidates)
+        if value <= GOOD_ENOUGH:
+            return True
+        self.result, self.candidates = None, [] if best is None else [best]
+        return False
 
     def _keep(self, candidate):
         settled = SETTLED * self.recipe.n_updates
