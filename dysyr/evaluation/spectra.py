@@ -25,7 +25,7 @@ class SpectrumMeasure(DistanceMeasure):
             "sigma_hz": sigma_hz,
             "sigma_bins": sigma_hz * context.n * context.dt,
             "per_variable": dict(zip(context.names, per_variable.tolist(), strict=True)),
-            "not_finite_or_constant": flagged,
+            **({"not_finite_or_constant": flagged} if flagged else {}),
         }
 
 

@@ -77,14 +77,14 @@ def title_of(name):
 
 _PARTS = {
     "lyapunov_spectrum": "Lyapunov exponent {}",
-    "prediction_error": "Prediction error, {} steps ahead",
+    "prediction_error": "Prediction error at step {}",
     "smape": "sMAPE over {} {over}",
     "valid_prediction_time": "Valid prediction time by {}",
 }
 
 
 def part_title(measure, part):
-    """Name of one number of a Measure: ``Prediction error, 20 steps ahead``."""
+    """Name of one number of a Measure: ``Prediction error at step 20``."""
     if not part:
         return title_of(measure.name)
     pattern = _PARTS.get(measure.name, f"{title_of(measure.name)}: {{}}")

@@ -47,11 +47,11 @@ def training_section(card):
     if training is None or not training.curves:
         return None
     figure = training_figure(training.curves, selected=training.selected, restarts=training.restarts)
-    caption = "Loss on the training data (each update pale, medians dark) and the further curves of this method. "
+    caption = "Loss on the training data and the further curves of this method. "
     if training.selected is not None:
         chosen = f"The orange line is the checkpoint that was kept, at update {format_number(training.selected)}"
         if training.criterion is not None:
-            chosen += f" with a validation criterion of {format_number(training.criterion)}"
+            chosen += f", with a criterion of {format_number(training.criterion)} when it was confirmed"
         caption += f"{chosen}: it was chosen on validation data alone, never on the test data of this report. "
     if training.restarts:
         caption += "Dashed lines are restarts after a collapse. "

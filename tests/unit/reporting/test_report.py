@@ -148,7 +148,7 @@ def test_training_says_what_was_chosen_on_what(make_card):
         curves=(("validation criterion", steps, 1.0 / (1 + steps)),), selected=40, restarts=(10,),
     )  # fmt: skip
     card = make_card(n=300, training=training)
-    assert "validation criterion of 0.123" in training_section(card).blocks[0].caption
+    assert "a criterion of 0.123 when it was confirmed" in training_section(card).blocks[0].caption
     pairs = dict(model_section(card).blocks[0].pairs)
     assert pairs["latent dim"] == "3" and pairs["Left at their defaults"] == "seed 0"
 
