@@ -23,12 +23,46 @@ def step(p, s, u=None, *, clipped=False):
     return out if u is None else out + u @ p.C.T
 
 
-def loss(p, x, seen, observed, counts, u, strength, *, clipped, affine):
-    """Forced mean squared error of a batch of windows, as in ``shallow_plrnn.loss_and_gradient``.
+def predictions(p, seen, observed, u, strength, *, clipped, affine):
+    """What the model says about each sample after the first, before it is forced with it.
 
     Args:
-        p: Parameters of tensors; gradients by autograd.
-        x: (batch, n_steps + 1, N), zero where missing: what is to be predicted.
+        p: Parameters of tensors; gradients by autograd, not through the pseudoinverse that forces.
+        seen: (batch, n_steps + 1, N) what the model is forced with, zero where missing.
+        observed: same shape, 1 where there is a value.
+        u: (batch, n_steps + 1, K) or None.
+        strength: (n_steps,) forcing strengths.
+        clipped: the clipped form.
+        affine: affine readout x = B z.
+
+    Returns:
+        (batch, n_steps, N).
+    """
+    batch, n, n_observed = seen.shape
+    latent_dim = p.A.shape[0]
+    if affine:
+        pseudo = torch.linalg.pinv(p.B)
+        z = seen[:, 0] @ pseudo.T
+        zbar = seen @ pseudo.detach().T
+        known = observed.amin(dim=2, keepdim=True).expand(batch, n, latent_dim)
+    else:
+        z = torch.cat([seen[:, 0], seen[:, 0] @ p.L.T], dim=1)
+        hidden = torch.zeros(batch, n, latent_dim - n_observed, dtype=seen.dtype)
+        zbar, known = torch.cat([seen, hidden], dim=2), torch.cat([observed, hidden], dim=2)
+    out = []
+    for t in range(n - 1):
+        s = z + strength[t] * known[:, t] * (zbar[:, t] - z)
+        z = step(p, s, None if u is None else u[:, t + 1], clipped=clipped)
+        out.append(z @ p.B.T if affine else z[:, :n_observed])
+    return torch.stack(out, dim=1)
+
+
+def loss(p, x, seen, observed, counts, u, strength, *, clipped, affine):
+    """Forced mean squared error of a batch of windows, as in ``shallow_plrnn.add_loss_and_gradient``.
+
+    Args:
+        p: Parameters of tensors.
+        x: (batch, n_steps + 1, N) what is to be predicted, zero where missing.
         seen: the same with jitter: what the model is forced with.
         observed: same shape, 1 where there is a value.
         counts: same shape, weight in the loss.
@@ -40,21 +74,5 @@ def loss(p, x, seen, observed, counts, u, strength, *, clipped, affine):
     Returns:
         scalar tensor.
     """
-    batch, n, n_observed = x.shape
-    latent_dim = p.A.shape[0]
-    if affine:
-        pseudo = torch.linalg.pinv(p.B)
-        z = seen[:, 0] @ pseudo.T
-        zbar = seen @ pseudo.detach().T
-        known = observed.amin(dim=2, keepdim=True).expand(batch, n, latent_dim)
-    else:
-        z = torch.cat([seen[:, 0], seen[:, 0] @ p.L.T], dim=1)
-        hidden = torch.zeros(batch, n, latent_dim - n_observed, dtype=x.dtype)
-        zbar, known = torch.cat([seen, hidden], dim=2), torch.cat([observed, hidden], dim=2)
-    total = 0.0
-    for t in range(n - 1):
-        s = z + strength[t] * known[:, t] * (zbar[:, t] - z)
-        z = step(p, s, None if u is None else u[:, t + 1], clipped=clipped)
-        error = ((z @ p.B.T if affine else z[:, :n_observed]) - x[:, t + 1]) * counts[:, t + 1]
-        total = total + (error**2).sum()
-    return total / counts[:, 1:].sum()
+    ahead = predictions(p, seen, observed, u, strength, clipped=clipped, affine=affine)
+    return (((ahead - x[:, 1:]) * counts[:, 1:]) ** 2).sum() / counts[:, 1:].sum()

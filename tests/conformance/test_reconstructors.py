@@ -17,6 +17,7 @@ SMALL = {
         "hidden_dim": 8,
         "sequence_length": 20,
         "n_updates": 400,
+        "n_refinements": 6,
         "n_checks": 4,
         "max_restarts": 0,
         "learning_rate": 5e-3,

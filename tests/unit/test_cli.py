@@ -47,7 +47,7 @@ def fitted(tmp_path_factory):
     t = 0.1 * np.arange(400)
     data = make_dataset(np.stack([np.sin(t), np.cos(t)], axis=1), dt=0.1, names=["a", "b"])
     save_dataset(data, folder / "data.nc")
-    model = dysyr.SHPLRNN(hidden_dim=8, n_updates=20, n_checks=2, max_restarts=0, sequence_length=20)
+    model = dysyr.SHPLRNN(hidden_dim=8, n_updates=20, n_refinements=2, n_checks=2, max_restarts=0, sequence_length=20)
     model.fit(data, progress=False).save(folder / "run")
     return folder
 

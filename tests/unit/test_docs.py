@@ -211,7 +211,7 @@ def test_the_tutorial_runs(tmp_path, monkeypatch):
     shorter = (
         ("n_steps=30_000", "n_steps=1_500"), ("n_steps=9_000, n_trajectories=10", "n_steps=100, n_trajectories=2"),
         ("n_steps=500", "n_steps=20"), ("n_steps=2_000, n_trajectories=10", "n_steps=50, n_trajectories=2"),
-        ("SHPLRNN(", "SHPLRNN(n_updates=100, n_checks=1, max_restarts=0, "),
+        ("SHPLRNN(", "SHPLRNN(n_updates=100, n_refinements=2, n_checks=1, max_restarts=0, "),
         ("evaluate(reconstructor, test)", "evaluate(reconstructor, test, measures=['d_stsp', 'd_h'])"),
     )  # fmt: skip
     code = "\n".join(text for _, text in blocks("python", {"": PAGES["docs/tutorial.md"]}))

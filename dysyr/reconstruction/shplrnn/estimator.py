@@ -7,7 +7,7 @@ import math
 import numpy as np
 from tqdm import tqdm
 
-from dysyr.core.criterion import HORIZON, forecast_error, validation_criterion
+from dysyr.core.criterion import forecast_error, validation_criterion
 from dysyr.core.dataset import as_dataset, data_hash, inputs, sampling_interval, trajectories
 from dysyr.core.delay_time import suggest_delay
 from dysyr.core.errors import InputError, NotConverged
@@ -29,7 +29,9 @@ CONTEXT = 50
 JITTER = 0.03
 CONFIRMATION_RUNS = 10
 CONFIRMATION_TRANSIENT = 200_000
-EXPONENT_STEPS = 20_000
+EXPONENT_RUNS = 16
+EXPONENT_STEPS = 30_000
+EXPONENT_WEIGHT = 100
 GAINS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 ANNEALED_ALPHA = (1.0, 0.02)
 FORCINGS = ("generalized", "sparse", "identity")
@@ -56,9 +58,6 @@ class SHPLRNN(Reconstructor):
         alpha_estimator: estimator of the adaptive strength, one of ``kernels.forcing.ESTIMATORS``.
         alpha_decay: how slowly the running estimate of the adaptive strength sinks, in (0, 1); by default so that it
             forgets its start within a twelfth of the training.
-        alpha_factor: None uses the estimate itself. A share below 1 forces less than the bound on gradients asks for:
-            the strength then follows (alpha_factor * estimate)^progress, from 1 at the start down to this share of the
-            estimate at the end of the training.
         forcing_interval: steps between two forced steps of sparse forcing; by default from the autocorrelation and
             mutual information of the data.
         sequence_length: forced steps per window; by default 200, or a quarter of the longest trajectory if that is
@@ -66,7 +65,9 @@ class SHPLRNN(Reconstructor):
         warm_up: steps at the start of each window that are forced but not scored, where the noise of the first sample
             should not teach the model to contract.
         batch_size: windows per update.
-        n_updates: updates of an attempt.
+        n_updates: updates of an attempt by gradient descent.
+        n_refinements: Levenberg-Marquardt iterations after them; an adaptive alpha sinks to a twentieth in the second
+            half. The cost grows with the square of the number of parameters.
         learning_rate: first learning rate of RAdam.
         learning_rate_end: last one; exponential in between.
         weight_decay: strength of the quadratic penalty (A is pulled to 1).
@@ -79,7 +80,7 @@ class SHPLRNN(Reconstructor):
             (never on what it has to predict). It shows the model states beside the attractor; without any, clean data
             leave open what happens there, and models collapse. ``"auto"`` fills up to 0.03 what noise smoothing leaves.
         validation_fraction: share at the end of each trajectory that is held out when ``fit`` gets no validation data.
-        n_checks: validation checks per attempt.
+        n_checks: validation checks during the updates of an attempt.
         max_restarts: further attempts after one that collapsed.
         device: ``"cpu"``; nothing else exists yet.
         seed: seed of initial parameters and windows.
@@ -97,13 +98,10 @@ class SHPLRNN(Reconstructor):
 
     def __init__(
         self, *, latent_dim=None, hidden_dim=50, clipped=False, readout="identity", forcing="generalized",
-        alpha="adaptive", alpha_estimator="arithmetic_mean", alpha_decay=None, alpha_factor=None,
-        forcing_interval=None,
-        sequence_length=None, warm_up=0, batch_size=48, n_updates=40_000, learning_rate=3e-3,
-        learning_rate_end=3e-6,
-        weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto", jitter="auto",
-        validation_fraction=0.2, n_checks=60,
-        max_restarts=2, device="cpu", seed=0,
+        alpha="adaptive", alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None,
+        sequence_length=None, warm_up=0, batch_size=48, n_updates=2_000, n_refinements=60, learning_rate=3e-3,
+        learning_rate_end=3e-6, weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto",
+        jitter="auto", validation_fraction=0.2, n_checks=20, max_restarts=2, device="cpu", seed=0,
     ):  # fmt: skip
         self.latent_dim = latent_dim
         self.hidden_dim = hidden_dim
@@ -113,12 +111,12 @@ class SHPLRNN(Reconstructor):
         self.alpha = alpha
         self.alpha_estimator = alpha_estimator
         self.alpha_decay = alpha_decay
-        self.alpha_factor = alpha_factor
         self.forcing_interval = forcing_interval
         self.sequence_length = sequence_length
         self.warm_up = warm_up
         self.batch_size = batch_size
         self.n_updates = n_updates
+        self.n_refinements = n_refinements
         self.learning_rate = learning_rate
         self.learning_rate_end = learning_rate_end
         self.weight_decay = weight_decay
@@ -184,9 +182,8 @@ class SHPLRNN(Reconstructor):
             max_restarts=self.max_restarts,
         )  # fmt: skip
         file = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(train, held))
-        with tqdm(
-            total=self.n_updates, desc=type(self).__name__, unit="update", disable=None if progress else True
-        ) as bar:
+        total, disable = self.n_updates + self.n_refinements, None if progress else True
+        with tqdm(total=total, desc=type(self).__name__, unit="update", disable=disable) as bar:
             value, best = search.run(checkpoint=file, bar=bar)
         if best is None:
             raise NotConverged(
@@ -203,6 +200,7 @@ class SHPLRNN(Reconstructor):
         for name in ("latent_dim", "sequence_length", "forcing_interval"):
             _require(name, getattr(self, name), "a whole number of at least 1, or None",
                      lambda v: v is None or (_whole(v) and v >= 1))  # fmt: skip
+        _require("n_refinements", self.n_refinements, "a whole number of at least 0", lambda v: _whole(v) and v >= 0)
         for name in ("weight_decay", "readout_penalty", "gradient_clip"):
             _require(name, getattr(self, name), "a number of at least 0", lambda v: _number(v) and v >= 0)
         for name in ("learning_rate", "learning_rate_end"):
@@ -217,8 +215,6 @@ class SHPLRNN(Reconstructor):
         _require("readout", self.readout, f"one of {READOUTS}", lambda v: v in READOUTS)
         _require("forcing", self.forcing, f"one of {FORCINGS}", lambda v: v in FORCINGS)
         _require("alpha_estimator", self.alpha_estimator, f"one of {ESTIMATORS}", lambda v: v in ESTIMATORS)
-        _require("alpha_factor", self.alpha_factor, "a number in (0, 1], or None",
-                 lambda v: v is None or (_number(v) and 0 < v <= 1))  # fmt: skip
         _require("jitter", self.jitter, "'auto' or a number of at least 0",
                  lambda v: v == "auto" if isinstance(v, str) else _number(v) and v >= 0)  # fmt: skip
         _require("alpha", self.alpha, "'adaptive', 'annealed' or a number in [0, 1]", _is_alpha)
@@ -267,12 +263,10 @@ class SHPLRNN(Reconstructor):
         return Recipe(
             latent_dim=latent_dim, hidden_dim=self.hidden_dim, n_observed=n_observed,
             n_inputs=0 if drives is None else drives[0].shape[1], affine=self.readout == "affine",
-            clipped=bool(self.clipped), n_updates=self.n_updates, batch_size=self.batch_size, n_steps=n_steps,
-            warm_up=self.warm_up, jitter=jitter,
+            clipped=bool(self.clipped), n_updates=self.n_updates, n_refinements=self.n_refinements,
+            batch_size=self.batch_size, n_steps=n_steps, warm_up=self.warm_up, jitter=jitter,
             learning_rate=self.learning_rate, learning_rate_end=self.learning_rate_end, estimator=estimator,
-            alpha=alpha,
-            alpha_decay=self.alpha_decay or math.exp(-60 / self.n_updates), alpha_factor=self.alpha_factor,
-            interval=interval,
+            alpha=alpha, alpha_decay=self.alpha_decay or math.exp(-60 / self.n_updates), interval=interval,
             weight_decay=self.weight_decay, readout_penalty=self.readout_penalty, gradient_clip=self.gradient_clip,
         )  # fmt: skip
 
@@ -306,8 +300,8 @@ def _smoothed(data, smoothing):
 def _confirm(candidates, build, held, *, is_flow):
     """The best candidate on a longer look: more free runs, after a long burn-in that shows late collapses.
 
-    Where the data are samples of a smooth flow, one exponent has to be zero, and the smallest of them, in units of the
-    forecast horizon, is added to the criterion.
+    Where the data are samples of a smooth flow, one exponent has to be zero, and the smallest of them, per hundred
+    steps, is added to the criterion.
 
     Returns:
         (value, candidate); (inf, None) where no candidate is finite.
@@ -319,7 +313,7 @@ def _confirm(candidates, build, held, *, is_flow):
             continue
         value = validation_criterion(model, held, n_runs=CONFIRMATION_RUNS, transient=CONFIRMATION_TRANSIENT)
         if is_flow and value < 1:
-            value += 2 * HORIZON * _smallest_exponent(model)
+            value += EXPONENT_WEIGHT * _smallest_exponent(model)
         if value < best[0]:
             best = (value, candidate)
     return best
@@ -332,8 +326,8 @@ def _with_best_gain(theta, build, raw):
 
 
 def _smallest_exponent(model):
-    """Smallest absolute Lyapunov exponent per step, from four orbits; 1 where an orbit is lost."""
-    starts = model.trajectory(model.initial_states[:4], EXPONENT_STEPS // 4)[:, -1]
+    """Smallest absolute Lyapunov exponent per step, from sixteen orbits; 1 where an orbit is lost."""
+    starts = model.trajectory(model.initial_states[:EXPONENT_RUNS], EXPONENT_STEPS // 4)[:, -1]
     growth = growth_of_model(model, starts, EXPONENT_STEPS)[:, EXPONENT_STEPS // 10 :]
     exponents = growth.mean(axis=(0, 1))
     return float(np.abs(exponents).min()) if np.isfinite(exponents).all() else 1.0

@@ -5,12 +5,13 @@ import time
 
 import numpy as np
 
+from dysyr.reconstruction.shplrnn.refinement import Refinement
 from dysyr.reconstruction.shplrnn.training import Attempt
 
 N_KEPT = 10
 SETTLED = 0.6
 GOOD_ENOUGH = 0.35
-HOPELESS = 0.5
+REFINEMENTS_PER_CHECK = 3
 SECONDS_BETWEEN_WRITES = 5.0
 STREAM = 0x53485052
 
@@ -22,7 +23,7 @@ class Candidate:
     Attributes:
         criterion: validation criterion when it was taken.
         attempt: number of the attempt.
-        update: number of updates made.
+        update: number of updates and refinements made.
         alpha: forcing strength then.
         theta: (n,) flat parameters.
     """
@@ -37,11 +38,11 @@ class Candidate:
 class Search:
     """Trains attempt after attempt until one is good enough.
 
-    A check after every ``n_updates / n_checks`` updates scores the model on validation data. The ten best checkpoints
-    are kept, those of the last 40 % of an attempt before all others, because what scores well before the learning rate
-    has sunk often does so by chance. An attempt is given up when a loss is not finite, or, while there is another one
-    to come, when half of it has gone by and its best criterion is above 0.5. A finished one is followed by another when
-    its best criterion, or that of the longer look at its candidates, is above 0.35, up to ``max_restarts`` times.
+    An attempt is gradient descent followed by refinement. A check after every ``n_updates / n_checks`` updates, and
+    after every third refinement, scores the model on validation data. The ten best checkpoints are kept, those of the
+    first 60 % of the updates after all others, because what scores well before the learning rate has sunk often does so
+    by chance. An attempt is given up when a loss is not finite. A finished one is followed by another when its best
+    criterion, or that of the longer look at its candidates, is above 0.35, up to ``max_restarts`` times.
 
     Args:
         recipe: Recipe.
@@ -76,7 +77,7 @@ class Search:
         if checkpoint is not None and (saved := checkpoint.read()) is not None:
             self._restore(*saved)
         if bar is not None:
-            bar.update(self.attempt.count)
+            bar.update(self._count())
         written = time.monotonic()
         while not self.finished:
             self._check(bar)
@@ -87,31 +88,43 @@ class Search:
 
     def _begin(self, number):
         self.number = number
-        self.attempt = Attempt(self.recipe, self.windows, np.random.default_rng([self.seed, number, STREAM]))
+        self.trainer = Attempt(self.recipe, self.windows, np.random.default_rng([self.seed, number, STREAM]))
         self.best_here = 1.0
+
+    def _refine(self):
+        rng = np.random.default_rng([self.seed, self.number, STREAM, 1])
+        self.trainer = Refinement(
+            self.recipe, self.windows, rng, self.trainer.theta, self.trainer.forcing_strength()
+        )  # fmt: skip
+
+    def _count(self):
+        """Updates and refinements made in this attempt."""
+        return self.trainer.count + (self.recipe.n_updates if isinstance(self.trainer, Refinement) else 0)
 
     def _check(self, bar):
         """Advance to the next check, score, keep, and decide how to go on."""
-        losses = self.attempt.advance(self.check_every)
-        alive = bool(np.isfinite(losses).all() and np.isfinite(self.attempt.theta).all())
-        alpha = self.attempt.forcing_strength()
-        value = self.criterion(self.attempt.theta, alpha) if alive else 1.0
+        refining = isinstance(self.trainer, Refinement)
+        losses = self.trainer.advance(REFINEMENTS_PER_CHECK if refining else self.check_every)
+        alive = bool(np.isfinite(losses).all() and np.isfinite(self.trainer.theta).all())
+        alpha = self.trainer.forcing_strength()
+        value = self.criterion(self.trainer.theta, alpha) if alive else 1.0
         if alive:
-            self._keep(Candidate(value, self.number, self.attempt.count, alpha, self.attempt.theta.copy()))
+            self._keep(Candidate(value, self.number, self._count(), alpha, self.trainer.theta.copy()))
         self.best_here = min(self.best_here, value)
         loss = float(losses.mean()) if alive else float("nan")
-        row = (self.attempt.count, self.number, loss, alpha, value)
-        for column, entry in zip(self.history.values(), row, strict=True):
+        for column, entry in zip(
+            self.history.values(), (self._count(), self.number, loss, alpha, value), strict=True
+        ):  # fmt: skip
             column.append(entry)
         if bar is not None:
             bar.update(len(losses))
             bar.set_postfix(loss=f"{loss:.3g}", alpha=f"{alpha:.2f}", validation=f"{value:.3f}", refresh=False)
-        over = self.attempt.count >= self.recipe.n_updates
-        last = self.number >= self.max_restarts
-        hopeless = self.attempt.count >= self.recipe.n_updates / 2 and self.best_here > HOPELESS
-        if alive and not over and not (hopeless and not last):
+        if alive and not self.trainer.over:
             return
-        if last or (over and alive and self.best_here <= GOOD_ENOUGH and self._confirmed()):
+        if alive and not refining and self.recipe.n_refinements:
+            self._refine()
+            return
+        if self.number >= self.max_restarts or (alive and self.best_here <= GOOD_ENOUGH and self._confirmed()):
             self.finished = True
             return
         self._begin(self.number + 1)
@@ -132,13 +145,14 @@ class Search:
         self.candidates = ranked[:N_KEPT]
 
     def _state(self):
-        arrays, numbers = self.attempt.state()
+        arrays, numbers = self.trainer.state()
         for i, candidate in enumerate(self.candidates):
             arrays[f"candidate_{i}"] = candidate.theta
         for name, column in self.history.items():
             arrays[f"history_{name}"] = np.asarray(column, dtype=np.float64)
         numbers |= {
             "attempt": self.number,
+            "refining": isinstance(self.trainer, Refinement),
             "best_here": self.best_here,
             "finished": self.finished,
             "candidates": [[c.criterion, c.attempt, c.update, c.alpha] for c in self.candidates],
@@ -147,7 +161,9 @@ class Search:
 
     def _restore(self, arrays, numbers):
         self._begin(numbers["attempt"])
-        self.attempt.restore(arrays, numbers)
+        if numbers["refining"]:
+            self._refine()
+        self.trainer.restore(arrays, numbers)
         self.best_here, self.finished = numbers["best_here"], numbers["finished"]
         self.candidates = [
             Candidate(*row, arrays[f"candidate_{i}"].copy()) for i, row in enumerate(numbers["candidates"])

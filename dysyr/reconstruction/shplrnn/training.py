@@ -1,4 +1,4 @@
-"""Training of a shallow PLRNN with generalized teacher forcing: one attempt from one initialisation.
+"""Training of a shallow PLRNN with generalized teacher forcing by gradient descent, from one initialisation.
 
 The state of an attempt is a handful of arrays and numbers. It is advanced in blocks of updates; between two blocks it
 can be written to a file and read back, and goes on with the same bits.
@@ -12,10 +12,10 @@ import numpy as np
 from dysyr.kernels import shallow_plrnn as kernel
 from dysyr.kernels.forcing import ESTIMATORS, growth
 from dysyr.kernels.optimiser import radam_step
+from dysyr.reconstruction.shplrnn.draws import Draw
 
 ALPHA_EVERY = 5
 MAX_ESTIMATOR_TIMES = 40
-NOISE_POOL = 2**16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,17 +25,16 @@ class Recipe:
     Attributes:
         latent_dim, hidden_dim, n_observed, n_inputs: M, H, N, K.
         affine, clipped: form of the model.
-        n_updates: updates in all.
+        n_updates: updates by gradient descent.
+        n_refinements: Levenberg-Marquardt iterations after them.
         batch_size: windows per update.
         n_steps: forced steps per window.
         warm_up: steps at the start of each window that are forced but not scored.
-        jitter: standard deviation of the noise on what the model is forced with, standardised units.
+        jitter: standard deviation of the noise on what the model is forced with during the updates, standardised units.
         learning_rate, learning_rate_end: exponential schedule.
         estimator: name of a forcing estimator, or None.
         alpha: (start, end) of an exponential schedule, or one constant; the start value of the adaptive one.
         alpha_decay: gamma of the adaptive forcing strength.
-        alpha_factor: share of the adaptive strength that is reached at the end, along alpha = (factor alpha_)^progress;
-            None for alpha = alpha_ throughout.
         interval: steps between two forced steps, 1 for generalized forcing.
         weight_decay: strength of the quadratic penalty on all parameters of the recurrence (A pulled to 1).
         readout_penalty: strength of the penalty on the condition number of an affine readout.
@@ -49,6 +48,7 @@ class Recipe:
     affine: bool
     clipped: bool
     n_updates: int
+    n_refinements: int
     batch_size: int
     n_steps: int
     warm_up: int
@@ -58,7 +58,6 @@ class Recipe:
     estimator: str | None
     alpha: tuple
     alpha_decay: float
-    alpha_factor: float | None
     interval: int
     weight_decay: float
     readout_penalty: float
@@ -67,17 +66,6 @@ class Recipe:
     def shapes(self):
         """Shapes of the parameters."""
         return kernel.shapes(self.latent_dim, self.hidden_dim, self.n_observed, self.n_inputs, self.affine)
-
-
-class Buffers:
-    """Sixteen windows of a batch: targets, forcing signal, weights, inputs, and how many lanes count."""
-
-    def __init__(self, recipe):
-        shape = (recipe.n_steps + 1, recipe.n_observed, kernel.LANES)
-        self.x, self.seen = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
-        self.w = np.zeros((2, *shape), dtype=np.float32)
-        self.u = np.zeros((recipe.n_steps + 1, recipe.n_inputs, kernel.LANES), dtype=np.float32)
-        self.n_valid = kernel.LANES
 
 
 class Attempt:
@@ -90,7 +78,7 @@ class Attempt:
     """
 
     def __init__(self, recipe, windows, rng):
-        self.recipe, self.windows, self.rng = recipe, windows, rng
+        self.recipe, self.rng = recipe, rng
         shapes = recipe.shapes()
         size = sum(math.prod(shape) for shape in shapes)
         self.theta = np.zeros(size, dtype=np.float32)
@@ -101,12 +89,11 @@ class Attempt:
         self._flat_grad = np.zeros_like(self.theta)
         self._grad = kernel.views(self._flat_grad, shapes)
         self._workspace = kernel.workspace(shapes, recipe.n_steps)
-        self._batch = [Buffers(recipe) for _ in range(-(-recipe.batch_size // kernel.LANES))]
         self._pattern = forcing_pattern(recipe.n_steps, recipe.interval)
         self._decay, self._centre = penalty(shapes, recipe.weight_decay)
         self._stride = 1 if recipe.estimator == "arithmetic_mean" else -(-recipe.n_steps // MAX_ESTIMATOR_TIMES)
         initialise(self._parameters, recipe, windows, rng)
-        self._noise = rng.standard_normal(NOISE_POOL).astype(np.float32)
+        self._draw = Draw(recipe, windows, rng, recipe.batch_size, np.float32, recipe.jitter)
 
     @property
     def parameters(self):
@@ -114,11 +101,13 @@ class Attempt:
         return self._parameters
 
     def forcing_strength(self):
-        """Strength of the next update: scheduled, or the running estimate and how far it is followed by now."""
-        r = self.recipe
-        if r.estimator is None or r.alpha_factor is None:
-            return float(self.alpha[0])
-        return float((r.alpha_factor * self.alpha[0]) ** (self.count / r.n_updates))
+        """Strength of the next update: scheduled, or the running estimate."""
+        return float(self.alpha[0])
+
+    @property
+    def over(self):
+        """Whether all updates are done."""
+        return self.count >= self.recipe.n_updates
 
     def advance(self, n_updates):
         """Run the next updates, at most to the end of the recipe.
@@ -142,15 +131,15 @@ class Attempt:
         r, p, ws = self.recipe, self._parameters, self._workspace
         progress = self.count / r.n_updates
         if r.estimator is None:
-            self.alpha[0] = _exponential(r.alpha[0], r.alpha[-1], progress)
+            self.alpha[0] = exponential(r.alpha[0], r.alpha[-1], progress)
         if r.affine:
             ws.pseudo[:] = np.linalg.pinv(p.B.astype(np.float64))
         strength = self._pattern * np.float32(self.forcing_strength())
-        n_seen = self._draw()
+        n_seen = self._draw.fresh()
         self._flat_grad[:] = 0.0
         estimate = r.estimator is not None and self.count % ALPHA_EVERY == 0
         loss = highest = 0.0
-        for b in self._batch:
+        for b in self._draw.batch:
             loss += kernel.add_loss_and_gradient(
                 p, self._grad, b.x, b.seen, b.w, max(n_seen, 1.0), b.u, strength, r.clipped, r.affine, ws
             )
@@ -164,31 +153,13 @@ class Attempt:
             wanted = max(0.0, 1.0 - 1.0 / highest) if highest > 0 else 0.0
             slow = r.alpha_decay * self.alpha[0] + (1 - r.alpha_decay) * wanted
             self.alpha[0] = wanted if wanted > self.alpha[0] else slow
-        rate = _exponential(r.learning_rate, r.learning_rate_end, progress)
+        rate = exponential(r.learning_rate, r.learning_rate_end, progress)
         self.count += 1
         radam_step(
             self.theta, self._flat_grad, self.first, self.second, self.count, rate, self._decay, self._centre,
             r.gradient_clip,
         )  # fmt: skip
         return loss
-
-    def _draw(self):
-        """Fill the buffers with fresh windows; returns the number of values that count."""
-        r, data = self.recipe, self.windows
-        starts = data.starts[self.rng.integers(0, len(data.starts), r.batch_size)]
-        offsets = self.rng.integers(0, NOISE_POOL, r.batch_size)
-        n_seen = 0.0
-        for i, b in enumerate(self._batch):
-            lanes = np.arange(i * kernel.LANES, (i + 1) * kernel.LANES)
-            b.n_valid = int(np.clip(r.batch_size - lanes[0], 0, kernel.LANES))
-            lanes = np.minimum(lanes, r.batch_size - 1)
-            n_seen += kernel.gather(
-                data.data, data.observed, starts[lanes], b.n_valid, r.warm_up, np.float32(r.jitter), self._noise,
-                offsets[lanes], b.x, b.seen, b.w,
-            )  # fmt: skip
-            if r.n_inputs:
-                kernel.gather_rows(data.drive, starts[lanes], b.u)
-        return n_seen
 
     def state(self):
         """Arrays and JSON-ready numbers from which ``restore`` goes on with the same bits."""
@@ -204,7 +175,7 @@ class Attempt:
         self.rng.bit_generator.state = numbers["rng"]
 
 
-def _exponential(start, end, progress):
+def exponential(start, end, progress):
     """From start to end as progress goes from 0 to 1, geometrically; a start of 0 stays 0."""
     return start if start == end else start * (end / start) ** progress
 

@@ -9,6 +9,7 @@ from dysyr.kernels import shallow_plrnn_reference as reference
 from dysyr.kernels.forcing import ESTIMATORS, forcing_strength
 from dysyr.kernels.optimiser import radam_step
 from dysyr.kernels.shallow_plrnn_run import lyapunov_sums, run
+from dysyr.kernels.shallow_plrnn_sensitivity import errors, n_refined, sensitivities
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}
 
@@ -75,6 +76,45 @@ def test_gradient_equals_autograd(dtype, latent_dim, hidden_dim, n_observed, n_i
         if part.size:
             wanted = np.zeros(part.shape) if tensor.grad is None else tensor.grad.numpy()
             np.testing.assert_allclose(part, wanted, rtol=0, atol=TOLERANCE[dtype] * scale, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("latent_dim", "hidden_dim", "n_observed", "n_inputs", "affine", "clipped", "n_steps"),
+    [(3, 8, 3, 0, False, False, 9), (5, 7, 3, 2, False, True, 6), (3, 6, 4, 1, True, True, 7)],
+)
+def test_sensitivities_equal_autograd(latent_dim, hidden_dim, n_observed, n_inputs, affine, clipped, n_steps):
+    rng = np.random.default_rng(3)
+    shapes, flat, p = random_parts(latent_dim, hidden_dim, n_observed, n_inputs, affine)
+    ws = fused.workspace(shapes, n_steps, np.float64)
+    w = (rng.random((2, n_steps + 1, n_observed, fused.LANES)) > 0.2).astype(float)
+    x, seen = rng.normal(size=(2, n_steps + 1, n_observed, fused.LANES)) * w[0]
+    u = rng.normal(size=(n_steps + 1, n_inputs, fused.LANES))
+    strength = np.linspace(0, 0.5, n_steps)
+    if affine:
+        ws.pseudo[:] = np.linalg.pinv(p.B)
+    fused.prepare(p, seen, w, strength, affine, ws)
+    fused.forward(p, u, clipped, ws)
+    size, lane = n_refined(shapes), 5
+    rows, error = np.empty((n_steps, n_observed, size)), np.empty((n_steps, n_observed))
+    errors(p, x, w, lane, affine, ws, error)
+    sensitivities(p, seen, w, u, lane, clipped, affine, ws, rows)
+
+    readout = torch.tensor(flat[size:])
+
+    def ahead(theta):
+        whole = fused.views(torch.cat([theta, readout]), shapes)
+        drive = to_torch(u)[[lane]] if n_inputs else None
+        return reference.predictions(
+            whole, to_torch(seen)[[lane]], to_torch(w[0])[[lane]], drive, torch.tensor(strength), clipped=clipped,
+            affine=affine,
+        )[0]  # fmt: skip
+
+    theta = torch.tensor(flat[:size])
+    weight = w[1, 1:, :, lane]
+    np.testing.assert_allclose(error, weight * (ahead(theta).numpy() - x[1:, :, lane]), atol=1e-12)
+    expected = torch.autograd.functional.jacobian(ahead, theta).numpy() * weight[:, :, None]
+    np.testing.assert_allclose(rows, expected, atol=1e-10 * np.abs(expected).max())
+    assert np.abs(rows).sum() > 0
 
 
 def test_missing_everything_gives_no_gradient():

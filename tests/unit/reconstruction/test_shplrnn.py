@@ -5,12 +5,21 @@ import pytest
 
 import dysyr
 from dysyr.reconstruction import SHPLRNN
+from dysyr.reconstruction.shplrnn.refinement import FINAL_SHARE, Refinement, n_windows
 from dysyr.reconstruction.shplrnn.search import Search
 from dysyr.reconstruction.shplrnn.training import Attempt, Recipe, condition_gradient, forcing_pattern, penalty
 from dysyr.reconstruction.shplrnn.windows import Windows
 
 DT = 0.1
-SMALL = {"hidden_dim": 8, "sequence_length": 15, "n_updates": 60, "n_checks": 3, "max_restarts": 0, "batch_size": 5}
+SMALL = {
+    "hidden_dim": 8,
+    "sequence_length": 15,
+    "n_updates": 60,
+    "n_refinements": 4,
+    "n_checks": 3,
+    "max_restarts": 0,
+    "batch_size": 5,
+}
 
 
 def circle(n=300, seed=0):
@@ -21,9 +30,9 @@ def circle(n=300, seed=0):
 def recipe(**changes):
     plain = {
         "latent_dim": 2, "hidden_dim": 6, "n_observed": 2, "n_inputs": 0, "affine": False, "clipped": False,
-        "n_updates": 40, "batch_size": 20, "n_steps": 10, "warm_up": 0, "jitter": 0.0, "learning_rate": 1e-3,
+        "n_updates": 40, "n_refinements": 0, "batch_size": 20, "n_steps": 10, "warm_up": 0, "jitter": 0.0, "learning_rate": 1e-3,
         "learning_rate_end": 1e-4, "estimator": "arithmetic_mean", "alpha": (1.0,), "alpha_decay": 0.9,
-        "alpha_factor": None, "interval": 1, "weight_decay": 0.0, "readout_penalty": 0.0, "gradient_clip": 0.0,
+        "interval": 1, "weight_decay": 0.0, "readout_penalty": 0.0, "gradient_clip": 0.0,
     }  # fmt: skip
     return Recipe(**{**plain, **changes})
 
@@ -44,7 +53,7 @@ def windows(length=11):
         {"forcing": "identity"},
         {"alpha": "annealed"},
         {"alpha": 0.2},
-        {"alpha_factor": 0.5},
+        {"n_refinements": 0},
         {"alpha_estimator": "product_upper_bound"},
         {"alpha_estimator": "explog"},
         {"alpha_estimator": "batch_maximum"},
@@ -77,7 +86,7 @@ def test_every_option_trains(changes):
         ({"device": "cuda"}, "cannot use this device"),
         ({"seed": -1}, "cannot use this seed"),
         ({"validation_fraction": 1.0}, "cannot use this validation_fraction"),
-        ({"alpha_factor": 0}, "cannot use this alpha_factor"),
+        ({"n_refinements": -1}, "cannot use this n_refinements"),
     ],
 )
 def test_bad_arguments_say_what_would_do(changes, message):
@@ -108,6 +117,81 @@ def test_restored_state_goes_on_with_the_same_bits():
     first.advance(20)
     second.advance(20)
     np.testing.assert_array_equal(first.theta, second.theta)
+
+
+def begun(n_refinements=6, **changes):
+    """A refinement of a hundred updates."""
+    made = recipe(n_updates=100, n_refinements=n_refinements, **changes)
+    attempt = Attempt(made, windows(), np.random.default_rng(4))
+    attempt.advance(100)
+    return Refinement(made, windows(), np.random.default_rng(5), attempt.theta, attempt.forcing_strength())
+
+
+def test_refinement_never_raises_the_error_and_does_what_descent_does_not():
+    held = begun(n_refinements=20, estimator=None, alpha=(0.2,))
+    costs = held.advance(20)
+    assert held.over
+    assert (np.diff(costs) <= 0).all()
+    descent = Attempt(recipe(n_updates=1000, estimator=None, alpha=(0.2,)), windows(), np.random.default_rng(4))
+    assert costs[-1] < 0.5 * descent.advance(1000)[-50:].mean()
+
+
+def test_refinement_of_a_linear_problem_is_least_squares():
+    """Without hidden slopes and with every state forced, A and h1 solve a linear regression."""
+    made = recipe(estimator=None, alpha=(1.0,), n_refinements=12, hidden_dim=1)
+    theta = np.zeros(sum(int(np.prod(shape)) for shape in made.shapes()))
+    theta[-1] = -100.0
+    held = Refinement(made, windows(), np.random.default_rng(0), theta, 1.0)
+    held.advance(12)
+    x = np.concatenate([b.x.transpose(2, 0, 1) for b in held._draw.batch])
+    for d in range(2):
+        now, after = x[:, :-1, d].ravel(), x[:, 1:, d].ravel()
+        slope, shift = np.polyfit(now, after, 1)
+        assert held.theta[d] == pytest.approx(slope, abs=1e-6)
+        assert held.theta[-3 + d] == pytest.approx(shift, abs=1e-6)
+
+
+def test_refinement_leaves_the_readout_alone_and_obeys_the_penalty():
+    loose, tight = (begun(affine=True, latent_dim=3, weight_decay=decay) for decay in (0.0, 100.0))
+    for held in (loose, tight):
+        before = held.theta[-6:].copy()
+        held.advance(6)
+        np.testing.assert_array_equal(held.theta[-6:], before)
+    assert np.abs(tight.theta[3:-6]).max() < 0.05 < np.abs(loose.theta[3:-6]).max()
+    np.testing.assert_allclose(tight.theta[:3], 1, atol=0.05)
+
+
+def test_refinement_goes_on_with_the_same_bits():
+    whole, first = begun(), begun()
+    whole.advance(6)
+    first.advance(2)
+    second = begun()
+    second.restore(*first.state())
+    second.advance(4)
+    np.testing.assert_array_equal(whole.theta, second.theta)
+
+
+def test_an_estimated_strength_sinks_in_the_second_half_and_a_constant_one_stays():
+    held = begun(n_refinements=8, alpha_decay=0.99)
+    start = held.forcing_strength()
+    strengths = [start]
+    for _ in range(8):
+        held.advance(1)
+        strengths.append(held.forcing_strength())
+    assert strengths[:5] == [start] * 5
+    assert (np.diff(strengths[4:]) < 0).all()
+    assert strengths[-1] == pytest.approx(FINAL_SHARE * start)
+    constant = begun(estimator=None, alpha=(0.3,))
+    constant.advance(5)
+    assert constant.forcing_strength() == 0.3
+
+
+def test_windows_of_a_refinement_are_enough_but_not_dear():
+    plain = recipe(n_steps=200, n_observed=3, latent_dim=3)
+    assert n_windows(plain, 356) == 320
+    assert n_windows(plain, 800) == 80
+    assert n_windows(plain, 8000) * 600 >= 8 * 8000
+    assert n_windows(plain, 8000) * 600 < 9 * 8000 + 16 * 600
 
 
 def test_adaptive_strength_bounds_the_jacobian_of_the_batch():
@@ -164,9 +248,9 @@ def test_windows_begin_where_something_is_seen():
     assert (found.data[3:8] == 0).all()
 
 
-def search(criterion, confirm, max_restarts=2):
+def search(criterion, confirm, max_restarts=2, **changes):
     return Search(
-        recipe(), windows(), seed=0, criterion=criterion, confirm=confirm, n_checks=10, max_restarts=max_restarts
+        recipe(**changes), windows(), seed=0, criterion=criterion, confirm=confirm, n_checks=10, max_restarts=max_restarts
     )  # fmt: skip
 
 
@@ -180,10 +264,17 @@ def test_a_good_attempt_is_the_only_one():
     assert set(made.history["attempt"]) == {0}
 
 
-def test_a_hopeless_attempt_is_given_up_at_half_time():
+def test_an_attempt_without_a_good_check_is_followed_by_another():
     made = search(lambda theta, alpha: 0.9, first_of)
     made.run()
-    assert [made.history["attempt"].count(k) for k in (0, 1, 2)] == [5, 5, 10]
+    assert [made.history["attempt"].count(k) for k in (0, 1, 2)] == [10, 10, 10]
+
+
+def test_an_attempt_ends_with_its_refinement():
+    made = search(lambda theta, alpha: 0.1, first_of, n_refinements=7)
+    made.run()
+    assert made.history["update"] == [*range(4, 41, 4), 43, 46, 47]
+    assert made.history["loss"][-1] < made.history["loss"][9]
 
 
 def test_an_attempt_that_collapses_on_a_longer_look_is_followed_by_another():

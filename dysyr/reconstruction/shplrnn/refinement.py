@@ -1,0 +1,162 @@
+"""Refinement of a trained shallow PLRNN by Levenberg-Marquardt steps on the forced errors of many windows.
+
+With all weighted errors of many windows in e, their derivatives by the parameters in the rows of S, and the
+penalty d (theta - c)^2, one iteration solves
+
+    (S'S / n + diag(d) + mu s I) step = -(S'e / n + d (theta - c)),       s = mean diagonal of S'S / n
+
+and raises mu until the mean squared error sinks. Gradient descent is slow here because the kinks of
+neighbouring units are nearly exchangeable; a few dozen such iterations do what 1e5 updates do not. The forcing strength
+sinks in the second half of the iterations, so that the errors of ever longer forecasts count; slow systems need that.
+
+Source: marquardt1963; windows and forcing as in hess2023.
+"""
+
+import math
+
+import numpy as np
+from scipy.linalg import LinAlgError, solve
+
+from dysyr.kernels import shallow_plrnn as kernel
+from dysyr.kernels.shallow_plrnn_sensitivity import errors, n_refined, sensitivities
+from dysyr.reconstruction.shplrnn.training import Draw, exponential, forcing_pattern, penalty
+
+ROWS_PER_PARAMETER = 8
+MAX_WINDOWS = 320
+FIRST_DAMPING = 1e-3
+LEAST_DAMPING = 1e-9
+MOST_DAMPING = 1e6
+RAISE, LOWER = 4.0, 3.0
+TRIALS = 8
+HELD = 0.5
+FINAL_SHARE = 0.05
+
+
+class Refinement:
+    """Levenberg-Marquardt iterations from the parameters that an attempt has reached.
+
+    Args:
+        recipe: Recipe.
+        windows: Windows.
+        rng: numpy Generator, draws the windows, once: the largest errors are rare, and draws would differ by them.
+        theta: flat parameters.
+        alpha: forcing strength that the attempt has reached.
+    """
+
+    def __init__(self, recipe, windows, rng, theta, alpha):
+        self.recipe = recipe
+        self.theta = np.array(theta, dtype=np.float64)
+        self.alpha = float(alpha)
+        self.count, self.damping = 0, FIRST_DAMPING
+        shapes = recipe.shapes()
+        self._shapes, self._size = shapes, n_refined(shapes)
+        self._draw = Draw(recipe, windows, rng, n_windows(recipe, self._size), np.float64, 0.0)
+        self._spaces = [kernel.workspace(shapes, recipe.n_steps, np.float64) for _ in self._draw.batch]
+        self._pattern = forcing_pattern(recipe.n_steps, recipe.interval).astype(np.float64)
+        decay, centre = penalty(shapes, recipe.weight_decay)
+        self._decay, self._centre = decay[: self._size].astype(np.float64), centre[: self._size].astype(np.float64)
+        self._n = max(self._draw.spaced(), 1.0)
+        self._pseudo = None
+
+    @property
+    def over(self):
+        """Whether all iterations are done."""
+        return self.count >= self.recipe.n_refinements
+
+    def forcing_strength(self):
+        """Strength of the next iteration; one that was estimated sinks to a twentieth in the second half."""
+        if self.recipe.estimator is None:
+            return self.alpha
+        progress = self.count / self.recipe.n_refinements
+        return exponential(self.alpha, FINAL_SHARE * self.alpha, max(0.0, progress - HELD) / (1 - HELD))
+
+    def advance(self, n_iterations):
+        """Run the next iterations, at most to the end of the recipe.
+
+        Args:
+            n_iterations: how many.
+
+        Returns:
+            (n,) mean squared errors.
+        """
+        n_iterations = min(n_iterations, self.recipe.n_refinements - self.count)
+        return np.array([self._iterate() for _ in range(n_iterations)])
+
+    def _iterate(self):
+        p = kernel.views(self.theta, self._shapes)
+        if self.recipe.affine:
+            self._pseudo = np.linalg.pinv(p.B)
+        n = self._n
+        strength = self._pattern * self.forcing_strength()
+        self.count += 1
+        cost = self._cost(self.theta, strength, n)
+        matrix, gradient = self._normal_equations(p, n)
+        scale = np.trace(matrix) / self._size
+        if not (math.isfinite(cost) and math.isfinite(scale) and scale > 0):
+            return cost
+        for _ in range(TRIALS):
+            trial = self._step(matrix, gradient, self.damping * scale)
+            value = self._cost(trial, strength, n)
+            if value < cost:
+                self.theta[:] = trial
+                self.damping = max(self.damping / LOWER, LEAST_DAMPING)
+                return value
+            self.damping = min(self.damping * RAISE, MOST_DAMPING)
+        return cost
+
+    def _step(self, matrix, gradient, damping):
+        """Parameters after one damped step; unchanged where the equations cannot be solved."""
+        trial = self.theta.copy()
+        try:
+            trial[: self._size] -= solve(matrix + damping * np.eye(self._size), gradient, assume_a="pos")
+        except LinAlgError:
+            return self.theta
+        return trial
+
+    def _cost(self, theta, strength, n):
+        """Mean squared error of the draw with the penalty; leaves the states in the workspaces."""
+        r, p = self.recipe, kernel.views(theta, self._shapes)
+        total = 0.0
+        grad = kernel.views(np.zeros(theta.size), self._shapes)
+        for b, ws in zip(self._draw.batch, self._spaces, strict=True):
+            if r.affine:
+                ws.pseudo[:] = self._pseudo
+            kernel.prepare(p, b.seen, b.w, strength, r.affine, ws)
+            kernel.forward(p, b.u, r.clipped, ws)
+            total += kernel.squared_error(p, grad, b.x, b.w, n, r.affine, ws)
+        return total + float(self._decay @ (theta[: self._size] - self._centre) ** 2)
+
+    def _normal_equations(self, p, n):
+        """S'S / n with the penalty, and half the gradient of the cost, at the states of the last call of ``_cost``."""
+        r, size = self.recipe, self._size
+        matrix = np.diag(self._decay)
+        gradient = self._decay * (self.theta[:size] - self._centre)
+        rows = np.empty((r.n_steps, r.n_observed, size))
+        error = np.empty((r.n_steps, r.n_observed))
+        flat = rows.reshape(-1, size)
+        for b, ws in zip(self._draw.batch, self._spaces, strict=True):
+            for lane in range(b.n_valid):
+                errors(p, b.x, b.w, lane, r.affine, ws, error)
+                sensitivities(p, b.seen, b.w, b.u, lane, r.clipped, r.affine, ws, rows)
+                matrix += flat.T @ flat / n
+                gradient += flat.T @ error.ravel() / n
+        return matrix, gradient
+
+    def state(self):
+        """Arrays and JSON-ready numbers from which ``restore`` goes on with the same bits."""
+        return {"theta": self.theta.copy()}, {"count": self.count, "alpha": self.alpha, "damping": self.damping}
+
+    def restore(self, arrays, numbers):
+        """Take up a state made by ``state``."""
+        self.theta[:] = arrays["theta"]
+        self.count, self.alpha, self.damping = numbers["count"], numbers["alpha"], numbers["damping"]
+
+
+def n_windows(recipe, n_parameters):
+    """How many windows: 320, fewer where more than 400 parameters make each of them dear, and no fewer than give
+    eight errors for each parameter. The price of a window grows with the square of the number of parameters.
+    """
+    needed = ROWS_PER_PARAMETER * n_parameters / (recipe.n_steps * recipe.n_observed)
+    lanes = kernel.LANES
+    affordable = MAX_WINDOWS * min(1.0, (400 / n_parameters) ** 2)
+    return lanes * math.ceil(max(needed, affordable) / lanes)
