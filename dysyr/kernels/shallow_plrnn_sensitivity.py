@@ -4,8 +4,8 @@
     S[t+1] = J[t] ((1 - f[t]) * S[t]) + dF/dtheta(s[t], u[t+1]),         J[t] = diag(A) + W1 diag(slopes[t]) W2
 
 with the signs of ``shallow_plrnn``. theta are the parameters A, W1, W2, h1, h2, C, L in this order; the readout B is
-left as it is. States are those that ``shallow_plrnn.forward`` has left in the workspace. The slow twin is autograd through
-``shallow_plrnn_reference.predictions``.
+left as it is. States are those that ``shallow_plrnn.forward`` has left in the workspace. The slow twin is autograd
+through ``shallow_plrnn_reference.predictions``.
 """
 
 import numpy as np

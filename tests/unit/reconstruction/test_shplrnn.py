@@ -30,8 +30,8 @@ def circle(n=300, seed=0):
 def recipe(**changes):
     plain = {
         "latent_dim": 2, "hidden_dim": 6, "n_observed": 2, "n_inputs": 0, "affine": False, "clipped": False,
-        "n_updates": 40, "n_refinements": 0, "batch_size": 20, "n_steps": 10, "warm_up": 0, "jitter": 0.0, "learning_rate": 1e-3,
-        "learning_rate_end": 1e-4, "estimator": "arithmetic_mean", "alpha": (1.0,), "alpha_decay": 0.9,
+        "n_updates": 40, "n_refinements": 0, "batch_size": 20, "n_steps": 10, "warm_up": 0, "jitter": 0.0,
+        "learning_rate": 1e-3, "learning_rate_end": 1e-4, "estimator": "arithmetic_mean", "alpha": (1.0,), "alpha_decay": 0.9,
         "interval": 1, "weight_decay": 0.0, "readout_penalty": 0.0, "gradient_clip": 0.0,
     }  # fmt: skip
     return Recipe(**{**plain, **changes})
@@ -250,7 +250,8 @@ def test_windows_begin_where_something_is_seen():
 
 def search(criterion, confirm, max_restarts=2, **changes):
     return Search(
-        recipe(**changes), windows(), seed=0, criterion=criterion, confirm=confirm, n_checks=10, max_restarts=max_restarts
+        recipe(**changes), windows(), seed=0, criterion=criterion, confirm=confirm, n_checks=10,
+        max_restarts=max_restarts,
     )  # fmt: skip
 
 
