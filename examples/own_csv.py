@@ -28,7 +28,7 @@ print(dysyr.inspect(data))
 
 # %%
 train, test = dysyr.split(data, (0.7, 0.3))
-model = dysyr.SHPLRNN(hidden_dim=50, n_updates=20_000, seed=0).fit(train)
+model = dysyr.SHPLRNN(hidden_dim=50, seed=0).fit(train)
 card = dysyr.evaluate(model, test)
 
 # %%
