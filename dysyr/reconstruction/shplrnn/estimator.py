@@ -5,6 +5,7 @@ import json
 import math
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from dysyr.core.criterion import forecast_error, validation_criterion
@@ -24,6 +25,8 @@ from dysyr.reconstruction.shplrnn.search import Search
 from dysyr.reconstruction.shplrnn.training import Recipe
 from dysyr.reconstruction.shplrnn.windows import Windows
 
+N_BLAS_THREADS = 1
+"""Sums in another order give another model; and the products are too small for a second thread to save time."""
 N_INITIAL_STATES = 64
 CONTEXT = 50
 JITTER = 0.03
@@ -183,7 +186,8 @@ class SHPLRNN(Reconstructor):
         )  # fmt: skip
         file = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(train, held))
         total, disable = self.n_updates + self.n_refinements, None if progress else True
-        with tqdm(total=total, desc=type(self).__name__, unit="update", disable=disable) as bar:
+        bar = tqdm(total=total, desc=type(self).__name__, unit="update", disable=disable)
+        with bar, threadpool_limits(N_BLAS_THREADS):
             value, best = search.run(checkpoint=file, bar=bar)
         if best is None:
             raise NotConverged(

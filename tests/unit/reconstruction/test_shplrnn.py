@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import dysyr
 from dysyr.reconstruction import SHPLRNN
@@ -68,6 +69,22 @@ def test_every_option_trains(changes):
     fitted = SHPLRNN(**{**SMALL, **changes}).fit(circle(), dt=DT, progress=False)
     assert np.isfinite(fitted.history_["loss"]).all()
     assert fitted.generate(5)["x"].shape == (1, 5, 2)
+
+
+def test_training_does_not_depend_on_the_number_of_threads(monkeypatch):
+    seen = []
+    original = Search.run
+
+    def run(self, **arguments):
+        seen.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+        return original(self, **arguments)
+
+    monkeypatch.setattr(Search, "run", run)
+    with threadpool_limits(2):
+        SHPLRNN(**SMALL).fit(circle(), dt=DT, progress=False)
+        after = {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+    assert seen and set(seen) == {1}
+    assert after == {2}
 
 
 @pytest.mark.parametrize(
