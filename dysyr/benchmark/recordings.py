@@ -1,0 +1,158 @@
+"""A page of results from finished experiments: every seed of every method, beside floors and baselines.
+
+    python -m dysyr.benchmark.recordings OUT [OUT ...] [--command "..." ...] [--write docs/results/recordings.md]
+
+OUT are folders that ``dysyr run`` has filled. Nothing is computed again: the numbers are those of each seed's
+``metrics.json``.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from dysyr.core.atomic import write_text
+from dysyr.core.errors import FormatError
+
+DISTANCES = ("d_stsp", "d_stsp_mixture", "d_h")
+TITLES = {"d_stsp": "D_stsp", "d_stsp_mixture": "D_stsp (mixtures)", "d_h": "D_H"}
+SPREAD = "median [range]"
+
+
+def results_of(folder):
+    """What an experiment's folder holds.
+
+    Args:
+        folder: output folder of ``dysyr run``.
+
+    Returns:
+        (title, ``{label: list of (seed, metrics.json as a dict)}``).
+
+    Raises:
+        FormatError: the folder holds no finished experiment.
+    """
+    folder = Path(folder)
+    if not (folder / "experiment.json").exists():
+        raise FormatError("no experiment", got=f"'{folder}'", expected="a folder that dysyr run has filled")
+    experiment = json.loads((folder / "experiment.json").read_text(encoding="utf-8"))
+    found = {}
+    for reconstructor in experiment["reconstructors"]:
+        label = reconstructor["label"]
+        for seed in experiment["seeds"]:
+            file = folder / label / f"seed-{seed}" / "metrics.json"
+            if not file.exists():
+                raise FormatError("the experiment is not finished", got=f"no '{file}'", do="run it again; it goes on")
+            found.setdefault(label, []).append((seed, json.loads(file.read_text(encoding="utf-8"))))
+    return experiment["title"], found
+
+
+def table(runs):
+    """Markdown table of the seeds of one method, the last row their median and range.
+
+    Args:
+        runs: list of (seed, metrics.json as a dict).
+
+    Returns:
+        text.
+    """
+    measures = next((metrics["measures"] for _, metrics in runs if metrics["measures"]), None)
+    if measures is None:
+        return "Training failed with every seed.\n"
+    distances = [name for name in DISTANCES if name in measures and "not reliable" not in measures[name]["status"]]
+    horizons = list(measures["prediction_error"]["value"])
+    columns = [f"{TITLES[name]} (floor; linear)" for name in distances]
+    columns += ["valid time (persistence; linear)"]
+    columns += [f"error at {horizon} steps (persistence; linear)" for horizon in horizons]
+    columns += ["largest exponent"]
+    rows = [
+        [*_distances(metrics, distances), *_forecasts(metrics, horizons), _exponent(metrics)]
+        if metrics["measures"] else [(None,)] * len(columns)
+        for _, metrics in runs
+    ]  # fmt: skip
+    lines = [f"| seed | {' | '.join(columns)} | verdict |", "|" + "---|" * (len(columns) + 2)]
+    for (seed, metrics), row in zip(runs, rows, strict=True):
+        lines.append(f"| {seed} | {' | '.join(_text(*cell) for cell in row)} | {metrics['verdict']} |")
+    spread = [_spread([row[k][0] for row in rows]) for k in range(len(columns))]
+    words = [metrics["verdict"] for _, metrics in runs]
+    counted = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
+    return "\n".join([*lines, f"| {SPREAD} | {' | '.join(spread)} | {counted} |"]) + "\n"
+
+
+def page(folders, commands=()):
+    """The whole page.
+
+    Args:
+        folders: output folders of ``dysyr run``.
+        commands: the command that filled each of them.
+
+    Returns:
+        Markdown text.
+    """
+    lines = ["# Measured data: every seed", ""]
+    lines += [
+        "Written by `python -m dysyr.benchmark.recordings` from the folders of the commands given below. Floor: truth",
+        "against truth (halves of the test data, where there is no second recording). Linear: an autoregression fitted",
+        "to the test data themselves. Errors in variances of the truth, times in the data's own unit.", "",
+    ]  # fmt: skip
+    for i, folder in enumerate(folders):
+        title, found = results_of(folder)
+        lines += [f"## {title}", ""]
+        lines += ["```sh", commands[i], "```", ""] if i < len(commands) else []
+        for label, runs in found.items():
+            lines += [f"`{label}`, {len(runs)} seeds:", "", table(runs)]
+    return "\n".join(lines)
+
+
+def _distances(metrics, names):
+    """(value, floor, linear) of each distance."""
+    entries = [metrics["measures"][name] for name in names]
+    return [(entry["value"], entry["floor"], entry["controls"].get("autoregression")) for entry in entries]
+
+
+def _forecasts(metrics, horizons):
+    """(value, persistence, linear) of the valid time and of the error at each horizon."""
+    places = [("valid_prediction_time", "nrmse"), *(("prediction_error", horizon) for horizon in horizons)]
+    cells = []
+    for name, part in places:
+        entry = metrics["measures"][name]
+        controls = entry["controls"]
+        cells.append((entry["value"][part], controls["persistence"][part], controls["linear"][part]))
+    return cells
+
+
+def _exponent(metrics):
+    spectrum = metrics["measures"].get("lyapunov_spectrum")
+    return (None if spectrum is None or spectrum["value"] is None else spectrum["value"][0],)
+
+
+def _text(value, *beside):
+    known = "; ".join(_number(number) for number in beside)
+    return f"{_number(value)} ({known})" if beside else _number(value)
+
+
+def _number(value):
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _spread(values):
+    known = [value for value in values if value is not None]
+    missing = f", {len(values) - len(known)} missing" if len(known) < len(values) else ""
+    return f"**{np.median(known):.3g}** [{min(known):.3g}, {max(known):.3g}]{missing}" if known else "–"
+
+
+def main():
+    """Command line of this module."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="+")
+    parser.add_argument("--command", action="append", default=[], help="what filled the folders, in their order")
+    parser.add_argument("--write", help="Markdown file to write the page into")
+    given = parser.parse_args()
+    text = page(given.folders, given.command)
+    print(text)
+    if given.write:
+        write_text(given.write, text)
+
+
+if __name__ == "__main__":
+    main()
