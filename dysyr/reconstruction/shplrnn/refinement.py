@@ -127,7 +127,10 @@ class Refinement:
         return total + float(self._decay @ (theta[: self._size] - self._centre) ** 2)
 
     def _normal_equations(self, p, n):
-        """S'S / n with the penalty, and half the gradient of the cost, at the states of the last call of ``_cost``."""
+        """S'S / n with the penalty, and half the gradient of the cost, at the states of the last call of ``_cost``.
+
+        Neither is finite where a window diverges; the iteration then changes nothing.
+        """
         r, size = self.recipe, self._size
         matrix = np.diag(self._decay)
         gradient = self._decay * (self.theta[:size] - self._centre)
@@ -138,8 +141,9 @@ class Refinement:
             for lane in range(b.n_valid):
                 errors(p, b.x, b.w, lane, r.affine, ws, error)
                 sensitivities(p, b.seen, b.w, b.u, lane, r.clipped, r.affine, ws, rows)
-                matrix += flat.T @ flat / n
-                gradient += flat.T @ error.ravel() / n
+                with np.errstate(over="ignore", invalid="ignore"):
+                    matrix += flat.T @ flat / n
+                    gradient += flat.T @ error.ravel() / n
         return matrix, gradient
 
     def state(self):

@@ -178,6 +178,14 @@ def test_refinement_leaves_the_readout_alone_and_obeys_the_penalty():
     np.testing.assert_allclose(tight.theta[:3], 1, atol=0.05)
 
 
+def test_refinement_leaves_a_diverging_model_as_it_is():
+    held = begun()
+    held.theta[:] = 1e60
+    before = held.theta.copy()
+    assert not np.isfinite(held.advance(1)).any()
+    np.testing.assert_array_equal(held.theta, before)
+
+
 def test_refinement_goes_on_with_the_same_bits():
     whole, first = begun(), begun()
     whole.advance(6)
