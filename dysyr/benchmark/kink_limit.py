@@ -9,7 +9,7 @@ of squares, (a + b)^2 - (a - b)^2 = 4ab, so a map with evenly spaced kinks acros
 
 A, W1, h1 are found by linear least squares on clean data: no training, no noise, no local minimum. What is left is
 the price of the kinks. Where the neutral and the unstable direction of the flow nearly coincide, a Jacobian that is
-constant over a cell mixes them, and takes from the largest exponent what it adds to the zero.
+constant over a cell mixes them: the largest exponent falls, and the zero rises.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import numpy as np
 
 from dysyr.api import load_system, lyapunov_spectrum
 from dysyr.core.atomic import write_text
+from dysyr.core.errors import InputError
 from dysyr.core.scaler import Scaler
 from dysyr.kernels.shallow_plrnn import Parameters
 from dysyr.reconstruction.shplrnn.model import ShallowPLRNN
@@ -39,7 +40,12 @@ def map_with_even_kinks(n_kinks, *, seed=0):
 
     Returns:
         (ShallowPLRNN, root mean squared one-step error per variable in standard deviations).
+
+    Raises:
+        InputError: a number of kinks that is no multiple of 4.
     """
+    if n_kinks < 4 or n_kinks % 4:
+        raise InputError("kinks lie across four diagonals", got=str(n_kinks), expected="a multiple of 4")
     data = simulate(load_system("lorenz63"), n_steps=N_TRAIN, dt=0.01, seed=seed)
     scaler = Scaler.from_data([data["x"].values[0]])
     x = scaler.transform(data["x"].values[0])

@@ -8,12 +8,13 @@ OUT are folders that ``dysyr run`` has filled. Nothing is computed again: the nu
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 
 from dysyr.core.atomic import write_text
-from dysyr.core.errors import FormatError
+from dysyr.core.errors import FormatError, InputError
 
 DISTANCES = ("d_stsp", "d_stsp_mixture", "d_h")
 TITLES = {"d_stsp": "D_stsp", "d_stsp_mixture": "D_stsp (mixtures)", "d_h": "D_H"}
@@ -30,7 +31,7 @@ def results_of(folder):
         (title, ``{label: list of (seed, metrics.json as a dict)}``).
 
     Raises:
-        FormatError: the folder holds no finished experiment.
+        FormatError: the folder holds no experiment, an unfinished one, or scores of other settings than it asks for.
     """
     folder = Path(folder)
     if not (folder / "experiment.json").exists():
@@ -43,8 +44,22 @@ def results_of(folder):
             file = folder / label / f"seed-{seed}" / "metrics.json"
             if not file.exists():
                 raise FormatError("the experiment is not finished", got=f"no '{file}'", do="run it again; it goes on")
-            found.setdefault(label, []).append((seed, json.loads(file.read_text(encoding="utf-8"))))
+            metrics = json.loads(file.read_text(encoding="utf-8"))
+            _check_settings(metrics, reconstructor, file)
+            found.setdefault(label, []).append((seed, metrics))
     return experiment["title"], found
+
+
+def _check_settings(metrics, reconstructor, file):
+    """The scores were made with the settings that the experiment asks for now."""
+    used = metrics["provenance"]["stamp"]["arguments"]
+    asked = {name: value for name, value in reconstructor.items() if name not in ("label", "method")}
+    other = [name for name, value in asked.items() if used.get(name) != value]
+    if other:
+        raise FormatError(
+            f"'{file}' was made with another {other[0]}", got=str(used.get(other[0])), expected=str(asked[other[0]]),
+            do="run the experiment again; it fits anew what has changed",
+        )  # fmt: skip
 
 
 def table(runs):
@@ -60,13 +75,16 @@ def table(runs):
     if measures is None:
         return "Training failed with every seed.\n"
     distances = [name for name in DISTANCES if name in measures and "not reliable" not in measures[name]["status"]]
-    horizons = list(measures["prediction_error"]["value"])
+    horizons = list(measures["prediction_error"]["value"]) if "prediction_error" in measures else []
+    places = [("prediction_error", horizon) for horizon in horizons]
     columns = [f"{TITLES[name]} (floor; linear)" for name in distances]
-    columns += ["valid time (persistence; linear)"]
+    if "valid_prediction_time" in measures:
+        places.insert(0, ("valid_prediction_time", "nrmse"))
+        columns += ["valid time (persistence; linear)"]
     columns += [f"error at {horizon} steps (persistence; linear)" for horizon in horizons]
     columns += ["largest exponent"]
     rows = [
-        [*_distances(metrics, distances), *_forecasts(metrics, horizons), _exponent(metrics)]
+        [*_distances(metrics, distances), *_forecasts(metrics, places), _exponent(metrics)]
         if metrics["measures"] else [(None,)] * len(columns)
         for _, metrics in runs
     ]  # fmt: skip
@@ -88,7 +106,12 @@ def page(folders, commands=()):
 
     Returns:
         Markdown text.
+
+    Raises:
+        InputError: some folders have a command and others have none.
     """
+    if len(commands) not in (0, len(folders)):
+        raise InputError("commands and folders differ", got=f"{len(commands)} commands", expected=str(len(folders)))
     lines = ["# Measured data: every seed", ""]
     lines += [
         "Written by `python -m dysyr.benchmark.recordings` from the folders of the commands given below. Floor: truth",
@@ -98,7 +121,7 @@ def page(folders, commands=()):
     for i, folder in enumerate(folders):
         title, found = results_of(folder)
         lines += [f"## {title}", ""]
-        lines += ["```sh", commands[i], "```", ""] if i < len(commands) else []
+        lines += ["```sh", commands[i], "```", ""] if commands else []
         for label, runs in found.items():
             lines += [f"`{label}`, {len(runs)} seeds:", "", table(runs)]
     return "\n".join(lines)
@@ -110,14 +133,13 @@ def _distances(metrics, names):
     return [(entry["value"], entry["floor"], entry["controls"].get("autoregression")) for entry in entries]
 
 
-def _forecasts(metrics, horizons):
-    """(value, persistence, linear) of the valid time and of the error at each horizon."""
-    places = [("valid_prediction_time", "nrmse"), *(("prediction_error", horizon) for horizon in horizons)]
+def _forecasts(metrics, places):
+    """(value, persistence, linear) of each (measure, part); an error that is not finite is infinite."""
     cells = []
     for name, part in places:
         entry = metrics["measures"][name]
-        controls = entry["controls"]
-        cells.append((entry["value"][part], controls["persistence"][part], controls["linear"][part]))
+        controls, value = entry["controls"], entry["value"][part]
+        cells.append((math.inf if value is None else value, controls["persistence"][part], controls["linear"][part]))
     return cells
 
 
@@ -132,13 +154,15 @@ def _text(value, *beside):
 
 
 def _number(value):
-    return "–" if value is None else f"{value:.3g}"
+    return "–" if value is None else "∞" if math.isinf(value) else f"{value:.3g}"
 
 
 def _spread(values):
     known = [value for value in values if value is not None]
     missing = f", {len(values) - len(known)} missing" if len(known) < len(values) else ""
-    return f"**{np.median(known):.3g}** [{min(known):.3g}, {max(known):.3g}]{missing}" if known else "–"
+    if not known:
+        return "–"
+    return f"**{_number(np.median(known))}** [{_number(min(known))}, {_number(max(known))}]{missing}"
 
 
 def main():

@@ -167,7 +167,7 @@ def test_resumed_training_gives_the_same_bits(method, fitted, tmp_path, monkeypa
 
     monkeypatch.setattr(search, "SECONDS_BETWEEN_WRITES", 0.0)
     original = search.Search._check
-    for interrupted_at in (1, 2, 3):
+    for interrupted_at in range(1, len(fitted[method].history_["update"])):
         calls = []
 
         def interrupt(self, bar, calls=calls, stop=interrupted_at):

@@ -70,7 +70,7 @@ class SHPLRNN(Reconstructor):
         batch_size: windows per update.
         n_updates: updates of an attempt by gradient descent.
         n_refinements: Levenberg-Marquardt iterations after them; an adaptive alpha sinks to a twentieth in the second
-            half. The cost grows with the square of the number of parameters.
+            half. Cheap up to some 1,500 parameters; beyond, the cost grows with the cube of their number.
         learning_rate: first learning rate of RAdam.
         learning_rate_end: last one; exponential in between.
         weight_decay: strength of the quadratic penalty (A is pulled to 1).
@@ -82,6 +82,7 @@ class SHPLRNN(Reconstructor):
         jitter: standard deviation, in standard deviations of the data, of fresh noise on what the model is forced with
             (never on what it has to predict). It shows the model states beside the attractor; without any, clean data
             leave open what happens there, and models collapse. ``"auto"`` fills up to 0.03 what noise smoothing leaves.
+            Refinements, which start from a model that has seen it, do without.
         validation_fraction: share at the end of each trajectory that is held out when ``fit`` gets no validation data.
         n_checks: validation checks during the updates of an attempt.
         max_restarts: further attempts after one that collapsed.
@@ -180,21 +181,22 @@ class SHPLRNN(Reconstructor):
         def confirm(candidates):
             return _confirm(candidates, build, smooth_held, is_flow=is_flow)
 
-        search = Search(
-            recipe, windows, seed=self.seed, criterion=criterion, confirm=confirm, n_checks=self.n_checks,
-            max_restarts=self.max_restarts,
-        )  # fmt: skip
         file = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(train, held))
-        total, disable = self.n_updates + self.n_refinements, None if progress else True
-        bar = tqdm(total=total, desc=type(self).__name__, unit="update", disable=disable)
-        with bar, threadpool_limits(N_BLAS_THREADS):
-            value, best = search.run(checkpoint=file, bar=bar)
-        if best is None:
-            raise NotConverged(
-                "training never reached a finite model", got=f"{search.number + 1} attempts",
-                do="lower learning_rate, or set gradient_clip=10",
+        with threadpool_limits(N_BLAS_THREADS):
+            search = Search(
+                recipe, windows, seed=self.seed, criterion=criterion, confirm=confirm, n_checks=self.n_checks,
+                max_restarts=self.max_restarts,
             )  # fmt: skip
-        model, chosen = _with_best_gain(best.theta, build, held), (best.attempt, best.update, value)
+            total, disable = search.checks_in_all(), None if progress else True
+            with tqdm(total=total, desc=type(self).__name__, unit="check", disable=disable) as bar:
+                value, best = search.run(checkpoint=file, bar=bar)
+            if best is None:
+                raise NotConverged(
+                    "training never reached a finite model", got=f"{search.number + 1} attempts",
+                    do="lower learning_rate, or set gradient_clip=10",
+                )  # fmt: skip
+            model = _with_best_gain(best.theta, build, held)
+        chosen = (best.attempt, best.update, value)
         history = {name: np.asarray(column) for name, column in search.history.items()}
         return self._learned(model, {**history, "chosen": np.array(chosen), "smoothing": np.array(smoothing)}, data)
 

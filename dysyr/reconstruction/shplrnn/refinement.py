@@ -50,7 +50,8 @@ class Refinement:
         self.count, self.damping = 0, FIRST_DAMPING
         shapes = recipe.shapes()
         self._shapes, self._size = shapes, n_refined(shapes)
-        self._draw = Draw(recipe, windows, rng, n_windows(recipe, self._size), np.float64, 0.0)
+        size = min(n_windows(recipe, self._size), len(windows.starts))
+        self._draw = Draw(recipe, windows, rng, size, np.float64, 0.0)
         self._spaces = [kernel.workspace(shapes, recipe.n_steps, np.float64) for _ in self._draw.batch]
         self._pattern = forcing_pattern(recipe.n_steps, recipe.interval).astype(np.float64)
         decay, centre = penalty(shapes, recipe.weight_decay)
@@ -157,10 +158,11 @@ class Refinement:
 
 
 def n_windows(recipe, n_parameters):
-    """How many windows: 320, fewer where more than 400 parameters make each of them dear, and no fewer than give
-    eight errors for each parameter. The price of a window grows with the square of the number of parameters.
+    """How many windows, where the data have as many: 320, fewer where more than 400 parameters make each of them
+    dear, and enough for eight errors for each parameter. The price of a window grows with the square of the number of
+    parameters.
     """
-    needed = ROWS_PER_PARAMETER * n_parameters / (recipe.n_steps * recipe.n_observed)
+    needed = ROWS_PER_PARAMETER * n_parameters / ((recipe.n_steps - recipe.warm_up) * recipe.n_observed)
     lanes = kernel.LANES
     affordable = MAX_WINDOWS * min(1.0, (400 / n_parameters) ** 2)
     return lanes * math.ceil(max(needed, affordable) / lanes)

@@ -41,8 +41,9 @@ class Search:
     An attempt is gradient descent followed by refinement. A check after every ``n_updates / n_checks`` updates, and
     after every third refinement, scores the model on validation data. The ten best checkpoints are kept, those of the
     first 60 % of the updates after all others, because what scores well before the learning rate has sunk often does so
-    by chance. An attempt is given up when a loss is not finite. A finished one is followed by another when its best
-    criterion, or that of the longer look at its candidates, is above 0.35, up to ``max_restarts`` times.
+    by chance. Gradient descent is given up when a loss is not finite, and refinement ends there. A finished attempt is
+    followed by another when its best criterion, or that of the longer look at its candidates, is above 0.35, up to
+    ``max_restarts`` times.
 
     Args:
         recipe: Recipe.
@@ -77,7 +78,7 @@ class Search:
         if checkpoint is not None and (saved := checkpoint.read()) is not None:
             self._restore(*saved)
         if bar is not None:
-            bar.update(self._count())
+            bar.update(self.checks_done())
         written = time.monotonic()
         while not self.finished:
             self._check(bar)
@@ -96,6 +97,14 @@ class Search:
         self.trainer = Refinement(
             self.recipe, self.windows, rng, self.trainer.theta, self.trainer.forcing_strength()
         )  # fmt: skip
+
+    def checks_in_all(self):
+        """Number of checks of an attempt that runs to its end."""
+        return -(-self.recipe.n_updates // self.check_every) + -(-self.recipe.n_refinements // REFINEMENTS_PER_CHECK)
+
+    def checks_done(self):
+        """Number of checks that this attempt has behind it."""
+        return self.history["attempt"].count(self.number)
 
     def _count(self):
         """Updates and refinements made in this attempt."""
@@ -117,14 +126,15 @@ class Search:
         ):  # fmt: skip
             column.append(entry)
         if bar is not None:
-            bar.update(len(losses))
-            bar.set_postfix(loss=f"{loss:.3g}", alpha=f"{alpha:.2f}", validation=f"{value:.3f}", refresh=False)
+            bar.update(1)
+            bar.set_postfix(loss=f"{loss:.3g}", alpha=f"{alpha:.2g}", validation=f"{value:.3f}", refresh=False)
         if alive and not self.trainer.over:
             return
         if alive and not refining and self.recipe.n_refinements:
             self._refine()
             return
-        if self.number >= self.max_restarts or (alive and self.best_here <= GOOD_ENOUGH and self._confirmed()):
+        finished = alive or refining
+        if self.number >= self.max_restarts or (finished and self.best_here <= GOOD_ENOUGH and self._confirmed()):
             self.finished = True
             return
         self._begin(self.number + 1)

@@ -5,6 +5,7 @@ import pytest
 
 from dysyr.api import load_system
 from dysyr.benchmark.kink_limit import map_with_even_kinks, table
+from dysyr.core.errors import InputError
 from dysyr.simulation.simulate import simulate
 
 
@@ -17,6 +18,11 @@ def test_its_errors_are_those_of_the_model_and_shrink_with_more_kinks():
     z = many.scaler.transform(other)
     error = np.sqrt(((many.step(z[:-1]) - z[1:]) ** 2).mean(axis=0))
     assert error == pytest.approx(many_error, rel=0.5)
+
+
+def test_kinks_come_in_fours():
+    with pytest.raises(InputError, match="four diagonals: 50; a multiple of 4"):
+        map_with_even_kinks(50)
 
 
 def test_the_table_puts_the_exponents_beside_the_truth():

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from dysyr.benchmark.recordings import page, results_of, table
-from dysyr.core.errors import FormatError
+from dysyr.core.errors import FormatError, InputError
 
 MEASURES = {
     "d_stsp": {"value": 0.2, "floor": 0.1, "controls": {"autoregression": 3.0}, "status": "ok"},
@@ -26,7 +26,7 @@ def metrics(verdict="plausible attractor", **values):
     measures = copy.deepcopy(MEASURES)
     for name, value in values.items():
         measures[name]["value"] = value
-    return {"measures": measures, "verdict": verdict}
+    return {"measures": measures, "verdict": verdict, "provenance": {"stamp": {"arguments": {"n_updates": 10}}}}
 
 
 def cells(line):
@@ -59,15 +59,28 @@ def test_distances_that_are_not_reliable_are_left_out():
     assert "D_stsp" not in table([(0, unreliable)])
 
 
-def test_values_that_are_not_finite_are_dashes():
-    lost = metrics(prediction_error={"1": None, "20": None}, lyapunov_spectrum=None)
-    assert cells(table([(0, lost)]).splitlines()[2])[4:7] == ["– (0.01; 0.002)", "– (1.2; 0.9)", "–"]
+def test_errors_that_are_not_finite_count_as_infinite():
+    lost = metrics("diverged", prediction_error={"1": 0.5, "20": None}, lyapunov_spectrum=None)
+    lines = table([(0, lost), (1, lost), (2, metrics())]).splitlines()
+    assert cells(lines[2])[4:7] == ["0.5 (0.01; 0.002)", "∞ (1.2; 0.9)", "–"]
+    assert cells(lines[-1])[5] == "**∞** [0.25, ∞]"
+
+
+def test_measures_that_were_not_asked_for_have_no_column():
+    few = metrics()
+    del few["measures"]["prediction_error"], few["measures"]["valid_prediction_time"]
+    assert cells(table([(0, few)]).splitlines()[0]) == [
+        "seed", "D_stsp (floor; linear)", "D_H (floor; linear)", "largest exponent", "verdict"
+    ]  # fmt: skip
 
 
 def test_the_page_reads_what_an_experiment_left(tmp_path):
     (tmp_path / "experiment.json").write_text(
-        json.dumps({"title": "A heart", "seeds": [0, 1], "reconstructors": [{"label": "shplrnn"}]})
-    )
+        json.dumps({
+            "title": "A heart", "seeds": [0, 1],
+            "reconstructors": [{"label": "shplrnn", "method": "shplrnn", "n_updates": 10}],
+        })
+    )  # fmt: skip
     with pytest.raises(FormatError, match="not finished: no '.*seed-0.*': run it again"):
         results_of(tmp_path)
     for seed in (0, 1):
@@ -78,3 +91,10 @@ def test_the_page_reads_what_an_experiment_left(tmp_path):
     assert "## A heart" in text and "dysyr run heart.toml" in text and "`shplrnn`, 2 seeds:" in text
     with pytest.raises(FormatError, match="a folder that dysyr run has filled"):
         results_of(tmp_path / "shplrnn")
+    with pytest.raises(InputError, match="commands and folders differ: 2 commands; 1"):
+        page([tmp_path], ["a", "b"])
+    other = metrics()
+    other["provenance"]["stamp"]["arguments"]["n_updates"] = 60
+    (tmp_path / "shplrnn" / "seed-1" / "metrics.json").write_text(json.dumps(other))
+    with pytest.raises(FormatError, match="seed-1/metrics.json' was made with another n_updates: 60; 10"):
+        results_of(tmp_path)

@@ -80,11 +80,15 @@ def test_training_does_not_depend_on_the_number_of_threads(monkeypatch):
         return original(self, **arguments)
 
     monkeypatch.setattr(Search, "run", run)
-    with threadpool_limits(2):
-        SHPLRNN(**SMALL).fit(circle(), dt=DT, progress=False)
-        after = {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+    models = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            models.append(SHPLRNN(**SMALL).fit(circle(), dt=DT, progress=False).model_)
+            after = {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+        assert after == {n_threads}
     assert seen and set(seen) == {1}
-    assert after == {2}
+    for name, value in models[0].arrays().items():
+        np.testing.assert_array_equal(value, models[1].arrays()[name])
 
 
 @pytest.mark.parametrize(
@@ -160,7 +164,8 @@ def test_refinement_of_a_linear_problem_is_least_squares():
     theta[-1] = -100.0
     held = Refinement(made, windows(), np.random.default_rng(0), theta, 1.0)
     held.advance(12)
-    x = np.concatenate([b.x.transpose(2, 0, 1) for b in held._draw.batch])
+    x = np.concatenate([b.x[:, :, : b.n_valid].transpose(2, 0, 1) for b in held._draw.batch])
+    assert len(x) == len(windows().starts)
     for d in range(2):
         now, after = x[:, :-1, d].ravel(), x[:, 1:, d].ravel()
         slope, shift = np.polyfit(now, after, 1)
@@ -190,7 +195,7 @@ def test_refinement_goes_on_with_the_same_bits():
     whole, first = begun(), begun()
     whole.advance(6)
     first.advance(2)
-    second = begun()
+    second = Refinement(whole.recipe, windows(), np.random.default_rng(5), np.zeros_like(whole.theta), 1.0)
     second.restore(*first.state())
     second.advance(4)
     np.testing.assert_array_equal(whole.theta, second.theta)
@@ -301,6 +306,35 @@ def test_an_attempt_ends_with_its_refinement():
     made.run()
     assert made.history["update"] == [*range(4, 41, 4), 43, 46, 47]
     assert made.history["loss"][-1] < made.history["loss"][9]
+
+
+def test_a_refinement_that_diverges_ends_a_good_attempt(monkeypatch):
+    monkeypatch.setattr(Refinement, "_iterate", lambda self: np.inf)
+    made = search(lambda theta, alpha: 0.1, first_of, n_refinements=7)
+    made.run()
+    assert set(made.history["attempt"]) == {0}
+    assert made.history["update"][-2:] == [40, 40]
+
+
+def test_checks_are_counted_for_the_bar():
+    made = search(lambda theta, alpha: 0.9, first_of, n_refinements=7, max_restarts=1)
+    assert (made.checks_done(), made.checks_in_all()) == (0, 13)
+
+    class Bar:
+        ticks = []
+
+        def update(self, n):
+            self.ticks.append(n)
+
+        def set_postfix(self, **numbers):
+            assert set(numbers) == {"loss", "alpha", "validation", "refresh"}
+
+        def reset(self):
+            self.ticks.append("reset")
+
+    made.run(bar=Bar())
+    assert Bar.ticks == [0, *[1] * 13, "reset", *[1] * 13]
+    assert made.checks_done() == 13
 
 
 def test_an_attempt_that_collapses_on_a_longer_look_is_followed_by_another():
