@@ -12,6 +12,7 @@ import argparse
 import concurrent.futures
 import dataclasses
 import json
+import math
 import multiprocessing
 import shlex
 import sys
@@ -34,6 +35,14 @@ SYSTEMS = ("lorenz63", "rossler", "chua", "halvorsen")
 TEST_SEED = 1
 TRAIN_SEED = 1000
 N_TEST = 100_000
+BASELINES = ("persistence", "climatology", "linear")
+COMPARED = (
+    ("d_stsp", None, "D_stsp", ("autoregression",)),
+    ("d_h", None, "D_H", ("autoregression",)),
+    ("valid_prediction_time", "nrmse", "valid time", BASELINES),
+    ("prediction_error", "20", "error at 20 steps", BASELINES),
+)
+NAMES = {"autoregression": "linear"}
 MEASURES = ("d_stsp", "d_h", "valid_prediction_time", "prediction_error", "lyapunov_spectrum")
 
 
@@ -161,6 +170,51 @@ def table(records):
     return "\n".join(lines) + "\n"
 
 
+def limits(records):
+    """Markdown table of the baselines that the median seed does not beat.
+
+    Persistence, climatology and a linear model for forecasts, the linear model for distances. Seeds that failed, and
+    errors that are not finite, count as worse than everything.
+
+    Args:
+        records: list of dicts from ``run_task``.
+
+    Returns:
+        text, one row per condition and one column per system.
+    """
+    systems = list(dict.fromkeys(record["system"] for record in records))
+    lines = ["| | " + " | ".join(systems) + " |", "|" + "---|" * (len(systems) + 1)]
+    for name in dict.fromkeys(record["condition"]["name"] for record in records):
+        chosen = [record for record in records if record["condition"]["name"] == name]
+        cells = [_not_beaten([record for record in chosen if record["system"] == system]) for system in systems]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _not_beaten(records):
+    if not records:
+        return "–"
+    found = []
+    for name, part, title, baselines in COMPARED:
+        entries = [record["measures"][name] if record["failure"] is None else None for record in records]
+        sign = -1 if name == "valid_prediction_time" else 1
+        values = [math.inf if entry is None else _part(entry["value"], part, sign) for entry in entries]
+        known = next((entry for entry in entries if entry is not None), None)
+        ahead = [
+            baseline for baseline in baselines
+            if known is None or np.median(values) >= _part(known["controls"][baseline], part, sign)
+        ]  # fmt: skip
+        if ahead:
+            found.append(f"{title}: {', '.join(NAMES.get(baseline, baseline) for baseline in ahead)}")
+    return "; ".join(found) or "beats all"
+
+
+def _part(value, part, sign):
+    """A number of which less is better; what is not finite is infinitely bad."""
+    number = value if part is None or value is None else value[part]
+    return math.inf if number is None else sign * number
+
+
 def _row(system, records):
     good = [record for record in records if record["failure"] is None]
     if not good:
@@ -198,12 +252,13 @@ def _row(system, records):
 
 def _median(values):
     known = [value for value in values if value is not None]
-    return f"{np.median(known):.3g}" if known else "-"
+    return f"{np.median(known):.3g}" if known else "–"
 
 
 def _spread(values):
     known = [value for value in values if value is not None]
-    return f"**{np.median(known):.3g}** [{min(known):.3g}, {max(known):.3g}]" if known else "-"
+    lost = f", {len(values) - len(known)} not finite" if len(known) < len(values) else ""
+    return f"**{np.median(known):.3g}** [{min(known):.3g}, {max(known):.3g}]{lost}" if known else "–"
 
 
 def _file(out, method, system, condition, seed):
@@ -237,7 +292,11 @@ def main():
             "Linear: a vector autoregression fitted to the test data themselves. Valid time in Lyapunov times, errors "
             "in variances of the truth; forecasts start from 100 clean contexts of 100 samples.\n"
         )
-        write_text(given.write, head + text)
+        stops = (
+            "\n## Where it stops\n\nThe baselines that the median seed does not beat: persistence, climatology and a "
+            "linear model in forecasts, the linear model in distances.\n\n"
+        )
+        write_text(given.write, head + stops + limits(records) + "\n## All numbers\n" + text)
 
 
 if __name__ == "__main__":

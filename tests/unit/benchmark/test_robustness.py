@@ -1,0 +1,62 @@
+"""The tables of the benchmark that shows where a method stops working."""
+
+import copy
+
+from dysyr.benchmark.robustness import limits, table
+
+CONTROLS = {
+    "persistence": {"nrmse": 0.1, "20": 1.2}, "climatology": {"nrmse": 0.0, "20": 1.0},
+    "linear": {"nrmse": 0.5, "20": 0.3},
+}  # fmt: skip
+GOOD = {
+    "system": "lorenz63", "condition": {"name": "base", "n": 1000, "noise": 0.05, "scalar": False}, "failure": None,
+    "seconds": 10.0, "verdict": "plausible attractor",
+    "measures": {
+        "d_stsp": {"value": 0.1, "floor": 0.05, "controls": {"autoregression": 2.5}},
+        "d_h": {"value": 0.1, "floor": 0.05, "controls": {"autoregression": 0.3}},
+        "valid_prediction_time": {"value": {"nrmse": 2.0}, "controls": CONTROLS},
+        "prediction_error": {"value": {"20": 0.001}, "controls": CONTROLS},
+        "lyapunov_spectrum": {"value": [0.9, 0.0], "truth": [0.905, 0.0]},
+    },
+}  # fmt: skip
+
+
+def record(condition="base", **values):
+    made = copy.deepcopy(GOOD)
+    made["condition"]["name"] = condition
+    for name, value in values.items():
+        made["measures"][name]["value"] = value
+    return made
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_a_good_method_beats_all():
+    assert cells(limits([record(), record()]).splitlines()[2]) == ["base", "beats all"]
+
+
+def test_each_baseline_that_is_ahead_of_the_median_is_named():
+    worse = record("noisy", d_stsp=2.6, valid_prediction_time={"nrmse": 0.3}, prediction_error={"20": 1.1})
+    lines = limits([record(), worse]).splitlines()
+    assert cells(lines[3]) == ["noisy", "D_stsp: linear; valid time: linear; error at 20 steps: climatology, linear"]
+
+
+def test_failed_seeds_and_lost_forecasts_count_as_worse_than_everything():
+    failed = {**record(), "failure": "diverged", "measures": None}
+    lost = record(prediction_error={"20": None})
+    assert cells(limits([record(), failed, failed]).splitlines()[2])[1].startswith("D_stsp: linear; D_H: linear")
+    assert cells(limits([failed]).splitlines()[2])[1].count("linear") == 4
+    assert cells(limits([record(), lost, lost]).splitlines()[2])[1] == (
+        "error at 20 steps: persistence, climatology, linear"
+    )
+
+
+def test_the_table_has_medians_ranges_and_baselines():
+    row = cells(table([record(), record(d_stsp=0.3), record(d_stsp=0.2)]).splitlines()[-1])
+    assert row[:4] == ["lorenz63", "0 of 3", "**0.2** [0.1, 0.3] (0.05; 2.5)", "**0.1** [0.1, 0.1] (0.05; 0.3)"]
+    assert row[5] == "**2** [2, 2] (0.1; 0.5)"
+    assert row[7] == "3 plausible attractor"
+    lost = table([record(), record(prediction_error={"20": None})]).splitlines()[-1]
+    assert "1 not finite" in cells(lost)[6]
