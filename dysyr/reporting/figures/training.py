@@ -1,17 +1,21 @@
 """How the training went: loss, validation criterion, forcing strength, and the checkpoint that was chosen."""
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from dysyr.reporting.figures.style import FAINT, MODEL, TRUTH, new_figure, styled
 
 
 @styled
 def training_figure(curves, *, selected=None, restarts=()):
-    """Draw training curves one below the other over the same updates.
+    """Draw training curves one below the other, check by check.
+
+    Checks are drawn at equal distances, since an update of one stage of training can take a thousand times as long as
+    one of another; the ticks say after which update a check was made.
 
     Args:
-        curves: list of (title, steps, values) with arrays of equal length per curve; positive curves that
-            span more than a factor of 20 are drawn on a logarithmic scale.
+        curves: list of (title, steps, values) with arrays of equal length, the same steps for all curves; positive
+            curves that span more than a factor of 20 are drawn on a logarithmic scale.
         selected: update at which the chosen checkpoint was taken.
         restarts: updates at which training was restarted.
 
@@ -22,24 +26,26 @@ def training_figure(curves, *, selected=None, restarts=()):
     axes = figure.subplots(len(curves), 1, squeeze=False, sharex=True)[:, 0]
     for ax, (title, steps, values) in zip(axes, curves, strict=True):
         steps, values = np.asarray(steps), np.asarray(values, dtype=np.float64)
-        finite = np.isfinite(values)
+        checks, finite = np.arange(len(steps)), np.isfinite(values)
         if len(values) > 400:
-            ax.plot(steps, values, color=FAINT, lw=0.4)
-            ax.plot(*_smoothed(steps, values), color=TRUTH, lw=1.1)
+            ax.plot(checks, values, color=FAINT, lw=0.4)
+            ax.plot(*_smoothed(checks, values), color=TRUTH, lw=1.1)
         else:
-            ax.plot(steps[finite], values[finite], color=TRUTH, lw=0.9, marker=".", ms=2.5)
+            ax.plot(checks[finite], values[finite], color=TRUTH, lw=0.9, marker=".", ms=2.5)
         positive = values[finite & (values > 0)]
         if len(positive) == finite.sum() > 0 and positive.max() > 20 * positive.min():
             ax.set_yscale("log")
         if selected is not None:
-            ax.axvline(selected, color=MODEL, lw=1.1)
+            ax.axvline(np.searchsorted(steps, selected), color=MODEL, lw=1.1)
         for restart in restarts:
-            ax.axvline(restart, color=FAINT, lw=1.0, ls="--")
+            ax.axvline(np.searchsorted(steps, restart) + 0.5, color=FAINT, lw=1.0, ls="--")
         ax.set_title(title)
-    axes[-1].set_xlabel("update")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes[-1].xaxis.set_major_formatter(lambda check, _: f"{steps[int(check)]:g}" if 0 <= check < len(steps) else "")
+    axes[-1].set_xlabel("update, at equal distances from check to check")
     if selected is not None:
         axes[0].annotate(
-            "chosen", (selected, 1), xycoords=("data", "axes fraction"), xytext=(-3, -3),
+            "chosen", (np.searchsorted(steps, selected), 1), xycoords=("data", "axes fraction"), xytext=(-3, -3),
             textcoords="offset points", ha="right", va="top", color=MODEL, fontsize=7.5,
         )  # fmt: skip
     return figure

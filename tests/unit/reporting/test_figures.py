@@ -148,6 +148,19 @@ def test_training_curves_mark_the_chosen_checkpoint():
     assert figure.axes[0].lines[-1].get_xdata()[0] == 700
 
 
+def test_training_curves_keep_equal_distances_where_updates_do_not():
+    """Two attempts of ten checks of 100 updates and three of one; the ticks tell the update."""
+    one = np.concatenate([100 * np.arange(1, 11), 1000 + np.arange(1, 4)])
+    steps = np.concatenate([one, 1003 + one])
+    figure = training_figure([("loss", steps, np.ones(26))], selected=1002, restarts=(1003,))
+    curve, chosen, restart = figure.axes[0].lines
+    np.testing.assert_array_equal(curve.get_xdata(), np.arange(26))
+    assert chosen.get_xdata()[0] == 11
+    assert restart.get_xdata()[0] == 12.5
+    label = figure.axes[0].xaxis.get_major_formatter()
+    assert (label(9, None), label(12, None), label(26, None)) == ("1000", "1003", "")
+
+
 @pytest.mark.parametrize("name", system_names())
 def test_the_equations_of_every_system_can_be_set(name):
     system = catalogue_system(name)
