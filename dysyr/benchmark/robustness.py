@@ -28,6 +28,7 @@ from dysyr.core.errors import DysyrError
 from dysyr.core.measure import plain
 from dysyr.core.provenance import provenance
 from dysyr.evaluation.settings import EvaluationSettings
+from dysyr.evaluation.verdict import INDISTINGUISHABLE, PLAUSIBLE
 from dysyr.experiment import build_reconstructor
 from dysyr.simulation.simulate import simulate
 
@@ -43,6 +44,7 @@ COMPARED = (
     ("prediction_error", "20", "error at 20 steps", BASELINES),
 )
 NAMES = {"autoregression": "linear"}
+GOOD = (PLAUSIBLE, INDISTINGUISHABLE)
 MEASURES = ("d_stsp", "d_h", "valid_prediction_time", "prediction_error", "lyapunov_spectrum")
 
 
@@ -171,10 +173,11 @@ def table(records):
 
 
 def limits(records):
-    """Markdown table of the baselines that the median seed does not beat.
+    """Markdown table: how many seeds got a good verdict, and which baselines the median seed does not beat.
 
-    Persistence, climatology and a linear model for forecasts, the linear model for distances. Seeds that failed, and
-    errors that are not finite, count as worse than everything.
+    Good verdicts are ``plausible attractor`` and ``indistinguishable at this length``. Baselines are persistence,
+    climatology and a linear model for forecasts, the linear model for distances. Seeds that failed, and errors that are
+    not finite, count as worse than everything.
 
     Args:
         records: list of dicts from ``run_task``.
@@ -206,7 +209,8 @@ def _not_beaten(records):
         ]  # fmt: skip
         if ahead:
             found.append(f"{title}: {', '.join(NAMES.get(baseline, baseline) for baseline in ahead)}")
-    return "; ".join(found) or "beats all"
+    good = sum(record["failure"] is None and record["verdict"] in GOOD for record in records)
+    return f"{good} of {len(records)}; " + ("; ".join(found) or "beats all")
 
 
 def _part(value, part, sign):
@@ -293,8 +297,9 @@ def main():
             "in variances of the truth; forecasts start from 100 clean contexts of 100 samples.\n"
         )
         stops = (
-            "\n## Where it stops\n\nThe baselines that the median seed does not beat: persistence, climatology and a "
-            "linear model in forecasts, the linear model in distances.\n\n"
+            "\n## Where it stops\n\nHow many seeds are plausible attractors or indistinguishable from the truth, and "
+            "the baselines that the median seed does not beat: persistence, climatology and a linear model in forecasts, "
+            "the linear model in distances.\n\n"
         )
         write_text(given.write, head + stops + limits(records) + "\n## All numbers\n" + text)
 

@@ -34,22 +34,32 @@ def cells(line):
 
 
 def test_a_good_method_beats_all():
-    assert cells(limits([record(), record()]).splitlines()[2]) == ["base", "beats all"]
+    assert cells(limits([record(), record()]).splitlines()[2]) == ["base", "2 of 2; beats all"]
 
 
 def test_each_baseline_that_is_ahead_of_the_median_is_named():
     worse = record("noisy", d_stsp=2.6, valid_prediction_time={"nrmse": 0.3}, prediction_error={"20": 1.1})
     lines = limits([record(), worse]).splitlines()
-    assert cells(lines[3]) == ["noisy", "D_stsp: linear; valid time: linear; error at 20 steps: climatology, linear"]
+    assert cells(lines[3])[0] == "noisy"
+    assert cells(lines[3])[1].split("; ") == [
+        "1 of 1", "D_stsp: linear", "valid time: linear", "error at 20 steps: climatology, linear"
+    ]  # fmt: skip
+
+
+def test_only_good_verdicts_are_counted():
+    words = ("indistinguishable at this length", "wrong attractor", "undecidable at this length", "cycle")
+    records = [{**record(), "verdict": word} for word in words]
+    assert cells(limits(records).splitlines()[2])[1] == "1 of 4; beats all"
 
 
 def test_failed_seeds_and_lost_forecasts_count_as_worse_than_everything():
     failed = {**record(), "failure": "diverged", "measures": None}
     lost = record(prediction_error={"20": None})
-    assert cells(limits([record(), failed, failed]).splitlines()[2])[1].startswith("D_stsp: linear; D_H: linear")
+    found = cells(limits([record(), failed, failed]).splitlines()[2])[1]
+    assert found.startswith("1 of 3; D_stsp: linear; D_H: linear")
     assert cells(limits([failed]).splitlines()[2])[1].count("linear") == 4
     assert cells(limits([record(), lost, lost]).splitlines()[2])[1] == (
-        "error at 20 steps: persistence, climatology, linear"
+        "3 of 3; error at 20 steps: persistence, climatology, linear"
     )
 
 
