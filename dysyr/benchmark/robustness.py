@@ -298,8 +298,8 @@ def main():
         )
         stops = (
             "\n## Where it stops\n\nHow many seeds are plausible attractors or indistinguishable from the truth, and "
-            "the baselines that the median seed does not beat: persistence, climatology and a linear model in forecasts, "
-            "the linear model in distances.\n\n"
+            "the baselines that the median seed does not beat: persistence, climatology and a linear model in "
+            "forecasts, the linear model in distances.\n\n"
         )
         write_text(given.write, head + stops + limits(records) + "\n## All numbers\n" + text)
 
