@@ -11,6 +11,9 @@ MAX_VARIABLES = 3
 MAX_POINTS = 3000
 MIN_POINTS = 8
 MIN_PROMINENCE = 0.25
+LARGE = 9
+FEW = 12
+RESOLUTION = 200
 
 
 @styled
@@ -46,6 +49,8 @@ def return_map_figure(truth, model, *, names):
         limits = (low - margin, high + margin)
         ax.plot(limits, limits, color="#c9ccd1", lw=0.6, zorder=0)
         for values, colour, size in ((of_truth, TRUTH, 3.2), (of_model, MODEL, 2.2)):
+            if _few_places(values, limits):
+                size = LARGE
             ax.plot(values[:-1], values[1:], ".", color=colour, markersize=size, markeredgewidth=0, alpha=0.75)
         ax.set(xlim=limits, ylim=limits, aspect="equal", title=names[i])
         ax.set_xlabel("value now" if discrete else "a maximum")
@@ -59,6 +64,12 @@ def return_map_figure(truth, model, *, names):
         ],
     )
     return figure
+
+
+def _few_places(values, limits):
+    """Whether all points fall on so few places, as those of a cycle do, that small dots would not be seen."""
+    places = np.unique(np.round((values - limits[0]) / (limits[1] - limits[0]) * RESOLUTION))
+    return len(places) <= FEW
 
 
 def maxima(x, prominence=0.0):

@@ -34,6 +34,14 @@ def test_maxima_beside_missing_values_are_left_out():
     np.testing.assert_allclose(maxima(x), [1.0, 1.0])
 
 
+def test_the_points_of_a_cycle_are_large_enough_to_be_seen():
+    t = 0.01 * np.arange(4000)
+    cycle, chaos = np.sin(2 * np.pi * t), np.sin(2 * np.pi * t) * (1 + 0.5 * np.sin(np.sqrt(5) * t))
+    figure = return_map_figure(chaos[:, None], cycle[:, None], names=["x"])
+    truth, model = figure.axes[0].lines[1:3]
+    assert model.get_markersize() > 2 * truth.get_markersize()
+
+
 def test_the_return_map_of_the_logistic_map_is_its_parabola():
     x = np.empty(500)
     x[0] = 0.3
