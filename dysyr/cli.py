@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from dysyr.core.errors import DysyrError, InputError
+from dysyr.cli_input import like_training, load_system, names, parse, read_data, refusing, score
+from dysyr.core.errors import DysyrError
 from dysyr.core.measure import plain
-from dysyr.core.settings_text import check_keys, parse_settings
 
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
 
 class _Commands(TyperGroup):
@@ -113,7 +113,7 @@ def inspect(
     """
     import dysyr
 
-    found = dysyr.inspect(_read_data(data, dt, time, columns, mask))
+    found = dysyr.inspect(read_data(data, dt, time, columns, mask))
     _print(found.to_dict() if as_json else str(found), as_json)
 
 
@@ -143,10 +143,10 @@ def simulate(
     from dysyr.core.dataset import save_dataset
 
     _must_be_writable(output)
-    model = _load_system(system, settings)
+    model = load_system(system, settings)
     data = dysyr.simulate(
         model, n_steps=n_steps, t_end=t_end, dt=dt, n_trajectories=n_trajectories, transient=transient,
-        method=method, observation_noise=observation_noise, observe=_names(observe), seed=seed, dtype=dtype,
+        method=method, observation_noise=observation_noise, observe=names(observe), seed=seed, dtype=dtype,
     )  # fmt: skip
     save_dataset(data, output)
     sizes = data.sizes
@@ -181,15 +181,15 @@ def fit(
     from dysyr.experiment import build_reconstructor
     from dysyr.experiment_data import embed_alike
 
-    arguments = _parse(settings) | {k: v for k, v in (("seed", seed), ("device", device)) if v is not None}
-    reconstructor = _usage(build_reconstructor, method, arguments)
+    arguments = parse(settings) | {k: v for k, v in (("seed", seed), ("device", device)) if v is not None}
+    reconstructor = refusing(build_reconstructor, method, arguments)
     if not resume and output.exists() and (output.is_file() or any(output.iterdir())):
         raise DysyrError(
             f"'{output}' is not empty", expected="a new or empty folder", do="choose another, or add --resume"
         )
     _must_be_writable(output / "config.json")
-    train = _read_data(data, dt, time, columns, mask)
-    extra = None if validation is None else _read_data(str(validation), dt, time, columns, mask)
+    train = read_data(data, dt, time, columns, mask)
+    extra = None if validation is None else read_data(str(validation), dt, time, columns, mask)
     if resample is not None:
         train = dysyr.resample(train, dt=resample)
         extra = None if extra is None else dysyr.resample(extra, dt=resample)
@@ -237,7 +237,7 @@ def forecast(
 
     _must_be_writable(output)
     fitted = dysyr.load(run)
-    ahead = fitted.forecast(_like_training(str(context), fitted), n_steps=n_steps)
+    ahead = fitted.forecast(like_training(str(context), fitted), n_steps=n_steps)
     save_dataset(ahead, output)
     typer.echo(f"{output}: {_status_text(ahead)}")
 
@@ -258,7 +258,7 @@ def evaluate(
     """
     if output is not None:
         _must_be_writable(output)
-    card = _evaluate(model, truth, reference, measures, seed)
+    card = score(model, truth, reference, measures, seed)
     if output is not None:
         card.save_metrics(output)
     _print(card.to_dict() if as_json else str(card), as_json)
@@ -280,7 +280,7 @@ def report(
     import dysyr
 
     _must_be_writable(output)
-    card = _evaluate(model, truth, reference, measures, seed)
+    card = score(model, truth, reference, measures, seed)
     dataclasses.replace(card, inspection=dysyr.inspect(card.truth)).to_html(output)
     typer.echo(f"{output}: {card.verdict.verdict}")
 
@@ -300,7 +300,7 @@ def run(
     """
     from dysyr.experiment import read_experiment, run_experiment
 
-    result = run_experiment(read_experiment(experiment, _parse(settings)), output, say=_say(as_json))
+    result = run_experiment(read_experiment(experiment, parse(settings)), output, say=_say(as_json))
     _print(result.to_dict() if as_json else str(result), as_json)
 
 
@@ -316,90 +316,6 @@ def doctor(as_json: Json = False):
     _print(health.to_dict() if as_json else str(health), as_json)
     if not health.passed:
         raise typer.Exit(EXIT_FAILED)
-
-
-def _evaluate(model, truth, reference, measures, seed):
-    import dysyr
-
-    if model.is_dir() or not model.suffix:
-        subject = fitted = dysyr.load(model)
-    else:
-        subject, fitted = dysyr.as_dataset(model), None
-    return dysyr.evaluate(
-        subject,
-        _read_truth(truth, fitted),
-        reference=None if reference is None else _like_training(str(reference), fitted),
-        measures=_names(measures),
-        seed=seed,
-    )
-
-
-def _read_truth(text, fitted):
-    """A data set where the text is a file or the name of one; else a system."""
-    import dysyr
-    from dysyr.core.catalogue import system_names
-
-    if text.endswith(".toml") or (text in system_names() and not Path(text).exists()):
-        return dysyr.load_system(text)
-    return _like_training(text, fitted)
-
-
-def _like_training(text, fitted):
-    """Data as the model knows them: its sampling interval where the file has no times, its delay embedding."""
-    import json
-
-    import dysyr
-    from dysyr.core.errors import NoSamplingInterval
-
-    if fitted is None:
-        return _read_data(text, None, None, None, False)
-    try:
-        data = _read_data(text, None, None, None, False)
-    except NoSamplingInterval:
-        data = _read_data(text, fitted.dt_, None, None, False)
-    embedding = fitted.provenance_.get("embedding")
-    if embedding and tuple(map(str, data["state"].values)) != fitted.model_.names:
-        shape = json.loads(embedding)
-        return dysyr.embed(data, dim=shape["dim"], delay=shape["delay"], variable=shape["variable"])
-    return data
-
-
-def _read_data(text, dt, time, columns, mask):
-    """A data set from a file, or a shipped one by its name."""
-    import dysyr
-    from dysyr.core.shipped_data import DATASETS
-
-    if text in DATASETS and not Path(text).exists():
-        return dysyr.load_dataset(text)
-    return dysyr.as_dataset(text, dt=dt, time=time, columns=_names(columns), mask=True if mask else None)
-
-
-def _load_system(name, settings):
-    import dysyr
-
-    values = _parse(settings)
-    system = dysyr.load_system(name)
-    known = (*system.parameters, *system.lattice.indices)
-    _usage(check_keys, values, known, what="parameter", where=system.name)
-    return dysyr.load_system(name, **values)
-
-
-def _parse(settings):
-    return _usage(parse_settings, settings or [])
-
-
-def _usage(function, *args, **kwargs):
-    """Call a function whose refusal means that the command was typed wrongly: exit code 2."""
-    try:
-        return function(*args, **kwargs)
-    except InputError as error:
-        typer.echo(f"dysyr: {error}", err=True)
-        raise typer.Exit(EXIT_USAGE) from error
-
-
-def _names(text):
-    """Names separated by commas; None where there are none."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _must_be_writable(path):

@@ -11,8 +11,7 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
-
+from dysyr.benchmark.spread import number, spread
 from dysyr.core.atomic import write_text
 from dysyr.core.errors import FormatError, InputError
 
@@ -91,10 +90,10 @@ def table(runs):
     lines = [f"| seed | {' | '.join(columns)} | verdict |", "|" + "---|" * (len(columns) + 2)]
     for (seed, metrics), row in zip(runs, rows, strict=True):
         lines.append(f"| {seed} | {' | '.join(_text(*cell) for cell in row)} | {metrics['verdict']} |")
-    spread = [_spread([row[k][0] for row in rows]) for k in range(len(columns))]
+    summary = [spread([row[k][0] for row in rows]) for k in range(len(columns))]
     words = [metrics["verdict"] for _, metrics in runs]
     counted = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
-    return "\n".join([*lines, f"| {SPREAD} | {' | '.join(spread)} | {counted} |"]) + "\n"
+    return "\n".join([*lines, f"| {SPREAD} | {' | '.join(summary)} | {counted} |"]) + "\n"
 
 
 def page(folders, commands=()):
@@ -149,20 +148,8 @@ def _exponent(metrics):
 
 
 def _text(value, *beside):
-    known = "; ".join(_number(number) for number in beside)
-    return f"{_number(value)} ({known})" if beside else _number(value)
-
-
-def _number(value):
-    return "–" if value is None else "∞" if math.isinf(value) else f"{value:.3g}"
-
-
-def _spread(values):
-    known = [value for value in values if value is not None]
-    missing = f", {len(values) - len(known)} missing" if len(known) < len(values) else ""
-    if not known:
-        return "–"
-    return f"**{_number(np.median(known))}** [{_number(min(known))}, {_number(max(known))}]{missing}"
+    known = "; ".join(number(each) for each in beside)
+    return f"{number(value)} ({known})" if beside else number(value)
 
 
 def main():

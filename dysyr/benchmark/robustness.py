@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from dysyr.api import evaluate, load_system
+from dysyr.benchmark.spread import number, spread
 from dysyr.core.atomic import write_text
 from dysyr.core.embedding import embed
 from dysyr.core.errors import DysyrError
@@ -30,6 +31,7 @@ from dysyr.core.provenance import provenance
 from dysyr.evaluation.settings import EvaluationSettings
 from dysyr.evaluation.verdict import INDISTINGUISHABLE, PLAUSIBLE
 from dysyr.experiment import build_reconstructor
+from dysyr.reporting.numbers import ABSENT
 from dysyr.simulation.simulate import simulate
 
 SYSTEMS = ("lorenz63", "rossler", "chua", "halvorsen")
@@ -196,7 +198,7 @@ def limits(records):
 
 def _not_beaten(records):
     if not records:
-        return "–"
+        return ABSENT
     found = []
     for name, part, title, baselines in COMPARED:
         entries = [record["measures"][name] if record["failure"] is None else None for record in records]
@@ -238,14 +240,14 @@ def _row(system, records):
     cells = [
         system,
         f"{len(records) - len(good)} of {len(records)}",
-        f"{_spread(of('d_stsp', 'value'))} ({_median(of('d_stsp', 'floor'))}; "
+        f"{spread(of('d_stsp', 'value'))} ({_median(of('d_stsp', 'floor'))}; "
         f"{_median(control('d_stsp', 'autoregression'))})",
-        f"{_spread(of('d_h', 'value'))} ({_median(of('d_h', 'floor'))}; {_median(control('d_h', 'autoregression'))})",
-        f"{_spread(exponent)} ({_median(truth)})",
-        f"{_spread(of('valid_prediction_time', 'value', 'nrmse'))} "
+        f"{spread(of('d_h', 'value'))} ({_median(of('d_h', 'floor'))}; {_median(control('d_h', 'autoregression'))})",
+        f"{spread(exponent)} ({_median(truth)})",
+        f"{spread(of('valid_prediction_time', 'value', 'nrmse'))} "
         f"({_median(control('valid_prediction_time', 'persistence', 'nrmse'))}; "
         f"{_median(control('valid_prediction_time', 'linear', 'nrmse'))})",
-        f"{_spread(of('prediction_error', 'value', '20'))} "
+        f"{spread([math.inf if error is None else error for error in of('prediction_error', 'value', '20')])} "
         f"({_median(control('prediction_error', 'persistence', '20'))}; "
         f"{_median(control('prediction_error', 'linear', '20'))})",
         counted,
@@ -256,13 +258,7 @@ def _row(system, records):
 
 def _median(values):
     known = [value for value in values if value is not None]
-    return f"{np.median(known):.3g}" if known else "–"
-
-
-def _spread(values):
-    known = [value for value in values if value is not None]
-    lost = f", {len(values) - len(known)} not finite" if len(known) < len(values) else ""
-    return f"**{np.median(known):.3g}** [{min(known):.3g}, {max(known):.3g}]{lost}" if known else "–"
+    return number(float(np.median(known))) if known else ABSENT
 
 
 def _file(out, method, system, condition, seed):

@@ -10,6 +10,7 @@ from dysyr.core.errors import InputError
 from dysyr.core.expressions import postorder
 from dysyr.core.latex import system_latex
 from dysyr.core.names import did_you_mean
+from dysyr.core.noise_kind import noise_of
 from dysyr.core.slow_twin import SlowTwin
 from dysyr.core.system_definition import read_definition
 from dysyr.core.system_file import read_system_file, write_system_file
@@ -70,8 +71,7 @@ class System:
         self.symplectic = definition.get("symplectic", False)
         used = postorder(trees.drift + tuple(term for row in trees.diffusion or () for term in row))
         self.has_time = any(node.op == "time" for node in used)
-        self.n_noise = 0 if trees.diffusion is None else self._n_noise()
-        self.noise_kind = None if trees.diffusion is None else self._noise_kind()
+        self.n_noise, self.noise_kind = (0, None) if trees.diffusion is None else noise_of(trees, self.dim)
         self._twin = SlowTwin(trees)
         self._frozen = True
 
@@ -364,25 +364,6 @@ class System:
 
     def __reduce__(self):
         return System, (self._definition,)
-
-    def _n_noise(self):
-        return self.dim if self._trees.diagonal else len(self._trees.diffusion[0])
-
-    def _noise_kind(self):
-        rows = self._trees.diffusion
-        sources = {node for row in rows for node in postorder(row) if node.op == "state"}
-        if not sources:
-            return "additive"
-        here = (0,) * len(self.lattice.axes)
-        own = all(
-            node.value == (name, here)
-            for name, row in zip(self.fields, rows, strict=True)
-            for node in postorder(row)
-            if node.op == "state"
-        )
-        if self._trees.diagonal and own:
-            return "diagonal"
-        return "scalar" if self.n_noise == 1 else "general"
 
     def _checked(self, x):
         x = np.asarray(x, dtype=float)

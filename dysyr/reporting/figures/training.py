@@ -10,8 +10,8 @@ from dysyr.reporting.figures.style import FAINT, MODEL, TRUTH, new_figure, style
 def training_figure(curves, *, selected=None, restarts=()):
     """Draw training curves one below the other, check by check.
 
-    Checks are drawn at equal distances, since an update of one stage of training can take a thousand times as long as
-    one of another; the ticks say after which update a check was made.
+    Checks are drawn at equal distances, since an update of one stage of training can take far longer than one of
+    another; the ticks say after which update a check was made.
 
     Args:
         curves: list of (title, steps, values) with arrays of equal length, the same steps for all curves; positive

@@ -36,11 +36,11 @@ def cells(line):
 def test_every_seed_stands_beside_floors_and_baselines():
     lines = table([(0, metrics()), (3, metrics("cycle", d_stsp=4.0)), (4, metrics(d_stsp=0.4))]).splitlines()
     assert cells(lines[2]) == [
-        "0", "0.2 (0.1; 3)", "0.08 (0.05; 0.3)", "2 (0.1; 0.5)", "0.001 (0.01; 0.002)", "0.25 (1.2; 0.9)", "0.9",
-        "plausible attractor",
+        "0", "0.200 (0.100; 3.00)", "0.0800 (0.0500; 0.300)", "2.00 (0.100; 0.500)", "0.00100 (0.0100; 0.00200)",
+        "0.250 (1.20; 0.900)", "0.900", "plausible attractor",
     ]  # fmt: skip
     assert [cells(line)[0] for line in lines[2:]] == ["0", "3", "4", "median [range]"]
-    assert cells(lines[-1])[1] == "**0.4** [0.2, 4]"
+    assert cells(lines[-1])[1] == "**0.400** [0.200, 4.00]"
     assert cells(lines[-1])[-1] == "2 plausible attractor, 1 cycle"
     assert len({len(cells(line)) for line in lines}) == 1
 
@@ -62,8 +62,8 @@ def test_distances_that_are_not_reliable_are_left_out():
 def test_errors_that_are_not_finite_count_as_infinite():
     lost = metrics("diverged", prediction_error={"1": 0.5, "20": None}, lyapunov_spectrum=None)
     lines = table([(0, lost), (1, lost), (2, metrics())]).splitlines()
-    assert cells(lines[2])[4:7] == ["0.5 (0.01; 0.002)", "∞ (1.2; 0.9)", "–"]
-    assert cells(lines[-1])[5] == "**∞** [0.25, ∞]"
+    assert cells(lines[2])[4:7] == ["0.500 (0.0100; 0.00200)", "∞ (1.20; 0.900)", "–"]
+    assert cells(lines[-1])[5] == "**∞** [0.250, ∞]"
 
 
 def test_measures_that_were_not_asked_for_have_no_column():

@@ -65,8 +65,10 @@ def test_failed_seeds_and_lost_forecasts_count_as_worse_than_everything():
 
 def test_the_table_has_medians_ranges_and_baselines():
     row = cells(table([record(), record(d_stsp=0.3), record(d_stsp=0.2)]).splitlines()[-1])
-    assert row[:4] == ["lorenz63", "0 of 3", "**0.2** [0.1, 0.3] (0.05; 2.5)", "**0.1** [0.1, 0.1] (0.05; 0.3)"]
-    assert row[5] == "**2** [2, 2] (0.1; 0.5)"
+    assert row[:2] == ["lorenz63", "0 of 3"]
+    assert row[2] == "**0.200** [0.100, 0.300] (0.0500; 2.50)"
+    assert row[3] == "**0.100** [0.100, 0.100] (0.0500; 0.300)"
+    assert row[5] == "**2.00** [2.00, 2.00] (0.100; 0.500)"
     assert row[7] == "3 plausible attractor"
-    lost = table([record(), record(prediction_error={"20": None})]).splitlines()[-1]
-    assert "1 not finite" in cells(lost)[6]
+    lost = record(prediction_error={"20": None})
+    assert cells(table([record(), lost, lost]).splitlines()[-1])[6] == "**∞** [0.00100, ∞] (1.20; 0.300)"

@@ -1,0 +1,108 @@
+"""What the commands read: settings, data, systems, and a model with its truth. Heavy imports happen inside."""
+
+import json
+from pathlib import Path
+
+import typer
+
+from dysyr.core.errors import InputError, NoSamplingInterval
+from dysyr.core.settings_text import check_keys, parse_settings
+
+EXIT_USAGE = 2
+
+
+def refusing(function, *args, **kwargs):
+    """Call a function whose refusal means that the command was typed wrongly: exit code 2."""
+    try:
+        return function(*args, **kwargs)
+    except InputError as error:
+        typer.echo(f"dysyr: {error}", err=True)
+        raise typer.Exit(EXIT_USAGE) from error
+
+
+def parse(settings):
+    """The ``--set`` options as a dict."""
+    return refusing(parse_settings, settings or [])
+
+
+def names(text):
+    """Names separated by commas; None where there are none."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def load_system(name, settings):
+    """A system with the parameters and sizes of ``--set``."""
+    import dysyr
+
+    values = parse(settings)
+    system = dysyr.load_system(name)
+    known = (*system.parameters, *system.lattice.indices)
+    refusing(check_keys, values, known, what="parameter", where=system.name)
+    return dysyr.load_system(name, **values)
+
+
+def read_data(text, dt=None, time=None, columns=None, mask=False):
+    """A data set from a file, or a shipped one by its name."""
+    import dysyr
+    from dysyr.core.shipped_data import DATASETS
+
+    if text in DATASETS and not Path(text).exists():
+        return dysyr.load_dataset(text)
+    return dysyr.as_dataset(text, dt=dt, time=time, columns=names(columns), mask=True if mask else None)
+
+
+def like_training(text, fitted):
+    """Data as the model knows them: its sampling interval where the file has no times, its delay embedding.
+
+    Args:
+        text: file or name of data.
+        fitted: fitted reconstructor, or None.
+    """
+    import dysyr
+
+    if fitted is None:
+        return read_data(text)
+    try:
+        data = read_data(text)
+    except NoSamplingInterval:
+        data = read_data(text, fitted.dt_)
+    embedding = fitted.provenance_.get("embedding")
+    if embedding and tuple(map(str, data["state"].values)) != fitted.model_.names:
+        shape = json.loads(embedding)
+        return dysyr.embed(data, dim=shape["dim"], delay=shape["delay"], variable=shape["variable"])
+    return data
+
+
+def score(model, truth, reference, measures, seed):
+    """Card of a run folder, or of a file with free runs, against data or a system.
+
+    Args:
+        model: path of the run folder or file.
+        truth: file or name of data, or name or file of a system.
+        reference: file of independent truth, or None.
+        measures: names separated by commas, or None.
+        seed: seed.
+    """
+    import dysyr
+
+    if model.is_dir() or not model.suffix:
+        subject = fitted = dysyr.load(model)
+    else:
+        subject, fitted = dysyr.as_dataset(model), None
+    return dysyr.evaluate(
+        subject,
+        _read_truth(truth, fitted),
+        reference=None if reference is None else like_training(str(reference), fitted),
+        measures=names(measures),
+        seed=seed,
+    )
+
+
+def _read_truth(text, fitted):
+    """A data set where the text is a file or the name of one; else a system."""
+    import dysyr
+    from dysyr.core.catalogue import system_names
+
+    if text.endswith(".toml") or (text in system_names() and not Path(text).exists()):
+        return dysyr.load_system(text)
+    return like_training(text, fitted)
