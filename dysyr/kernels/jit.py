@@ -221,7 +221,7 @@ def _kernel_imports(source):
     while waiting:
         for node in ast.walk(ast.parse(waiting.pop())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dysyr.kernels."):
-                module = node.module.rpartition(".")[2]
+                module = node.module.removeprefix("dysyr.kernels.")
                 if module not in found:
                     found.add(module)
                     waiting.append(_kernel_file(module).read_text(encoding="utf-8"))
@@ -229,4 +229,4 @@ def _kernel_imports(source):
 
 
 def _kernel_file(module):
-    return Path(__file__).with_name(f"{module}.py")
+    return Path(__file__).parent.joinpath(*module.split(".")).with_suffix(".py")
