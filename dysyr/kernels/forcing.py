@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from dysyr.kernels.jit import jit
-from dysyr.kernels.lane_products import matvec, spread
+from dysyr.kernels.lane_products import count_open, count_open_clipped, spread
 
 ESTIMATORS = ("arithmetic_mean", "product_upper_bound", "explog", "batch_maximum", "jacobian_upper_bound")
 
@@ -60,23 +60,18 @@ def mean_slopes(p, zbar, clipped, slopes):
     """Mean over time of the slope of each hidden unit in each lane; slopes (H, 16) is filled."""
     n_steps, latent_dim, lanes = zbar.shape
     hidden_dim = p.h2.size
-    hidden = hidden_dim * lanes
-    zero, one = zbar.dtype.type(0), zbar.dtype.type(1)
     signal, w2, flat = zbar.reshape(-1), p.W2.reshape(-1), slopes.reshape(-1)
-    active, shift = np.empty(hidden, dtype=zbar.dtype), np.empty((hidden_dim, lanes), dtype=zbar.dtype)
+    shift = np.empty((hidden_dim, lanes), dtype=zbar.dtype)
     spread(p.h2, shift)
     h2 = shift.reshape(-1)
-    slopes[:] = zero
+    slopes[:] = zbar.dtype.type(0)
     for t in range(n_steps):
-        for j in range(hidden):
-            active[j] = zero
-        matvec(w2, 0, latent_dim, 1, signal, t * latent_dim * lanes, active, 0, hidden_dim, latent_dim)
-        for j in range(hidden):
-            flat[j] += one if active[j] + h2[j] > zero else zero
+        at = t * latent_dim * lanes
         if clipped:
-            for j in range(hidden):
-                flat[j] -= one if active[j] > zero else zero
-    for j in range(hidden):
+            count_open_clipped(w2, 0, latent_dim, 1, hidden_dim, latent_dim, signal, at, h2, 0, flat, 0, flat, 0)
+        else:
+            count_open(w2, 0, latent_dim, 1, hidden_dim, latent_dim, signal, at, h2, 0, flat, 0, flat, 0)
+    for j in range(flat.size):
         flat[j] /= zbar.dtype.type(n_steps)
 
 

@@ -20,7 +20,23 @@ from collections import namedtuple
 import numpy as np
 
 from dysyr.kernels.jit import jit
-from dysyr.kernels.lane_products import add_lanes, matvec, outer, spread
+from dysyr.kernels.lane_products import (
+    add_lanes,
+    add_product,
+    add_times,
+    blend,
+    carry_back,
+    gate,
+    gate_clipped,
+    hidden,
+    hidden_clipped,
+    next_state,
+    outer,
+    residual,
+    spread,
+    sum_of_two,
+    sum_over_steps,
+)
 from dysyr.kernels.vector_blocks import LANES
 
 Parameters = namedtuple("Parameters", "A W1 W2 h1 h2 C L B")
@@ -28,7 +44,8 @@ Parameters = namedtuple("Parameters", "A W1 W2 h1 h2 C L B")
 the unobserved units, B (N, M) the affine readout. Absent parts have size zero."""
 
 Workspace = namedtuple(
-    "Workspace", "s a z zbar force g lam gate r e c A h1 h2 sum_A sum_h1 sum_h2 seen residual partial pseudo"
+    "Workspace",
+    "s a r z zbar force g lam gate above c A h1 h2 scale sum_A sum_h1 sum_h2 seen residual partial pseudo W2",
 )
 
 
@@ -65,30 +82,31 @@ def views(flat, part_shapes):
     return Parameters(*parts)
 
 
-def workspace(part_shapes, n_steps, dtype=np.float32):
+def workspace(part_shapes, n_steps, dtype=np.float32, *, clipped=False):
     """Buffers for windows of ``n_steps`` forced steps; reused from update to update."""
     latent_dim, hidden_dim = part_shapes.W1
     n_observed = part_shapes.B[0] or latent_dim - part_shapes.L[0]
-    block = max(4, min(n_steps, 2048 // hidden_dim))
+    block = min(n_steps, max(8, 8192 // hidden_dim))
 
     def empty(*shape):
         return np.zeros((*shape, LANES), dtype=dtype)
 
     return Workspace(
         s=empty(n_steps, latent_dim),
-        a=empty(n_steps, hidden_dim),
+        a=empty(n_steps if clipped else 0, hidden_dim),
+        r=empty(n_steps, hidden_dim),
         z=empty(n_steps + 1, latent_dim),
         zbar=empty(n_steps, latent_dim),
         force=empty(n_steps, latent_dim),
         g=empty(n_steps, latent_dim),
         lam=empty(block, latent_dim),
         gate=empty(block, hidden_dim),
-        r=empty(block, hidden_dim),
-        e=empty(hidden_dim),
+        above=empty(block if clipped else 0, hidden_dim),
         c=empty(latent_dim),
         A=empty(latent_dim),
         h1=empty(latent_dim),
         h2=empty(hidden_dim),
+        scale=empty(n_observed),
         sum_A=empty(latent_dim),
         sum_h1=empty(latent_dim),
         sum_h2=empty(hidden_dim),
@@ -96,6 +114,7 @@ def workspace(part_shapes, n_steps, dtype=np.float32):
         residual=empty(n_steps, n_observed),
         partial=empty(n_observed),
         pseudo=np.zeros((latent_dim, n_observed), dtype=dtype),
+        W2=np.zeros((latent_dim, hidden_dim), dtype=dtype),
     )
 
 
@@ -174,8 +193,10 @@ def prepare(p, x, w, strength, affine, ws):
                     ws.force[t, m, i] = strength[t] * ws.seen[t, i]
         pseudo, flat, bar = ws.pseudo.reshape(-1), x.reshape(-1), ws.zbar.reshape(-1)
         for t in range(n_steps):
-            matvec(pseudo, 0, n_observed, 1, flat, t * n_observed * lanes, bar, t * latent_dim * lanes, latent_dim,
-                   n_observed)  # fmt: skip
+            add_product(
+                pseudo, 0, n_observed, 1, latent_dim, n_observed, flat, t * n_observed * lanes,
+                bar, t * latent_dim * lanes, bar, t * latent_dim * lanes,
+            )  # fmt: skip
         ws.z[0] = ws.zbar[0]
     else:
         for t in range(n_steps):
@@ -187,47 +208,45 @@ def prepare(p, x, w, strength, affine, ws):
             for i in range(lanes):
                 ws.z[0, m, i] = x[0, m, i]
         ws.z[0, n_observed:] = zero
-        matvec(p.L.reshape(-1), 0, n_observed, 1, x.reshape(-1), 0, ws.z.reshape(-1), n_observed * lanes,
-               latent_dim - n_observed, n_observed)  # fmt: skip
+        z = ws.z.reshape(-1)
+        add_product(
+            p.L.reshape(-1), 0, n_observed, 1, latent_dim - n_observed, n_observed, x.reshape(-1), 0,
+            z, n_observed * lanes, z, n_observed * lanes,
+        )  # fmt: skip
 
 
 @jit
 def forward(p, u, clipped, ws):
-    """Run all steps of the forced recurrence; fills ws.s, ws.a, ws.z[1:]."""
+    """Run all steps of the forced recurrence; fills ws.s, ws.r, ws.z[1:], and ws.a in the clipped form."""
     n_steps, latent_dim, lanes = ws.s.shape
     hidden_dim = p.h2.size
     n_inputs = p.C.shape[1]
-    zero = ws.s.dtype.type(0)
-    s, a, z, bar, force, r = (
-        ws.s.reshape(-1), ws.a.reshape(-1), ws.z.reshape(-1), ws.zbar.reshape(-1), ws.force.reshape(-1),
-        ws.e.reshape(-1),
+    s, a, r, z, bar, force = (
+        ws.s.reshape(-1), ws.a.reshape(-1), ws.r.reshape(-1), ws.z.reshape(-1), ws.zbar.reshape(-1),
+        ws.force.reshape(-1),
     )  # fmt: skip
     w1, w2, inputs, c = p.W1.reshape(-1), p.W2.reshape(-1), u.reshape(-1), p.C.reshape(-1)
     spread(p.A, ws.A)
     spread(p.h1, ws.h1)
     spread(p.h2, ws.h2)
     diagonal, h1, h2 = ws.A.reshape(-1), ws.h1.reshape(-1), ws.h2.reshape(-1)
-    state, hidden = latent_dim * lanes, hidden_dim * lanes
+    state, active = latent_dim * lanes, hidden_dim * lanes
     for t in range(n_steps):
-        now, after, active = t * state, (t + 1) * state, t * hidden
-        s_t, z_t, next_t = s[now:after], z[now:after], z[after : after + state]
-        bar_t, force_t, a_t = bar[now:after], force[now:after], a[active : active + hidden]
-        for j in range(state):
-            s_t[j] = z_t[j] + force_t[j] * (bar_t[j] - z_t[j])
-        for j in range(hidden):
-            a_t[j] = zero
-        matvec(w2, 0, latent_dim, 1, s, now, a, active, hidden_dim, latent_dim)
+        now, after, open_ = t * state, (t + 1) * state, t * active
+        blend(latent_dim, z, now, bar, now, force, now, s, now)
         if clipped:
-            for j in range(hidden):
-                r[j] = max(a_t[j] + h2[j], zero) - max(a_t[j], zero)
+            hidden_clipped(
+                w2, 0, latent_dim, 1, hidden_dim, latent_dim, s, now, h2, 0, a, open_, r, open_
+            )  # fmt: skip
         else:
-            for j in range(hidden):
-                r[j] = max(a_t[j] + h2[j], zero)
-        for j in range(state):
-            next_t[j] = diagonal[j] * s_t[j] + h1[j]
+            hidden(w2, 0, latent_dim, 1, hidden_dim, latent_dim, s, now, h2, 0, r, open_)
+        next_state(
+            w1, 0, hidden_dim, 1, latent_dim, hidden_dim, r, open_, diagonal, 0, s, now, h1, 0, z, after
+        )  # fmt: skip
         if n_inputs:
-            matvec(c, 0, n_inputs, 1, inputs, (t + 1) * n_inputs * lanes, z, after, latent_dim, n_inputs)
-        matvec(w1, 0, hidden_dim, 1, r, 0, z, after, latent_dim, hidden_dim)
+            add_product(
+                c, 0, n_inputs, 1, latent_dim, n_inputs, inputs, (t + 1) * n_inputs * lanes, z, after, z, after
+            )  # fmt: skip
 
 
 @jit
@@ -236,39 +255,30 @@ def squared_error(p, grad, x, w, count, affine, ws):
     n_steps, latent_dim, lanes = ws.s.shape
     n_observed = x.shape[1]
     zero = x.dtype.type(0)
-    two = x.dtype.type(2.0 / count)
-    total = 0.0
     z, g, target, weight = ws.z.reshape(-1), ws.g.reshape(-1), x.reshape(-1), w[1].reshape(-1)
-    partial, width = ws.partial.reshape(-1), n_observed * lanes
-    partial[:] = zero
-    if not affine:
-        for t in range(n_steps):
-            now, after, at = t * latent_dim * lanes, (t + 1) * latent_dim * lanes, (t + 1) * width
-            z_t, g_t = z[after : after + width], g[now : now + latent_dim * lanes]
-            target_t, weight_t = target[at : at + width], weight[at : at + width]
-            for j in range(width):
-                error = (z_t[j] - target_t[j]) * weight_t[j]
-                g_t[j] = two * error
-                partial[j] += error * error
-            for j in range(width, latent_dim * lanes):
-                g_t[j] = zero
-        for j in range(width):
-            total += partial[j]
-        return total / count
-    b, residual = p.B.reshape(-1), ws.residual.reshape(-1)
+    partial, scale, width, state = ws.partial.reshape(-1), ws.scale.reshape(-1), n_observed * lanes, latent_dim * lanes
+    ws.partial[:], ws.scale[:] = zero, x.dtype.type(2.0 / count)
+    if affine or n_observed < latent_dim:
+        ws.g[:] = zero
+    b, output = p.B.reshape(-1), ws.residual.reshape(-1)
     for t in range(n_steps):
-        at = t * width
+        at, now, after = (t + 1) * width, t * state, (t + 1) * state
+        if not affine:
+            residual(
+                n_observed, z, after, target, at, weight, at, scale, 0, partial, 0, g, now, partial, 0
+            )  # fmt: skip
+            continue
+        here = t * width
         for j in range(width):
-            residual[at + j] = zero
-        matvec(b, 0, latent_dim, 1, z, (t + 1) * latent_dim * lanes, residual, at, n_observed, latent_dim)
-        for j in range(width):
-            error = (residual[at + j] - target[at + width + j]) * weight[at + width + j]
-            partial[j] += error * error
-            residual[at + j] = two * error
-        for j in range(latent_dim * lanes):
-            g[t * latent_dim * lanes + j] = zero
-        matvec(b, 0, 1, latent_dim, residual, at, g, t * latent_dim * lanes, latent_dim, n_observed)
-    outer(residual, 0, n_observed, z, latent_dim * lanes, latent_dim, n_steps, grad.B.reshape(-1), 0)
+            output[here + j] = zero
+        add_product(b, 0, latent_dim, 1, n_observed, latent_dim, z, after, output, here, output, here)
+        residual(
+            n_observed, output, here, target, at, weight, at, scale, 0, partial, 0, output, here, partial, 0
+        )  # fmt: skip
+        add_product(b, 0, 1, latent_dim, latent_dim, n_observed, output, here, g, now, g, now)
+    if affine:
+        outer(output, 0, width, n_observed, z, state, state, latent_dim, n_steps, grad.B.reshape(-1), 0)
+    total = 0.0
     for j in range(width):
         total += partial[j]
     return total / count
@@ -282,65 +292,49 @@ def backward(p, grad, u, clipped, ws):
     n_inputs = p.C.shape[1]
     block = ws.lam.shape[0]
     zero = ws.s.dtype.type(0)
-    one = ws.s.dtype.type(1)
-    s, a, g, force = ws.s.reshape(-1), ws.a.reshape(-1), ws.g.reshape(-1), ws.force.reshape(-1)
-    lam, gate, r, e, c = (
-        ws.lam.reshape(-1), ws.gate.reshape(-1), ws.r.reshape(-1), ws.e.reshape(-1), ws.c.reshape(-1),
+    s, a, r, g, force = (
+        ws.s.reshape(-1), ws.a.reshape(-1), ws.r.reshape(-1), ws.g.reshape(-1), ws.force.reshape(-1)
     )  # fmt: skip
-    w1, w2, inputs = p.W1.reshape(-1), p.W2.reshape(-1), u.reshape(-1)
+    lam, d, above, c = ws.lam.reshape(-1), ws.gate.reshape(-1), ws.above.reshape(-1), ws.c.reshape(-1)
+    w1, w2, inputs, change = p.W1.reshape(-1), p.W2.reshape(-1), u.reshape(-1), ws.W2.reshape(-1)
     diagonal, h2 = ws.A.reshape(-1), ws.h2.reshape(-1)
     sum_diagonal, sum_h1, sum_h2 = ws.sum_A.reshape(-1), ws.sum_h1.reshape(-1), ws.sum_h2.reshape(-1)
-    sum_diagonal[:], sum_h1[:], sum_h2[:] = zero, zero, zero
-    state, hidden = latent_dim * lanes, hidden_dim * lanes
-    c[:] = zero
+    ws.sum_A[:], ws.sum_h1[:], ws.sum_h2[:], ws.W2[:], ws.c[:] = zero, zero, zero, zero, zero
+    state, active = latent_dim * lanes, hidden_dim * lanes
     stop = n_steps
     while stop > 0:
         first = max(0, stop - block)
         for t in range(stop - 1, first - 1, -1):
-            now, active = t * state, t * hidden
-            here, open_ = (t - first) * state, (t - first) * hidden
-            g_t, s_t, force_t = g[now : now + state], s[now : now + state], force[now : now + state]
-            a_t, lam_t = a[active : active + hidden], lam[here : here + state]
-            r_t, gate_t = r[open_ : open_ + hidden], gate[open_ : open_ + hidden]
-            for j in range(state):
-                lam_t[j] = g_t[j] + c[j]
-            for j in range(hidden):
-                e[j] = zero
-            matvec(w1, 0, 1, hidden_dim, lam, here, e, 0, hidden_dim, latent_dim)
+            now, open_ = t * state, t * active
+            here, gated = (t - first) * state, (t - first) * active
+            sum_of_two(latent_dim, g, now, c, 0, lam, here)
             if clipped:
-                for j in range(hidden):
-                    shifted, plain, value = a_t[j] + h2[j], a_t[j], e[j]
-                    above = value if shifted > zero else zero
-                    below = value if plain > zero else zero
-                    r_t[j] = max(shifted, zero) - max(plain, zero)
-                    gate_t[j] = above - below
-                    e[j] = above
-                for j in range(hidden):
-                    sum_h2[j] += e[j]
+                gate_clipped(
+                    w1, 0, 1, hidden_dim, hidden_dim, latent_dim, lam, here, a, open_, h2, 0, d, gated, above, gated
+                )  # fmt: skip
             else:
-                for j in range(hidden):
-                    shifted, value = a_t[j] + h2[j], e[j]
-                    r_t[j] = max(shifted, zero)
-                    gate_t[j] = value if shifted > zero else zero
-                for j in range(hidden):
-                    sum_h2[j] += gate_t[j]
-            for j in range(state):
-                c[j] = diagonal[j] * lam_t[j]
-            for j in range(state):
-                sum_h1[j] += lam_t[j]
-                sum_diagonal[j] += lam_t[j] * s_t[j]
-            matvec(w2, 0, 1, latent_dim, gate, open_, c, 0, latent_dim, hidden_dim)
-            for j in range(state):
-                c[j] = (one - force_t[j]) * c[j]
+                gate(w1, 0, 1, hidden_dim, hidden_dim, latent_dim, lam, here, r, open_, d, gated)
+            add_times(latent_dim, lam, here, s, now, sum_diagonal, 0, sum_diagonal, 0)
+            carry_back(
+                w2, 0, 1, latent_dim, latent_dim, hidden_dim, d, gated, diagonal, 0, lam, here, force, now, c, 0
+            )  # fmt: skip
         steps = stop - first
-        outer(lam, 0, latent_dim, r, 0, hidden_dim, steps, grad.W1.reshape(-1), 0)
-        outer(gate, 0, hidden_dim, s, first * state, latent_dim, steps, grad.W2.reshape(-1), 0)
+        sum_over_steps(lam, 0, state, latent_dim, steps, sum_h1, 0)
+        sum_over_steps(above if clipped else d, 0, active, hidden_dim, steps, sum_h2, 0)
+        outer(lam, 0, state, latent_dim, r, first * active, active, hidden_dim, steps, grad.W1.reshape(-1), 0)
+        outer(s, first * state, state, latent_dim, d, 0, active, hidden_dim, steps, change, 0)
         if n_inputs:
-            outer(lam, 0, latent_dim, inputs, (first + 1) * n_inputs * lanes, n_inputs, steps, grad.C.reshape(-1), 0)
+            width = n_inputs * lanes
+            outer(
+                lam, 0, state, latent_dim, inputs, (first + 1) * width, width, n_inputs, steps, grad.C.reshape(-1), 0
+            )  # fmt: skip
         stop = first
     add_lanes(ws.sum_A, grad.A)
     add_lanes(ws.sum_h1, grad.h1)
     add_lanes(ws.sum_h2, grad.h2)
+    for k in range(hidden_dim):
+        for m in range(latent_dim):
+            grad.W2[k, m] += ws.W2[m, k]
 
 
 @jit
@@ -355,7 +349,9 @@ def start_gradient(p, grad, x, affine, ws):
     lanes = x.shape[2]
     if not affine:
         c, flat = ws.c.reshape(-1), x.reshape(-1)
-        outer(c, n_observed * lanes, latent_dim - n_observed, flat, 0, n_observed, 1, grad.L.reshape(-1), 0)
+        outer(
+            c, n_observed * lanes, 0, latent_dim - n_observed, flat, 0, 0, n_observed, 1, grad.L.reshape(-1), 0
+        )  # fmt: skip
         return
     g = np.zeros((latent_dim, n_observed))
     for m in range(latent_dim):

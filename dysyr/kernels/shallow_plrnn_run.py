@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from dysyr.kernels.jit import jit
-from dysyr.kernels.lane_products import matvec, spread
+from dysyr.kernels.lane_products import add_product, hidden, hidden_clipped, next_state, spread
 from dysyr.kernels.shallow_plrnn import LANES, Parameters
 
 STEPS_PER_CALL = 5_000
@@ -20,26 +20,25 @@ def _run(p, z, u, clipped, out):
     spread(p.h1, h1)
     spread(p.h2, h2)
     spread(p.A, diagonal)
-    active, now = np.empty(hidden_dim * lanes), z.reshape(-1)
+    before, active, now = np.empty(hidden_dim * lanes), np.empty(hidden_dim * lanes), z.reshape(-1)
     flat, inputs = out.reshape(-1), u.reshape(-1)
     flat_h1, flat_h2, flat_a = h1.reshape(-1), h2.reshape(-1), diagonal.reshape(-1)
     w1, w2, c = p.W1.reshape(-1), p.W2.reshape(-1), p.C.reshape(-1)
     for t in range(n_steps):
         after = t * latent_dim * lanes
-        for j in range(hidden_dim * lanes):
-            active[j] = 0.0
-        matvec(w2, 0, latent_dim, 1, now, 0, active, 0, hidden_dim, latent_dim)
         if clipped:
-            for j in range(hidden_dim * lanes):
-                active[j] = max(active[j] + flat_h2[j], 0.0) - max(active[j], 0.0)
+            hidden_clipped(
+                w2, 0, latent_dim, 1, hidden_dim, latent_dim, now, 0, flat_h2, 0, before, 0, active, 0
+            )  # fmt: skip
         else:
-            for j in range(hidden_dim * lanes):
-                active[j] = max(active[j] + flat_h2[j], 0.0)
-        for j in range(latent_dim * lanes):
-            flat[after + j] = flat_a[j] * now[j] + flat_h1[j]
+            hidden(w2, 0, latent_dim, 1, hidden_dim, latent_dim, now, 0, flat_h2, 0, active, 0)
+        next_state(
+            w1, 0, hidden_dim, 1, latent_dim, hidden_dim, active, 0, flat_a, 0, now, 0, flat_h1, 0, flat, after
+        )  # fmt: skip
         if n_inputs:
-            matvec(c, 0, n_inputs, 1, inputs, t * n_inputs * lanes, flat, after, latent_dim, n_inputs)
-        matvec(w1, 0, hidden_dim, 1, active, 0, flat, after, latent_dim, hidden_dim)
+            add_product(
+                c, 0, n_inputs, 1, latent_dim, n_inputs, inputs, t * n_inputs * lanes, flat, after, flat, after
+            )  # fmt: skip
         for j in range(latent_dim * lanes):
             now[j] = flat[after + j]
 

@@ -39,15 +39,16 @@ def errors(p, x, w, lane, affine, ws, out):
 
 
 @jit
-def _units(a, h2, clipped, t, lane, r, slope, above):
+def _units(ws, h2, clipped, t, lane, r, slope, above):
     """Values of the hidden units at time t, and their derivatives by W2 s and by h2."""
     for k in range(r.size):
-        shifted, plain = a[t, k, lane] + h2[k], a[t, k, lane]
-        above[k] = 1.0 if shifted > 0 else 0.0
-        r[k], slope[k] = max(shifted, 0.0), above[k]
-        if clipped and plain > 0:
-            r[k] -= plain
-            slope[k] -= 1.0
+        r[k] = ws.r[t, k, lane]
+        if clipped:
+            above[k] = 1.0 if ws.a[t, k, lane] + h2[k] > 0 else 0.0
+            slope[k] = above[k] - (1.0 if ws.a[t, k, lane] > 0 else 0.0)
+        else:
+            above[k] = 1.0 if r[k] > 0 else 0.0
+            slope[k] = above[k]
 
 
 @jit
@@ -104,7 +105,7 @@ def sensitivities(p, x, w, u, lane, clipped, affine, ws, out):
             for j in range(n_observed):
                 old[n_observed + i, at_l + i * n_observed + j] = x[0, j, lane]
     for t in range(n_steps):
-        _units(ws.a, p.h2, clipped, t, lane, r, slope, above)
+        _units(ws, p.h2, clipped, t, lane, r, slope, above)
         for k in range(n_inputs):
             inputs[k] = u[t + 1, k, lane]
         jacobian[:] = 0.0

@@ -52,7 +52,9 @@ class Refinement:
         self._shapes, self._size = shapes, n_refined(shapes)
         size = min(n_windows(recipe, self._size), len(windows.starts))
         self._draw = Draw(recipe, windows, rng, size, np.float64, 0.0)
-        self._spaces = [kernel.workspace(shapes, recipe.n_steps, np.float64) for _ in self._draw.batch]
+        self._spaces = [
+            kernel.workspace(shapes, recipe.n_steps, np.float64, clipped=recipe.clipped) for _ in self._draw.batch
+        ]
         self._pattern = forcing_pattern(recipe.n_steps, recipe.interval).astype(np.float64)
         decay, centre = penalty(shapes, recipe.weight_decay)
         self._decay, self._centre = decay[: self._size].astype(np.float64), centre[: self._size].astype(np.float64)

@@ -88,7 +88,7 @@ class Attempt:
         self._parameters = kernel.views(self.theta, shapes)
         self._flat_grad = np.zeros_like(self.theta)
         self._grad = kernel.views(self._flat_grad, shapes)
-        self._workspace = kernel.workspace(shapes, recipe.n_steps)
+        self._workspace = kernel.workspace(shapes, recipe.n_steps, clipped=recipe.clipped)
         self._pattern = forcing_pattern(recipe.n_steps, recipe.interval)
         self._decay, self._centre = penalty(shapes, recipe.weight_decay)
         self._stride = 1 if recipe.estimator == "arithmetic_mean" else -(-recipe.n_steps // MAX_ESTIMATOR_TIMES)

@@ -43,7 +43,7 @@ def test_gradient_equals_autograd(dtype, latent_dim, hidden_dim, n_observed, n_i
     shapes, _, p = random_parts(latent_dim, hidden_dim, n_observed, n_inputs, affine, dtype)
     flat_grad = np.zeros(sum(int(np.prod(shape)) for shape in shapes), dtype=dtype)
     grad = fused.views(flat_grad, shapes)
-    ws = fused.workspace(shapes, n_steps, dtype)
+    ws = fused.workspace(shapes, n_steps, dtype, clipped=clipped)
     observed = (rng.random((300, n_observed)) > 0.1).astype(dtype)
     observed[100:130] = 0
     data = rng.normal(size=observed.shape).astype(dtype) * observed
@@ -85,7 +85,7 @@ def test_gradient_equals_autograd(dtype, latent_dim, hidden_dim, n_observed, n_i
 def test_sensitivities_equal_autograd(latent_dim, hidden_dim, n_observed, n_inputs, affine, clipped, n_steps):
     rng = np.random.default_rng(3)
     shapes, flat, p = random_parts(latent_dim, hidden_dim, n_observed, n_inputs, affine)
-    ws = fused.workspace(shapes, n_steps, np.float64)
+    ws = fused.workspace(shapes, n_steps, np.float64, clipped=clipped)
     w = (rng.random((2, n_steps + 1, n_observed, fused.LANES)) > 0.2).astype(float)
     x, seen = rng.normal(size=(2, n_steps + 1, n_observed, fused.LANES)) * w[0]
     u = rng.normal(size=(n_steps + 1, n_inputs, fused.LANES))
