@@ -23,22 +23,6 @@ def n_refined(shapes):
 
 
 @jit
-def errors(p, x, w, lane, affine, ws, out):
-    """out[t, n] = w[t+1, n] (O(z[t+1]) - x[t+1])[n] of one lane."""
-    n_steps, n_observed = out.shape
-    latent_dim = ws.z.shape[1]
-    for t in range(n_steps):
-        for n in range(n_observed):
-            if affine:
-                value = 0.0
-                for m in range(latent_dim):
-                    value += p.B[n, m] * ws.z[t + 1, m, lane]
-            else:
-                value = ws.z[t + 1, n, lane]
-            out[t, n] = w[1, t + 1, n, lane] * (value - x[t + 1, n, lane])
-
-
-@jit
 def _units(ws, h2, clipped, t, lane, r, slope, above):
     """Values of the hidden units at time t, and their derivatives by W2 s and by h2."""
     for k in range(r.size):

@@ -18,11 +18,13 @@ import numpy as np
 from scipy.linalg import LinAlgError, solve
 
 from dysyr.kernels import shallow_plrnn as kernel
-from dysyr.kernels.shallow_plrnn_sensitivity import errors, n_refined, sensitivities
+from dysyr.kernels.shallow_plrnn_sensitivity import n_refined, sensitivities
 from dysyr.reconstruction.shplrnn.training import Draw, exponential, forcing_pattern, penalty
 
 ROWS_PER_PARAMETER = 8
 MAX_WINDOWS = 320
+EVERY = 4
+"""One window in four for the matrix S'S, where those still hold eight errors for each parameter."""
 FIRST_DAMPING = 1e-3
 LEAST_DAMPING = 1e-9
 MOST_DAMPING = 1e6
@@ -59,6 +61,7 @@ class Refinement:
         decay, centre = penalty(shapes, recipe.weight_decay)
         self._decay, self._centre = decay[: self._size].astype(np.float64), centre[: self._size].astype(np.float64)
         self._n = max(self._draw.spaced(), 1.0)
+        self._every = max(1, min(EVERY, size // n_needed(recipe, self._size)))
         self._pseudo = None
 
     @property
@@ -93,7 +96,7 @@ class Refinement:
         strength = self._pattern * self.forcing_strength()
         self.count += 1
         cost = self._cost(self.theta, strength, n)
-        matrix, gradient = self._normal_equations(p, n)
+        matrix, gradient = self._normal_equations(p)
         scale = np.trace(matrix) / self._size
         if not (math.isfinite(cost) and math.isfinite(scale) and scale > 0):
             return cost
@@ -129,25 +132,30 @@ class Refinement:
             total += kernel.squared_error(p, grad, b.x, b.w, n, r.affine, ws)
         return total + float(self._decay @ (theta[: self._size] - self._centre) ** 2)
 
-    def _normal_equations(self, p, n):
+    def _normal_equations(self, p):
         """S'S / n with the penalty, and half the gradient of the cost, at the states of the last call of ``_cost``.
 
-        Neither is finite where a window diverges; the iteration then changes nothing.
+        The gradient is that of all windows, by the backward pass; S'S, which needs the derivatives of each error on its
+        own and only shapes the step, is estimated from a part of them. Neither is finite where a window diverges; the
+        iteration then changes nothing.
         """
         r, size = self.recipe, self._size
-        matrix = np.diag(self._decay)
-        gradient = self._decay * (self.theta[:size] - self._centre)
+        slopes = np.zeros(self.theta.size)
+        grad = kernel.views(slopes, self._shapes)
         rows = np.empty((r.n_steps, r.n_observed, size))
-        error = np.empty((r.n_steps, r.n_observed))
         flat = rows.reshape(-1, size)
+        matrix, counted = np.zeros((size, size)), 0.0
         for b, ws in zip(self._draw.batch, self._spaces, strict=True):
-            for lane in range(b.n_valid):
-                errors(p, b.x, b.w, lane, r.affine, ws, error)
+            kernel.backward(p, grad, b.u, r.clipped, ws)
+            kernel.start_gradient(p, grad, b.seen, r.affine, ws)
+            for lane in range(0, b.n_valid, self._every):
                 sensitivities(p, b.seen, b.w, b.u, lane, r.clipped, r.affine, ws, rows)
                 with np.errstate(over="ignore", invalid="ignore"):
-                    matrix += flat.T @ flat / n
-                    gradient += flat.T @ error.ravel() / n
-        return matrix, gradient
+                    matrix += flat.T @ flat
+                counted += float(b.w[1, :, :, lane].sum())
+        matrix /= max(counted, 1.0)
+        matrix[np.diag_indices(size)] += self._decay
+        return matrix, slopes[:size] / 2 + self._decay * (self.theta[:size] - self._centre)
 
     def state(self):
         """Arrays and JSON-ready numbers from which ``restore`` goes on with the same bits."""
@@ -159,12 +167,16 @@ class Refinement:
         self.count, self.alpha, self.damping = numbers["count"], numbers["alpha"], numbers["damping"]
 
 
+def n_needed(recipe, n_parameters):
+    """Windows that hold eight errors for each parameter."""
+    return math.ceil(ROWS_PER_PARAMETER * n_parameters / ((recipe.n_steps - recipe.warm_up) * recipe.n_observed))
+
+
 def n_windows(recipe, n_parameters):
     """How many windows, where the data have as many: 320, fewer where more than 400 parameters make each of them
     dear, and enough for eight errors for each parameter. The price of a window grows with the square of the number of
     parameters.
     """
-    needed = ROWS_PER_PARAMETER * n_parameters / ((recipe.n_steps - recipe.warm_up) * recipe.n_observed)
     lanes = kernel.LANES
     affordable = MAX_WINDOWS * min(1.0, (400 / n_parameters) ** 2)
-    return lanes * math.ceil(max(needed, affordable) / lanes)
+    return lanes * math.ceil(max(n_needed(recipe, n_parameters), affordable) / lanes)
