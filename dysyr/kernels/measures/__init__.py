@@ -1,0 +1,1 @@
+"""Kernels of the measures of attractors: pair counts, recurrence lines, cell counts."""
