@@ -1,0 +1,113 @@
+"""Compilation for CUDA: the one place that decides how device code is compiled and where generated text lies.
+
+Device functions are inlined before code is generated, which also lets a kernel be compiled to PTX where there
+is no device. Fused multiply-add is on and no other fast-math flag, as on the processor.
+"""
+
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import numba
+import numba_cuda
+import numpy as np
+from numba import cuda
+
+from dysyr.core.errors import DysyrError
+from dysyr.kernels.cuda.device import is_simulated
+from dysyr.kernels.jit import cache_folder
+
+PTX_TARGET = (9, 0)
+"""Compute capability for which kernels are compiled where there is no device."""
+
+_loaded = {}
+
+
+def kernel(function):
+    """Make a kernel, cached on disk; it may call device functions of its own module only, since the cache does
+    not notice that a callee elsewhere changed (:func:`load_device_module` does)."""
+    return cuda.jit(function) if is_simulated() else cuda.jit(cache=True)(function)
+
+
+def uncached_kernel(function):
+    """Make a kernel that is compiled anew in each process: for kernels made by a factory."""
+    return cuda.jit(function)
+
+
+def device_function(function):
+    """Make a device function, inlined where it is called."""
+    return cuda.jit(device=True, inline="always")(function)
+
+
+def load_device_module(source, name):
+    """Import generated device code as a module in the cache folder.
+
+    The file is named by a hash of the text, of all CUDA kernel modules and of the versions of the compilers,
+    so that a change of any of them compiles anew.
+
+    Args:
+        source: text of a Python module with its decorators.
+        name: a word for the file name.
+
+    Returns:
+        the imported module.
+
+    Raises:
+        DysyrError: the cache folder cannot be written.
+    """
+    module_name = f"{re.sub(r'[^0-9A-Za-z_]', '_', name)}_cuda_{_fingerprint(source)}"
+    if module_name not in _loaded:
+        path = cache_folder() / f"{module_name}.py"
+        if not path.exists():
+            _write_whole(path, source)
+        spec = importlib.util.spec_from_file_location(f"dysyr_generated.{module_name}", path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        _loaded[module_name] = module
+    return _loaded[module_name]
+
+
+def ptx_of(function, signature):
+    """PTX text of a kernel for PTX_TARGET; needs no device.
+
+    Args:
+        function: a kernel made by :func:`kernel`, or its Python function.
+        signature: numba signature, returning void.
+
+    Returns:
+        text.
+    """
+    python = getattr(function, "py_func", function)
+    return cuda.compile(python, signature, device=False, abi="numba", cc=PTX_TARGET, output="ptx")[0]
+
+
+def _fingerprint(source):
+    digest = hashlib.sha256(source.encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    versions = (platform.python_version(), np.__version__, numba.__version__, numba_cuda.__version__)
+    digest.update("|".join(versions).encode())
+    return digest.hexdigest()[:20]
+
+
+def _write_whole(path, text):
+    """Write a file that another process sees whole or not at all, with a time that depends on its text only."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.utime(temporary, (1_000_000_000, 1_000_000_000))
+        os.replace(temporary, path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise DysyrError(
+            f"cannot write the generated kernel '{path}'",
+            got=error.strerror,
+            do="free some room or set DYSYR_CACHE_DIR",
+        ) from error
