@@ -75,7 +75,32 @@ class SpectrumDistance:
     n: int
 
 
-def state_space_divergence(truth, generated, *, n_bins=30, smoothing=1e-5, equal_length=True):
+def count_cells(truth, generated, low, high, n_bins):
+    """Points of two clouds in each cell that either occupies, in NumPy: the slow twin of the compiled counting.
+
+    Args:
+        truth: (n, n_variables), all within range.
+        generated: (m, n_variables); may hold NaN and inf, which are out of range.
+        low: (n_variables,) lower ends of the partition.
+        high: (n_variables,) upper ends.
+        n_bins: cells per variable.
+
+    Returns:
+        counts of the truth and counts of the generated points, both (occupied cells,) int64, cells in ascending order
+        with the first variable most significant.
+    """
+    truth_cells, _ = _cell_indices(truth, low, high, n_bins)
+    generated_cells, inside = _cell_indices(generated, low, high, n_bins)
+    keys = _cell_keys(np.concatenate([truth_cells, generated_cells[inside]]), n_bins)
+    occupied, where = np.unique(keys, return_inverse=True)
+    u = np.bincount(where[: len(truth)], minlength=len(occupied)).astype(np.int64)
+    v = np.bincount(where[len(truth) :], minlength=len(occupied)).astype(np.int64)
+    return u, v
+
+
+def state_space_divergence(
+    truth, generated, *, n_bins=30, smoothing=1e-5, equal_length=True, count=count_cells
+):  # fmt: skip
     """Divergence of the states visited by a generated series from those visited by the truth, binned.
 
         D_stsp = sum_c p_c ln(p_c / q_c),   p_c = (u_c + a) / (n_p + a C),   q_c = (v_c + a) / (n_q + a C)
@@ -90,6 +115,7 @@ def state_space_divergence(truth, generated, *, n_bins=30, smoothing=1e-5, equal
         n_bins: k, cells per variable.
         smoothing: a, pseudo-count of every cell.
         equal_length: refuse series of different length (the value depends strongly on both).
+        count: the function that counts points per cell, :func:`count_cells` or a faster one with the same result.
 
     Returns:
         StateSpaceDivergence; values in nats.
@@ -110,16 +136,11 @@ def state_space_divergence(truth, generated, *, n_bins=30, smoothing=1e-5, equal
             expected="the same number, because the value depends on it", do="cut the longer one",
         )  # fmt: skip
     low, high = _cell_range(truth)
-    truth_cells, _ = _cell_indices(truth, low, high, n_bins)
-    generated_cells, inside = _cell_indices(generated, low, high, n_bins)
-    keys = _cell_keys(np.concatenate([truth_cells, generated_cells[inside]]), n_bins)
-    _, where = np.unique(keys, return_inverse=True)
+    u, v = count(truth, generated, low, high, n_bins)
     n_cells = float(n_bins) ** truth.shape[1] + 1.0
-    n_occupied = int(where.max()) + 1
-    u = np.bincount(where[:n_truth], minlength=n_occupied).astype(np.int64)
-    v = np.bincount(where[n_truth:], minlength=n_occupied).astype(np.int64)
-    overflow = n_generated - int(inside.sum())
-    nonfinite = 1.0 - np.isfinite(generated).all(axis=1).mean()
+    overflow = n_generated - int(v.sum())
+    finite = np.isfinite(generated)
+    nonfinite = 0.0 if finite.all() else 1.0 - finite.all(axis=1).mean()
 
     smoothing_mass = smoothing * n_cells / n_truth
     if smoothing_mass >= MAX_SMOOTHING_MASS:
@@ -243,7 +264,8 @@ def _cell_range(truth):
             "the truth is constant in a variable", got=f"variable {int(np.argmax(constant))}",
             expected="D_stsp needs variables that vary",
         )  # fmt: skip
-    return truth.min(axis=0) - RANGE_MARGIN * sd, truth.max(axis=0) + RANGE_MARGIN * sd
+    least, most = _extent(truth)
+    return least - RANGE_MARGIN * sd, most + RANGE_MARGIN * sd
 
 
 def _cell_indices(x, low, high, n_bins):
@@ -270,7 +292,14 @@ def _cell_keys(cells, n_bins):
 
 def _varies(x):
     """Which variables have a spread beyond rounding."""
-    return np.ptp(x, axis=0) > 1e-12 * np.abs(x).max(axis=0)
+    least, most = _extent(x)
+    return most - least > 1e-12 * np.maximum(np.abs(least), np.abs(most))
+
+
+def _extent(x):
+    """Least and greatest value of each variable, from a copy in which each is contiguous: many times faster."""
+    columns = np.ascontiguousarray(x.T)
+    return columns.min(axis=1), columns.max(axis=1)
 
 
 def _pair(truth, generated):

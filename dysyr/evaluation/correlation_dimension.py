@@ -4,16 +4,18 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy.spatial.distance import pdist
 
 from dysyr.core.errors import InputError
 from dysyr.evaluation.invariant_measure import InvariantMeasure
 from dysyr.evaluation.state_vectors import state_vectors
+from dysyr.kernels.measures.distance_ranks import distances_at_ranks
+from dysyr.kernels.measures.pair_counts import pair_counts
 
 BINS_PER_DECADE = 20
 MIN_PAIRS = 50
 LARGEST_SUM = 0.1
 RANGE_DECADES = 1.0
+RADII_PER_PASS = BINS_PER_DECADE // 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,15 +60,9 @@ def correlation_dimension(x, *, theiler=0):
     n = len(x)
     if n - theiler < 100:
         raise InputError("too few points for a correlation dimension", got=str(n), expected="at least 100")
-    distances = pdist(x)
-    low, high = _log_range(distances)
-    edges = np.arange(low, high + 1 / BINS_PER_DECADE, 1 / BINS_PER_DECADE)
-    counts = _histogram(distances, edges)
-    for offset in range(1, min(theiler, n - 1) + 1):
-        counts -= _histogram(np.sqrt(((x[offset:] - x[:-offset]) ** 2).sum(axis=1)), edges)
+    x = np.asarray(x, dtype=np.float64)
     n_pairs = (n - theiler) * (n - theiler - 1) // 2
-    cumulative = np.cumsum(counts)[:-1]
-    log_r = edges[1:]
+    log_r, cumulative = _correlation_sum(x, theiler, LARGEST_SUM * n_pairs)
     usable = (cumulative >= MIN_PAIRS) & (cumulative <= LARGEST_SUM * n_pairs)
     log_r, log_c = log_r[usable], np.log10(np.maximum(cumulative[usable], 1) / n_pairs)
     width = min(int(RANGE_DECADES * BINS_PER_DECADE), len(log_r) // 2)
@@ -117,17 +113,18 @@ class CorrelationDimensionMeasure(InvariantMeasure):
         return max(math.ceil(context.correlation_steps / stride) - 1, 0)
 
 
-def _log_range(distances):
-    positive = distances[distances > 0]
-    if len(positive) == 0:
+def _correlation_sum(x, theiler, enough):
+    """Decimal logarithms of the radii and the pairs nearer than each, from the 51st smallest positive distance on
+    until there are enough pairs."""
+    total = len(x) * (len(x) - 1) // 2
+    n_equal = int(pair_counts(x, [0.0])[0])
+    if n_equal == total:
         raise InputError("all points are equal", expected="a correlation dimension needs points that differ")
-    smallest = np.partition(positive, min(MIN_PAIRS, len(positive) - 1))[min(MIN_PAIRS, len(positive) - 1)]
-    return math.floor(math.log10(smallest) * BINS_PER_DECADE) / BINS_PER_DECADE, math.log10(distances.max())
-
-
-def _histogram(distances, edges):
-    """Counts per logarithmic bin; everything below the first edge falls into the first bin."""
-    with np.errstate(divide="ignore"):
-        position = (np.log10(distances) - edges[0]) * BINS_PER_DECADE
-    index = np.clip(position, 0, len(edges) - 1).astype(np.int64)
-    return np.bincount(index, minlength=len(edges))
+    smallest = distances_at_ranks(x, [min(n_equal + MIN_PAIRS, total - 1)])[0]
+    low = math.floor(math.log10(smallest) * BINS_PER_DECADE) / BINS_PER_DECADE
+    log_r, counts = [], [np.zeros(1)]
+    while counts[-1][-1] <= enough:
+        log_r.append(low + (np.arange(RADII_PER_PASS) + 1 + len(log_r) * RADII_PER_PASS) / BINS_PER_DECADE)
+        # nearer than a radius: at most the next smaller number
+        counts.append(pair_counts(x, np.nextafter(10 ** log_r[-1], 0.0), theiler=theiler))
+    return np.concatenate(log_r), np.concatenate(counts[1:])

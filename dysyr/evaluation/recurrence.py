@@ -1,15 +1,16 @@
 """Recurrence quantification: how often and how long a series returns to where it has been."""
 
-
 import numpy as np
-from scipy.spatial.distance import pdist, squareform
 
 from dysyr.core.errors import InputError
 from dysyr.evaluation.invariant_measure import InvariantMeasure
 from dysyr.evaluation.state_vectors import state_vectors
+from dysyr.kernels.measures.distance_ranks import quantile_distance
+from dysyr.kernels.measures.recurrence_lines import recurrence_lines
 
 MIN_LINE = 2
 SAMPLES_PER_CORRELATION_TIME = 5
+NAMES = ("recurrence_rate", "determinism", "laminarity", "mean_diagonal", "diagonal_entropy")
 
 
 def recurrence_threshold(x, rate):
@@ -22,7 +23,7 @@ def recurrence_threshold(x, rate):
     Returns:
         float, in the units of the data.
     """
-    return float(np.quantile(pdist(x), rate))
+    return quantile_distance(np.asarray(x, dtype=np.float64), rate)
 
 
 def recurrence(x, *, threshold, theiler=1):
@@ -32,7 +33,7 @@ def recurrence(x, *, threshold, theiler=1):
         LAM = share of them on verticals >= 2,    mean and entropy (nats) of the diagonals' lengths.
 
     Args:
-        x: (time, n_variables), finite; memory grows with the square of its length.
+        x: (time, n_variables), finite.
         threshold: radius of recurrence, in the units of the data.
         theiler: pairs with |i - j| < theiler are left out; at least 1.
 
@@ -49,20 +50,21 @@ def recurrence(x, *, threshold, theiler=1):
     if n <= theiler + 1:
         expected = f"more than {theiler + 1}"
         raise InputError("too few points for a recurrence plot", got=str(n), expected=expected)
-    close = squareform(pdist(x) <= threshold)
-    offset = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
-    close[offset < theiler] = False
-    diagonals = _run_lengths([np.diagonal(close, k) for k in range(theiler, n)])
-    verticals = _run_lengths(list(close))
-    pairs = diagonals.sum()
-    long = diagonals[diagonals >= MIN_LINE]
-    shares = np.bincount(long)[MIN_LINE:] / max(len(long), 1)
+    diagonals, verticals = recurrence_lines(np.asarray(x, dtype=np.float64), threshold, theiler=theiler)
+    lengths = np.arange(n + 1)
+    pairs = int((lengths * diagonals).sum())
+    if pairs == 0:
+        return dict.fromkeys(NAMES, 0.0)
+    n_long = int(diagonals[MIN_LINE:].sum())
+    long_pairs = int((lengths * diagonals)[MIN_LINE:].sum())
+    shares = diagonals[MIN_LINE:] / max(n_long, 1)
     shares = shares[shares > 0]
+    vertical = lengths * verticals
     return {
         "recurrence_rate": float(2 * pairs / ((n - theiler) * (n - theiler + 1))),
-        "determinism": float(long.sum() / pairs) if pairs else 0.0,
-        "laminarity": float(verticals[verticals >= MIN_LINE].sum() / verticals.sum()) if pairs else 0.0,
-        "mean_diagonal": float(long.mean()) if len(long) else 0.0,
+        "determinism": float(long_pairs / pairs),
+        "laminarity": float(vertical[MIN_LINE:].sum() / vertical.sum()),
+        "mean_diagonal": float(long_pairs / n_long) if n_long else 0.0,
         "diagonal_entropy": float(max(0.0, -(shares * np.log(shares)).sum())),
     }
 
@@ -101,14 +103,3 @@ class RecurrenceMeasure(InvariantMeasure):
 
     def _threshold(self, context):
         return recurrence_threshold(self._points(context, context.truth), context.settings.recurrence_rate)
-
-
-def _run_lengths(rows):
-    """Lengths of the unbroken runs of True in each row."""
-    lengths = []
-    for row in rows:
-        padded = np.zeros(len(row) + 2, dtype=np.int8)
-        padded[1:-1] = row
-        edges = np.diff(padded)
-        lengths.append(np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1))
-    return np.concatenate(lengths) if lengths else np.empty(0, dtype=np.int64)

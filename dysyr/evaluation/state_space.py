@@ -5,6 +5,7 @@ import warnings
 from dysyr.core.attractor_distance import MAX_SMOOTHING_MASS, SmoothingWarning, state_space_divergence
 from dysyr.core.mixture_distance import mixture_divergence
 from dysyr.evaluation.distance_measure import DistanceMeasure
+from dysyr.kernels.measures.cell_counts import count_cells
 
 
 class StateSpaceMeasure(DistanceMeasure):
@@ -75,7 +76,9 @@ def _divergence(context, truth, series):
     settings = context.settings
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SmoothingWarning)
-        return state_space_divergence(truth, series, n_bins=settings.n_bins, smoothing=settings.smoothing)
+        return state_space_divergence(
+            truth, series, n_bins=settings.n_bins, smoothing=settings.smoothing, count=count_cells
+        )
 
 
 def _mixture(context, truth, series):

@@ -87,19 +87,22 @@ def _append_variable(points, low, width, d, n_bins, keys):
 @jit
 def _add_points(x, low, width, dim, n_bins, column, counters):
     """Count points, given as one flat array; low and width repeat the variables' ranges over a block of points."""
-    positions, bins = np.empty(low.size), float(n_bins)
+    positions, cells, bins = np.empty(low.size), np.empty(low.size // dim), float(n_bins)
     for start in range(0, x.size, low.size):
         part = x[start : start + low.size]
         for j in range(part.size):
             positions[j] = np.floor(bins * ((part[j] - low[j]) / width[j]))
-        for i in range(0, part.size, dim):
-            cell, inside = 0, True
-            for d in range(dim):
-                position = positions[i + d]
-                inside &= 0 <= position < bins
-                cell = cell * n_bins + (np.int64(position) if inside else 0)
-            if inside:
-                counters[cell, column] += 1
+        n = part.size // dim
+        cells[:] = 0.0
+        for d in range(dim):
+            coordinate = positions[d:]
+            for i in range(n):
+                position = coordinate[i * dim]
+                inside = (0.0 <= position) & (position < bins)
+                cells[i] = cells[i] * bins + position if inside else -np.inf
+        for i in range(n):
+            if cells[i] >= 0.0:
+                counters[np.int64(cells[i]), column] += 1
 
 
 @jit
