@@ -9,13 +9,11 @@ import re
 from dysyr.core.errors import InputError
 from dysyr.kernels.elementary32 import (
     TURNS32,
-    bits_of32,
     cos32,
     cosh32,
     exp2_32,
     exp32,
     expm1_32,
-    from_bits32,
     log1p32,
     log10_32,
     log32,
@@ -32,13 +30,11 @@ from dysyr.kernels.elementary32 import (
 )
 from dysyr.kernels.elementary64 import (
     TURNS64,
-    bits_of64,
     cos64,
     cosh64,
     exp2_64,
     exp64,
     expm1_64,
-    from_bits64,
     log1p64,
     log10_64,
     log64,
@@ -55,8 +51,8 @@ from dysyr.kernels.elementary64 import (
 )
 
 __all__ = [
-    "REPLACED", "TURNS32", "TURNS64", "bits_of32", "bits_of64", "cos32", "cos64", "cosh32", "cosh64", "exp2_32",
-    "exp2_64", "exp32", "exp64", "expm1_32", "expm1_64", "from_bits32", "from_bits64", "log10_32", "log10_64",
+    "REPLACED", "TURNS32", "TURNS64", "cos32", "cos64", "cosh32", "cosh64", "exp2_32",
+    "exp2_64", "exp32", "exp64", "expm1_32", "expm1_64", "log10_32", "log10_64",
     "log1p32", "log1p64", "log32", "log64", "pow32", "pow64", "sigmoid32", "sigmoid64", "silu32", "silu64", "sin32",
     "sin64", "sincos32", "sincos64", "sincos_eighth32", "sincos_eighth64", "sinh32", "sinh64", "softplus32",
     "softplus64", "tan32", "tan64", "tanh32", "tanh64", "with_own_functions",

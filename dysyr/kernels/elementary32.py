@@ -6,6 +6,7 @@ Reference:
 
 import numpy as np
 
+from dysyr.kernels.bits import bits_of, from_bits
 from dysyr.kernels.jit import jit
 
 _NEAREST = np.float32(1.5 * 2.0**23)
@@ -50,6 +51,7 @@ _Q0, _Q1, _Q2, _Q3, _Q4, _Q5, _Q6, _Q7, _Q8 = (
 )  # fmt: skip
 _L0, _L1, _L2, _L3 = (np.float32(c) for c in (0.666666667, 0.400003344, 0.285372734, 0.235828534))
 _TWO_THIRDS_HIGH, _TWO_THIRDS_LOW = np.float32(0.66650390625), np.float32(0.000162760422)
+_WHOLE_ABOVE = np.float32(2.0**23)
 _LARGEST_POWER = np.float32(2.0**33)
 
 TURNS32 = 1.0e5
@@ -66,21 +68,9 @@ _C0, _C1, _C2 = (np.float32(c) for c in (0.0416666456, -0.00138873619, 2.4437729
 
 
 @jit(inline="always")
-def bits_of32(x):
-    """The bits of a float32 as a uint32."""
-    return np.float32(x).view(np.uint32)
-
-
-@jit(inline="always")
-def from_bits32(bits):
-    """The float32 with these bits, a uint32."""
-    return np.uint32(bits).view(np.float32)
-
-
-@jit(inline="always")
 def _power_of_two(k):
     """2^k for a whole number k of -1022 to 1023."""
-    return from_bits32(np.uint32(bits_of32(k + _NEAREST) + _BIAS) << _MANTISSA_BITS)
+    return from_bits(np.uint32(np.uint32(bits_of(k + _NEAREST) + _BIAS) << _MANTISSA_BITS))
 
 
 @jit(inline="always")
@@ -137,10 +127,10 @@ def log32(x):
     """ln x = k ln 2 + ln m, m within [sqrt(1/2), sqrt(2)), ln m a polynomial of m - 1; at most 1 ulp off."""
     tiny = x < _SMALLEST_NORMAL
     raised = x * _RAISED if tiny else x
-    shifted = np.uint32(bits_of32(raised) - _ROOT_HALF_BITS)
-    f = from_bits32((shifted & _MANTISSA) + _ROOT_HALF_BITS) - _ONE
+    shifted = np.uint32(bits_of(raised) - _ROOT_HALF_BITS)
+    f = from_bits(np.uint32((shifted & _MANTISSA) + _ROOT_HALF_BITS)) - _ONE
     exponent = np.uint32(shifted + _EXPONENT_OFFSET) >> _MANTISSA_BITS
-    k = from_bits32(exponent | _TWO_23_BITS) - _TWO_23_OFFSET
+    k = from_bits(np.uint32(exponent | _TWO_23_BITS)) - _TWO_23_OFFSET
     k = k - _RAISED_BY if tiny else k
     q = _Q8
     q = q * f + _Q7
@@ -195,7 +185,7 @@ def sincos32(x):
     """(sin x, cos x), from x = j π/2 + r; at most 3 ulp off for abs(x) <= TURNS32, NaN beyond."""
     shifted = x * _TWO_OVER_PI + _NEAREST
     j = shifted - _NEAREST
-    quadrant = bits_of32(shifted)
+    quadrant = bits_of(shifted)
     r = ((((x - j * _P0) - j * _P1) - j * _P2) - j * _P3) - j * _P4
     r = r if abs(x) <= _LARGEST_ANGLE else _NAN
     s, c = sincos_eighth32(r)
@@ -203,7 +193,7 @@ def sincos32(x):
     sine, cosine = c if swapped else s, s if swapped else c
     sine_sign = (quadrant << np.uint32(30)) & _SIGN
     cosine_sign = ((quadrant + _UNIT) << np.uint32(30)) & _SIGN
-    return from_bits32(bits_of32(sine) ^ sine_sign), from_bits32(bits_of32(cosine) ^ cosine_sign)
+    return from_bits(np.uint32(bits_of(sine) ^ sine_sign)), from_bits(np.uint32(bits_of(cosine) ^ cosine_sign))
 
 
 @jit(inline="always")
@@ -278,7 +268,7 @@ def softplus32(x):
 @jit(inline="always")
 def _head(x):
     """x without the lower half of its digits: the product of two heads is exact."""
-    return from_bits32(bits_of32(x) & _HEAD)
+    return from_bits(np.uint32(bits_of(x) & _HEAD))
 
 
 @jit(inline="always")
@@ -289,10 +279,10 @@ def _log_pair(x):
     """
     tiny = x < _SMALLEST_NORMAL
     raised = x * _RAISED if tiny else x
-    shifted = np.uint32(bits_of32(raised) - _ROOT_HALF_BITS)
-    f = from_bits32((shifted & _MANTISSA) + _ROOT_HALF_BITS) - _ONE
+    shifted = np.uint32(bits_of(raised) - _ROOT_HALF_BITS)
+    f = from_bits(np.uint32((shifted & _MANTISSA) + _ROOT_HALF_BITS)) - _ONE
     exponent = np.uint32(shifted + _EXPONENT_OFFSET) >> _MANTISSA_BITS
-    k = from_bits32(exponent | _TWO_23_BITS) - _TWO_23_OFFSET
+    k = from_bits(np.uint32(exponent | _TWO_23_BITS)) - _TWO_23_OFFSET
     k = k - _RAISED_BY if tiny else k
     below = _TWO + f
     s = f / below
@@ -344,8 +334,10 @@ def pow32(x, y):
     growing = y > _ZERO
     value = (_INFINITY if growing else _ZERO) if size == _INFINITY else value
     value = (_ZERO if growing else _INFINITY) if size == _ZERO else value
-    is_whole = np.floor(y) == y
-    is_odd = is_whole and np.floor(y * _HALF) * _TWO != y
+    times = abs(y)
+    is_whole = times >= _WHOLE_ABOVE or (times + _WHOLE_ABOVE) - _WHOLE_ABOVE == times
+    half = _HALF * times
+    is_odd = is_whole and half < _WHOLE_ABOVE and (half + _WHOLE_ABOVE) - _WHOLE_ABOVE != half
     signed = -value if is_odd else value
     signed = signed if is_whole or size == _INFINITY else _NAN
     value = signed if x < _ZERO else value
