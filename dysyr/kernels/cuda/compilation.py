@@ -4,6 +4,7 @@ Device functions are inlined before code is generated, which also lets a kernel 
 is no device. Fused multiply-add is on and no other fast-math flag, as on the processor.
 """
 
+import functools
 import hashlib
 import importlib.util
 import os
@@ -28,15 +29,23 @@ PTX_TARGET = (9, 0)
 _loaded = {}
 
 
-def kernel(function):
+def kernel(function=None, *, threads=None):
     """Make a kernel, cached on disk; it may call device functions of its own module only, since the cache does
-    not notice that a callee elsewhere changed (:func:`load_device_module` does)."""
-    return cuda.jit(function) if is_simulated() else cuda.jit(cache=True)(function)
+    not notice that a callee elsewhere changed (:func:`load_device_module` does).
 
+    Args:
+        function: the Python function; omitted when options are given.
+        threads: most threads of a block with which it is launched. A kernel of many registers needs it, as the
+            registers of all threads of a block must be there at once.
 
-def uncached_kernel(function):
-    """Make a kernel that is compiled anew in each process: for kernels made by a factory."""
-    return cuda.jit(function)
+    Returns:
+        the kernel, or a decorator.
+    """
+    if function is None:
+        return functools.partial(kernel, threads=threads)
+    if is_simulated():
+        return cuda.jit(function)
+    return cuda.jit(cache=True, launch_bounds=threads)(function)
 
 
 def device_function(function):
@@ -77,14 +86,16 @@ def ptx_of(function, signature):
     """PTX text of a kernel for PTX_TARGET; needs no device.
 
     Args:
-        function: a kernel made by :func:`kernel`, or its Python function.
+        function: a kernel made by :func:`kernel`.
         signature: numba signature, returning void.
 
     Returns:
         text.
     """
-    python = getattr(function, "py_func", function)
-    return cuda.compile(python, signature, device=False, abi="numba", cc=PTX_TARGET, output="ptx")[0]
+    bounds = function.targetoptions.get("launch_bounds")
+    return cuda.compile(
+        function.py_func, signature, device=False, abi="numba", cc=PTX_TARGET, output="ptx", launch_bounds=bounds
+    )[0]
 
 
 def _fingerprint(source):
