@@ -36,8 +36,8 @@ def count_cells(truth, generated, low, high, n_bins):
         InputError: shapes that do not fit, or no cells.
     """
     truth, generated, low, high = (np.ascontiguousarray(a, dtype=np.float64) for a in (truth, generated, low, high))
-    dim = truth.shape[-1]
-    if truth.ndim != 2 or generated.ndim != 2 or generated.shape[1] != dim or low.shape != (dim,) or high.shape != (dim,):
+    dim = truth.shape[-1] if truth.ndim else 0
+    if not truth.ndim == generated.ndim == 2 or not generated.shape[1:] == low.shape == high.shape == (dim,):
         shapes = ", ".join(str(a.shape) for a in (truth, generated, low, high))
         raise InputError("clouds and partition do not fit together", got=shapes, expected="(n, d), (m, d), (d,), (d,)")
     if n_bins < 1:

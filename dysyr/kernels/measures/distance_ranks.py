@@ -12,7 +12,7 @@ import numpy as np
 
 from dysyr.core.errors import InputError
 from dysyr.kernels.jit import jit
-from dysyr.kernels.measures.pair_counts import EXACT, STACK, bounds, checked_points, count_pairs
+from dysyr.kernels.measures.pair_counts import EXACT, PAIRS_PER_CALL, STACK, bounds, checked_points, count_pairs
 from dysyr.kernels.measures.pair_tree import LEAF, build_tree
 
 CUTS = 15
@@ -60,11 +60,13 @@ def quantile_distance(points, share):
         float, in the units of the points.
 
     Raises:
-        InputError: points that do not fit, or a share outside [0, 1].
+        InputError: points that do not fit or are fewer than two, or a share outside [0, 1].
     """
     if not 0 <= share <= 1:
         raise InputError("a quantile is a share of the pairs", got=repr(share), expected="0 to 1")
     n = len(points)
+    if n < 2:
+        raise InputError("a distance takes two points", got=str(n))
     position = (n * (n - 1) // 2 - 1) * share
     rank = math.floor(position)
     low, high = distances_at_ranks(points, [rank, math.ceil(position)])
@@ -89,7 +91,7 @@ def _neighbourhood(tree, total, rank):
     stack = np.zeros((STACK, 2), dtype=np.int64)
     depth, n_found = 1, 0
     while depth:
-        depth, n_found = _list(tree, low, high, stack, depth, 1_000_000, values, n_found)
+        depth, n_found = _list(tree, low, high, stack, depth, PAIRS_PER_CALL, values, n_found)
     return below, np.sort(values)
 
 

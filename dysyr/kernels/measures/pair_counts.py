@@ -41,11 +41,14 @@ def pair_counts(points, radii, *, theiler=0):
         (k,) int64.
 
     Raises:
-        InputError: shapes or types do not fit, values that are not finite, radii that do not ascend.
+        InputError: shapes or types do not fit, values that are not finite, radii that do not ascend, a
+            negative window.
 
     Reference: grassberger1983, theiler1986
     """
     points, radii = checked_points(points), _checked_radii(radii)
+    if theiler < 0:
+        raise InputError("a Theiler window is not negative", got=f"theiler={theiler}")
     limits = np.array([largest_square(radius) for radius in radii])
     counts = count_pairs(build_tree(points), limits)
     if theiler > 0:
@@ -77,6 +80,7 @@ def checked_points(points):
 
 def largest_square(radius):
     """Largest float64 whose rounded square root is at most the radius: |x - y| <= r without a root per pair."""
+    radius = float(radius)
     square = radius * radius
     while math.sqrt(square) > radius:
         square = math.nextafter(square, 0.0)

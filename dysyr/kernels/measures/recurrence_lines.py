@@ -39,7 +39,7 @@ def recurrence_lines(points, threshold, *, theiler=1):
     if theiler < 1:
         raise InputError("the main diagonal always recurs", got=f"theiler={theiler}", expected="at least 1")
     n = len(points)
-    x, limit = np.ascontiguousarray(points.T), largest_square(float(threshold))
+    x, limit = np.ascontiguousarray(points.T), largest_square(threshold)
     diagonals, verticals = np.zeros(n + 1, dtype=np.int64), np.zeros(n + 1, dtype=np.int64)
     per_call = max(PAIRS_PER_CALL // n, 1)
     for first in range(theiler, n, per_call):
