@@ -90,13 +90,14 @@ def forecast_error(model, data):
     sd = np.where(sd > 0, sd, 1.0)
     context = min(CONTEXT, max(len(x) for x in series) // 3)
     horizon = min(HORIZON, max(len(x) for x in series) - context)
+    if context < 1 or horizon < 1:
+        return 1.0
     places = [
         (i, at)
         for i, x in enumerate(series)
-        for at in range(context, len(x) - horizon + 1)
-        if not np.isnan(x[at - 1]).any()
+        for at in context + np.flatnonzero(np.isfinite(x[context - 1 : max(0, len(x) - horizon)]).all(axis=1))
     ]
-    if context < 1 or horizon < 1 or not places:
+    if not places:
         return 1.0
     chosen = [places[k] for k in np.unique(np.linspace(0, len(places) - 1, N_CONTEXTS).astype(int))]
     past = np.stack([series[i][at - context : at] for i, at in chosen])

@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from dysyr.kernels.jit import jit
-from dysyr.kernels.lane_products import count_open, count_open_clipped, spread
+from dysyr.kernels.lane_products import count_open, count_open_clipped
 
 ESTIMATORS = ("arithmetic_mean", "product_upper_bound", "explog", "batch_maximum", "jacobian_upper_bound")
 
@@ -24,10 +24,9 @@ ESTIMATORS = ("arithmetic_mean", "product_upper_bound", "explog", "batch_maximum
 @jit
 def _gates(p, zbar, clipped, t, lane, gates):
     """Slopes of the hidden units at zbar[t, :, lane]."""
-    hidden_dim, latent_dim = p.W2.shape
-    for k in range(hidden_dim):
+    for k in range(p.h2.size):
         active = 0.0
-        for m in range(latent_dim):
+        for m in range(zbar.shape[1]):
             active += float(p.W2[k, m]) * float(zbar[t, m, lane])
         gates[k] = 1.0 if active + float(p.h2[k]) > 0 else 0.0
         if clipped and active > 0:
@@ -56,31 +55,28 @@ def spectral_norm(matrix):
 
 
 @jit
-def mean_slopes(p, zbar, clipped, slopes):
+def mean_slopes(p, zbar, n_steps, clipped, slopes):
     """Mean over time of the slope of each hidden unit in each lane; slopes (H, 16) is filled."""
-    n_steps, latent_dim, lanes = zbar.shape
-    hidden_dim = p.h2.size
+    n_forced, lanes = zbar.shape[1:]
+    hidden_dim, latent_dim = p.W2.shape
     signal, w2, flat = zbar.reshape(-1), p.W2.reshape(-1), slopes.reshape(-1)
-    shift = np.empty((hidden_dim, lanes), dtype=zbar.dtype)
-    spread(p.h2, shift)
-    h2 = shift.reshape(-1)
     slopes[:] = zbar.dtype.type(0)
     for t in range(n_steps):
-        at = t * latent_dim * lanes
+        at = t * n_forced * lanes
         if clipped:
-            count_open_clipped(w2, 0, latent_dim, 1, hidden_dim, latent_dim, signal, at, h2, 0, flat, 0, flat, 0)
+            count_open_clipped(w2, 0, latent_dim, 1, hidden_dim, n_forced, signal, at, p.h2, 0, flat, 0, flat, 0)
         else:
-            count_open(w2, 0, latent_dim, 1, hidden_dim, latent_dim, signal, at, h2, 0, flat, 0, flat, 0)
+            count_open(w2, 0, latent_dim, 1, hidden_dim, n_forced, signal, at, p.h2, 0, flat, 0, flat, 0)
     for j in range(flat.size):
         flat[j] /= zbar.dtype.type(n_steps)
 
 
 @jit
-def norm_of_mean(p, zbar, n_lanes, clipped):
+def norm_of_mean(p, zbar, n_steps, n_lanes, clipped):
     """Largest spectral norm over lanes of the mean Jacobian over time: the estimator ``arithmetic_mean``."""
     hidden_dim, latent_dim = p.W2.shape
     slopes = np.empty((hidden_dim, zbar.shape[2]), dtype=zbar.dtype)
-    mean_slopes(p, zbar, clipped, slopes)
+    mean_slopes(p, zbar, n_steps, clipped, slopes)
     gates, jacobian = np.empty(hidden_dim), np.empty((latent_dim, latent_dim))
     sigma = 0.0
     for lane in range(n_lanes):
@@ -92,12 +88,13 @@ def norm_of_mean(p, zbar, n_lanes, clipped):
 
 
 @jit
-def growth(p, zbar, n_lanes, clipped, estimator, stride):
+def growth(p, zbar, n_steps, n_lanes, clipped, estimator, stride):
     """sigma of the module docstring.
 
     Args:
         p: Parameters of a shallow PLRNN.
-        zbar: (n_steps, M, 16) forcing signals.
+        zbar: (n_steps or more, M or N, 16) forcing signals; units from N on are zero.
+        n_steps: number of times that are used.
         n_lanes: number of lanes that count.
         clipped: the clipped form.
         estimator: index into ``ESTIMATORS``.
@@ -110,8 +107,8 @@ def growth(p, zbar, n_lanes, clipped, estimator, stride):
         norms = spectral_norm(p.W1.T.astype(np.float64)) * spectral_norm(p.W2.astype(np.float64))
         return float(np.abs(p.A).max()) + norms
     if estimator == 0:
-        return norm_of_mean(p, zbar, n_lanes, clipped)
-    n_steps, latent_dim, _ = zbar.shape
+        return norm_of_mean(p, zbar, n_steps, n_lanes, clipped)
+    latent_dim = p.A.size
     gates = np.zeros(p.h2.size)
     jacobian, logs, signs = (
         np.zeros((latent_dim, latent_dim)),
@@ -161,5 +158,5 @@ def forcing_strength(p, zbar, n_lanes, *, clipped, estimator, stride=1):
     Returns:
         float in [0, 1).
     """
-    sigma = growth(p, zbar, n_lanes, clipped, ESTIMATORS.index(estimator), stride)
+    sigma = growth(p, zbar, len(zbar), n_lanes, clipped, ESTIMATORS.index(estimator), stride)
     return max(0.0, 1.0 - 1.0 / sigma) if sigma > 0 else 0.0

@@ -60,3 +60,23 @@ def radam_step(theta, gradient, first, second, count, learning_rate, decay, cent
             theta[i] -= length * first[i] / (real(math.sqrt(second[i])) + epsilon)
         else:
             theta[i] -= length * first[i]
+
+
+@jit
+def radam_rows(theta, gradient, first, second, count, learning_rates, decay, centre, max_norms, alive):
+    """One step for each row, which is a model of its own; rows that are not alive stay as they are.
+
+    Args:
+        theta, gradient, first, second: (model, n).
+        count: number of this step, from 1.
+        learning_rates: (model,).
+        decay: (model, n).
+        centre: (n,).
+        max_norms: (model,).
+        alive: (model,) bool.
+    """
+    for m in range(theta.shape[0]):
+        if alive[m]:
+            radam_step(
+                theta[m], gradient[m], first[m], second[m], count, learning_rates[m], decay[m], centre, max_norms[m]
+            )  # fmt: skip

@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from dysyr.kernels.jit import jit
-from dysyr.kernels.lane_products import add_product, hidden, hidden_clipped, next_state, spread
-from dysyr.kernels.shallow_plrnn import LANES, Parameters
+from dysyr.kernels.lane_products import add_product, hidden, hidden_clipped, next_state
+from dysyr.kernels.shallow_plrnn import Parameters
+from dysyr.kernels.vector_code import LANES
 
 STEPS_PER_CALL = 5_000
 
@@ -16,24 +17,19 @@ def _run(p, z, u, clipped, out):
     """n_steps free steps of 16 lanes: out[t] = F^(t+1)(z); z (M, 16), u (n_steps, K, 16), out (n_steps, M, 16)."""
     n_steps, latent_dim, lanes = out.shape
     hidden_dim, n_inputs = p.h2.size, p.C.shape[1]
-    h1, h2, diagonal = np.empty((latent_dim, lanes)), np.empty((hidden_dim, lanes)), np.empty((latent_dim, lanes))
-    spread(p.h1, h1)
-    spread(p.h2, h2)
-    spread(p.A, diagonal)
     before, active, now = np.empty(hidden_dim * lanes), np.empty(hidden_dim * lanes), z.reshape(-1)
     flat, inputs = out.reshape(-1), u.reshape(-1)
-    flat_h1, flat_h2, flat_a = h1.reshape(-1), h2.reshape(-1), diagonal.reshape(-1)
     w1, w2, c = p.W1.reshape(-1), p.W2.reshape(-1), p.C.reshape(-1)
     for t in range(n_steps):
         after = t * latent_dim * lanes
         if clipped:
             hidden_clipped(
-                w2, 0, latent_dim, 1, hidden_dim, latent_dim, now, 0, flat_h2, 0, before, 0, active, 0
+                w2, 0, latent_dim, 1, hidden_dim, latent_dim, now, 0, p.h2, 0, before, 0, active, 0
             )  # fmt: skip
         else:
-            hidden(w2, 0, latent_dim, 1, hidden_dim, latent_dim, now, 0, flat_h2, 0, active, 0)
+            hidden(w2, 0, latent_dim, 1, hidden_dim, latent_dim, now, 0, p.h2, 0, active, 0)
         next_state(
-            w1, 0, hidden_dim, 1, latent_dim, hidden_dim, active, 0, flat_a, 0, now, 0, flat_h1, 0, flat, after
+            w1, 0, hidden_dim, 1, latent_dim, hidden_dim, active, 0, p.A, 0, now, 0, p.h1, 0, flat, after
         )  # fmt: skip
         if n_inputs:
             add_product(

@@ -23,13 +23,13 @@ def n_refined(shapes):
 
 
 @jit
-def _units(ws, h2, clipped, t, lane, r, slope, above):
+def _units(ws, h2, clipped, group, t, lane, r, slope, above):
     """Values of the hidden units at time t, and their derivatives by W2 s and by h2."""
     for k in range(r.size):
-        r[k] = ws.r[t, k, lane]
+        r[k] = ws.r[group, t, k, lane]
         if clipped:
-            above[k] = 1.0 if ws.a[t, k, lane] + h2[k] > 0 else 0.0
-            slope[k] = above[k] - (1.0 if ws.a[t, k, lane] > 0 else 0.0)
+            above[k] = 1.0 if ws.a[group, t, k, lane] + h2[k] > 0 else 0.0
+            slope[k] = above[k] - (1.0 if ws.a[group, t, k, lane] > 0 else 0.0)
         else:
             above[k] = 1.0 if r[k] > 0 else 0.0
             slope[k] = above[k]
@@ -62,15 +62,15 @@ def _add_direct(p, s, u, r, slope, above, row, i):
 
 
 @jit
-def sensitivities(p, x, w, u, lane, clipped, affine, ws, out):
-    """out[t, n, :] = w[t+1, n] dO(z[t+1])_n / dtheta of one lane.
+def sensitivities(p, batch, group, lane, strength, clipped, affine, ws, out):
+    """out[t, n, :] = w[t+1, n] dO(z[t+1])_n / dtheta of one window, w = 1 where a value counts.
 
     Args:
-        p: Parameters.
-        x: (n_steps + 1, N, 16) what the model is forced with, zero where missing.
-        w: (2, n_steps + 1, N, 16) from ``gather``.
-        u: (n_steps + 1, K, 16) inputs.
-        lane: number of the window.
+        p: Parameters of the model.
+        batch: Batch.
+        group: group of the window.
+        lane: its lane.
+        strength: (n_steps,) forcing strengths.
         clipped: the clipped form of the hidden layer.
         affine: affine readout.
         ws: Workspace after ``prepare`` and ``forward``.
@@ -79,6 +79,7 @@ def sensitivities(p, x, w, u, lane, clipped, affine, ws, out):
     n_steps, n_observed, size = out.shape
     latent_dim, hidden_dim = p.W1.shape
     n_inputs = p.C.shape[1]
+    seen = ws.known if affine else batch.observed
     old, new = np.zeros((latent_dim, size)), np.zeros((latent_dim, size))
     jacobian = np.zeros((latent_dim, latent_dim))
     r, slope, above = np.zeros(hidden_dim), np.zeros(hidden_dim), np.zeros(hidden_dim)
@@ -87,11 +88,11 @@ def sensitivities(p, x, w, u, lane, clipped, affine, ws, out):
         at_l = size - p.L.size
         for i in range(p.L.shape[0]):
             for j in range(n_observed):
-                old[n_observed + i, at_l + i * n_observed + j] = x[0, j, lane]
+                old[n_observed + i, at_l + i * n_observed + j] = batch.seen[group, 0, j, lane]
     for t in range(n_steps):
-        _units(ws, p.h2, clipped, t, lane, r, slope, above)
+        _units(ws, p.h2, clipped, group, t, lane, r, slope, above)
         for k in range(n_inputs):
-            inputs[k] = u[t + 1, k, lane]
+            inputs[k] = batch.u[group, t + 1, k, lane]
         jacobian[:] = 0.0
         for k in range(hidden_dim):
             if slope[k] != 0.0:
@@ -99,19 +100,22 @@ def sensitivities(p, x, w, u, lane, clipped, affine, ws, out):
                     for j in range(latent_dim):
                         jacobian[i, j] += p.W1[i, k] * slope[k] * p.W2[k, j]
         for i in range(latent_dim):
-            s[i] = ws.s[t, i, lane]
+            s[i] = ws.s[group, t, i, lane]
             jacobian[i, i] += p.A[i]
         for i in range(latent_dim):
             row = new[i]
             for q in range(size):
                 row[q] = 0.0
             for j in range(latent_dim):
-                factor, before = jacobian[i, j] * (1.0 - ws.force[t, j, lane]), old[j]
+                known = 0.0
+                if j < seen.shape[2]:
+                    known = seen[group, t, j, lane]
+                factor, before = jacobian[i, j] * (1.0 - strength[t] * known), old[j]
                 for q in range(size):
                     row[q] += factor * before[q]
             _add_direct(p, s, inputs, r, slope, above, row, i)
         for n in range(n_observed):
-            weight, row = w[1, t + 1, n, lane], out[t, n]
+            weight, row = batch.counts[group, t + 1, n, lane], out[t, n]
             if affine:
                 for q in range(size):
                     row[q] = 0.0

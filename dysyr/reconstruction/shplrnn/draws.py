@@ -1,66 +1,61 @@
-"""Random draws of windows, laid out for the kernels: sixteen windows side by side."""
+"""Random draws of windows, laid out for the kernels: groups of sixteen windows side by side."""
 
 import numpy as np
 
 from dysyr.kernels import shallow_plrnn as kernel
+from dysyr.kernels.windows import gather
 
 NOISE_POOL = 2**16
 
 
-class Buffers:
-    """Sixteen windows: targets, forcing signal, weights, inputs, and how many lanes count."""
-
-    def __init__(self, recipe, dtype):
-        shape = (recipe.n_steps + 1, recipe.n_observed, kernel.LANES)
-        self.x, self.seen = np.zeros(shape, dtype=dtype), np.zeros(shape, dtype=dtype)
-        self.w = np.zeros((2, *shape), dtype=dtype)
-        self.u = np.zeros((recipe.n_steps + 1, recipe.n_inputs, kernel.LANES), dtype=dtype)
-        self.n_valid = kernel.LANES
-
-
 class Draw:
-    """A number of windows, to be drawn again and again.
+    """A number of windows for each of some models, to be drawn again and again.
 
     Args:
         recipe: Recipe.
         windows: Windows.
-        rng: numpy Generator; draws a pool of noise first, then the windows.
-        size: windows per draw.
+        rngs: numpy Generators, one for each model; each draws a pool of noise first, then the windows.
+        size: windows per model and draw.
         dtype: real type.
-        jitter: standard deviation of the noise on what the model is forced with.
+        jitter: standard deviation of the noise on what the models are forced with.
 
     Attributes:
-        batch: list of Buffers.
+        batch: Batch of the kernels.
+        owner: (group,) the model of each group.
+        n_valid: (group,) the number of windows in it that count.
+        count: (model,) sum of the loss weights of the last draw.
     """
 
-    def __init__(self, recipe, windows, rng, size, dtype, jitter):
-        self.recipe, self.windows, self.rng, self.size = recipe, windows, rng, size
-        self.batch = [Buffers(recipe, dtype) for _ in range(-(-size // kernel.LANES))]
-        self._noise = rng.standard_normal(NOISE_POOL).astype(dtype)
+    def __init__(self, recipe, windows, rngs, size, dtype, jitter):
+        self.recipe, self.windows, self.rngs, self.size = recipe, windows, rngs, size
+        per_model = -(-size // kernel.LANES)
+        self.owner = np.repeat(np.arange(len(rngs)), per_model)
+        self.n_valid = np.tile(np.minimum(size - kernel.LANES * np.arange(per_model), kernel.LANES), len(rngs))
+        self.batch = kernel.empty_batch(recipe.shapes(), len(self.owner), recipe.n_steps + 1, dtype)
+        self.count = np.zeros(len(rngs))
+        self._lanes = np.minimum(np.arange(per_model * kernel.LANES), size - 1)
+        self._data, self._observed, self._drive = (
+            np.ascontiguousarray(part, dtype) for part in (windows.data, windows.observed, windows.drive)
+        )
+        self._noise = np.stack([rng.standard_normal(NOISE_POOL).astype(dtype) for rng in rngs])
         self._jitter = np.dtype(dtype).type(jitter)
 
     def fresh(self):
-        """Fill the buffers with windows drawn with replacement; returns the number of values that count."""
-        return self._fill(self.rng.integers(0, len(self.windows.starts), self.size))
+        """Fill the batch with windows drawn with replacement."""
+        n = len(self.windows.starts)
+        self._fill([rng.integers(0, n, self.size) for rng in self.rngs])
 
     def spaced(self):
-        """Fill the buffers with windows at even distances; returns the number of values that count."""
+        """Fill the batch with windows at even distances."""
         n = len(self.windows.starts)
-        return self._fill((np.arange(self.size) * n // self.size + self.rng.integers(0, n)) % n)
+        even = np.arange(self.size) * n // self.size
+        self._fill([(even + rng.integers(0, n)) % n for rng in self.rngs])
 
     def _fill(self, chosen):
-        r, data = self.recipe, self.windows
-        starts = data.starts[chosen]
-        offsets = self.rng.integers(0, NOISE_POOL, self.size)
-        n_seen = 0.0
-        for i, b in enumerate(self.batch):
-            lanes = np.arange(i * kernel.LANES, (i + 1) * kernel.LANES)
-            b.n_valid = int(np.clip(self.size - lanes[0], 0, kernel.LANES))
-            lanes = np.minimum(lanes, self.size - 1)
-            n_seen += kernel.gather(
-                data.data, data.observed, starts[lanes], b.n_valid, r.warm_up, self._jitter, self._noise,
-                offsets[lanes], b.x, b.seen, b.w,
-            )  # fmt: skip
-            if r.n_inputs:
-                kernel.gather_rows(data.drive, starts[lanes], b.u)
-        return n_seen
+        starts = [self.windows.starts[windows][self._lanes] for windows in chosen]
+        offsets = [rng.integers(0, NOISE_POOL, self.size)[self._lanes] for rng in self.rngs]
+        gather(
+            self._data, self._observed, self._drive, np.concatenate(starts).reshape(-1, kernel.LANES), self.n_valid,
+            self.owner, self.recipe.warm_up, self._jitter, self._noise,
+            np.concatenate(offsets).reshape(-1, kernel.LANES), self.batch, self.count,
+        )  # fmt: skip

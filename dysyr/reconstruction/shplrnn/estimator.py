@@ -343,8 +343,9 @@ def _contexts(train):
     """Up to 64 contexts of the training data, (batch, time, N), and their inputs (batch, time, K) or None."""
     series, drives = trajectories(train), inputs(train)
     length = min(CONTEXT, max(len(x) for x in series))
-    places = [(i, at) for i, x in enumerate(series) for at in range(len(x) - length + 1) if not np.isnan(x[at]).any()]
-    places = places or [(i, at) for i, x in enumerate(series) for at in range(len(x) - length + 1)]
+    begins = [x[: max(0, len(x) - length + 1)] for x in series]
+    places = [(i, at) for i, x in enumerate(begins) for at in np.flatnonzero(~np.isnan(x).any(axis=1))]
+    places = places or [(i, at) for i, x in enumerate(begins) for at in range(len(x))]
     chosen = [places[k] for k in np.unique(np.linspace(0, len(places) - 1, N_INITIAL_STATES).astype(int))]
     context = np.stack([series[i][at : at + length] for i, at in chosen])
     return context, None if drives is None else np.stack([drives[i][at : at + length] for i, at in chosen])

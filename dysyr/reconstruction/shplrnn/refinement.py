@@ -53,16 +53,16 @@ class Refinement:
         shapes = recipe.shapes()
         self._shapes, self._size = shapes, n_refined(shapes)
         size = min(n_windows(recipe, self._size), len(windows.starts))
-        self._draw = Draw(recipe, windows, rng, size, np.float64, 0.0)
-        self._spaces = [
-            kernel.workspace(shapes, recipe.n_steps, np.float64, clipped=recipe.clipped) for _ in self._draw.batch
-        ]
+        self._draw = Draw(recipe, windows, [rng], size, np.float64, 0.0)
+        self._draw.spaced()
+        n_groups = len(self._draw.owner)
+        self._workspace = kernel.workspace(
+            shapes, recipe.n_steps, np.float64, n_groups=n_groups, clipped=recipe.clipped
+        )  # fmt: skip
         self._pattern = forcing_pattern(recipe.n_steps, recipe.interval).astype(np.float64)
         decay, centre = penalty(shapes, recipe.weight_decay)
         self._decay, self._centre = decay[: self._size].astype(np.float64), centre[: self._size].astype(np.float64)
-        self._n = max(self._draw.spaced(), 1.0)
         self._every = max(1, min(EVERY, size // n_needed(recipe, self._size)))
-        self._pseudo = None
 
     @property
     def over(self):
@@ -89,20 +89,18 @@ class Refinement:
         return np.array([self._iterate() for _ in range(n_iterations)])
 
     def _iterate(self):
-        p = kernel.views(self.theta, self._shapes)
         if self.recipe.affine:
-            self._pseudo = np.linalg.pinv(p.B)
-        n = self._n
+            self._workspace.pseudo[0] = np.linalg.pinv(kernel.views(self.theta, self._shapes).B)
         strength = self._pattern * self.forcing_strength()
         self.count += 1
-        cost = self._cost(self.theta, strength, n)
-        matrix, gradient = self._normal_equations(p)
+        cost = self._cost(self.theta, strength)
+        matrix, gradient = self._normal_equations(strength)
         scale = np.trace(matrix) / self._size
         if not (math.isfinite(cost) and math.isfinite(scale) and scale > 0):
             return cost
         for _ in range(TRIALS):
             trial = self._step(matrix, gradient, self.damping * scale)
-            value = self._cost(trial, strength, n)
+            value = self._cost(trial, strength)
             if value < cost:
                 self.theta[:] = trial
                 self.damping = max(self.damping / LOWER, LEAST_DAMPING)
@@ -119,43 +117,42 @@ class Refinement:
             return self.theta
         return trial
 
-    def _cost(self, theta, strength, n):
-        """Mean squared error of the draw with the penalty; leaves the states in the workspaces."""
-        r, p = self.recipe, kernel.views(theta, self._shapes)
-        total = 0.0
-        grad = kernel.views(np.zeros(theta.size), self._shapes)
-        for b, ws in zip(self._draw.batch, self._spaces, strict=True):
-            if r.affine:
-                ws.pseudo[:] = self._pseudo
-            kernel.prepare(p, b.seen, b.w, strength, r.affine, ws)
-            kernel.forward(p, b.u, r.clipped, ws)
-            total += kernel.squared_error(p, grad, b.x, b.w, n, r.affine, ws)
-        return total + float(self._decay @ (theta[: self._size] - self._centre) ** 2)
+    def _cost(self, theta, strength):
+        """Mean squared error of the draw with the penalty; leaves the states in the workspace."""
+        common, ws, losses = self._common(), self._workspace, np.zeros(1)
+        theta = theta[None]
+        kernel.prepare(theta, *common, 0, self.recipe.affine, ws)
+        kernel.forward(theta, *common, 0, strength[None], self.recipe.clipped, self.recipe.affine, ws)
+        kernel.squared_error(theta, np.zeros_like(theta), *common, 0, self._draw.count, self.recipe.affine, ws, losses)
+        return float(losses[0] + self._decay @ (theta[0, : self._size] - self._centre) ** 2)
 
-    def _normal_equations(self, p):
+    def _common(self):
+        return kernel.offsets(self._shapes), self._draw.owner, self._draw.batch
+
+    def _normal_equations(self, strength):
         """S'S / n with the penalty, and half the gradient of the cost, at the states of the last call of ``_cost``.
 
         The gradient is that of all windows, by the backward pass; S'S, which needs the derivatives of each error on its
         own and only shapes the step, is estimated from a part of them. Neither is finite where a window diverges; the
         iteration then changes nothing.
         """
-        r, size = self.recipe, self._size
-        slopes = np.zeros(self.theta.size)
-        grad = kernel.views(slopes, self._shapes)
+        r, size, ws, batch = self.recipe, self._size, self._workspace, self._draw.batch
+        slopes, theta = np.zeros((1, self.theta.size)), self.theta[None]
+        kernel.backward(theta, slopes, *self._common(), 0, strength[None], r.clipped, r.affine, ws)
+        kernel.start_gradient(theta, slopes, *self._common(), 0, r.affine, ws)
+        p = kernel.views(self.theta, self._shapes)
         rows = np.empty((r.n_steps, r.n_observed, size))
         flat = rows.reshape(-1, size)
         matrix, counted = np.zeros((size, size)), 0.0
-        for b, ws in zip(self._draw.batch, self._spaces, strict=True):
-            kernel.backward(p, grad, b.u, r.clipped, ws)
-            kernel.start_gradient(p, grad, b.seen, r.affine, ws)
-            for lane in range(0, b.n_valid, self._every):
-                sensitivities(p, b.seen, b.w, b.u, lane, r.clipped, r.affine, ws, rows)
+        for group, n_valid in enumerate(self._draw.n_valid):
+            for lane in range(0, n_valid, self._every):
+                sensitivities(p, batch, group, lane, strength, r.clipped, r.affine, ws, rows)
                 with np.errstate(over="ignore", invalid="ignore"):
                     matrix += flat.T @ flat
-                counted += float(b.w[1, :, :, lane].sum())
+                counted += float(batch.counts[group, :, :, lane].sum())
         matrix /= max(counted, 1.0)
         matrix[np.diag_indices(size)] += self._decay
-        return matrix, slopes[:size] / 2 + self._decay * (self.theta[:size] - self._centre)
+        return matrix, slopes[0, :size] / 2 + self._decay * (self.theta[:size] - self._centre)
 
     def state(self):
         """Arrays and JSON-ready numbers from which ``restore`` goes on with the same bits."""

@@ -9,9 +9,10 @@ import math
 
 import numpy as np
 
+from dysyr.core.errors import InputError
 from dysyr.kernels import shallow_plrnn as kernel
 from dysyr.kernels.forcing import ESTIMATORS, growth
-from dysyr.kernels.optimiser import radam_step
+from dysyr.kernels.optimiser import radam_rows
 from dysyr.reconstruction.shplrnn.draws import Draw
 
 ALPHA_EVERY = 5
@@ -68,8 +69,131 @@ class Recipe:
         return kernel.shapes(self.latent_dim, self.hidden_dim, self.n_observed, self.n_inputs, self.affine)
 
 
+class Population:
+    """Training runs of several models side by side, which share data, sizes and the number of updates.
+
+    Each model draws its own windows and keeps its own forcing strength, moments and learning rate: model k comes out
+    bit by bit as if it had been trained alone. A model whose loss is no longer finite stops, the others go on.
+
+    Args:
+        recipes: list of Recipe, alike but for what OWN names.
+        windows: Windows.
+        rngs: numpy Generators, one for each; each draws the initial parameters first, then the windows.
+
+    Raises:
+        InputError: recipes that differ in what the models have to share.
+
+    Attributes:
+        theta: (model, n) float32 flat parameters.
+        alpha: (model,) forcing strengths.
+        alive: (model,) whether the last loss was finite.
+        count: updates made.
+    """
+
+    OWN = ("learning_rate", "learning_rate_end", "alpha", "alpha_decay", "weight_decay", "readout_penalty",
+           "gradient_clip")  # fmt: skip
+
+    def __init__(self, recipes, windows, rngs):
+        _must_be_alike(recipes, self.OWN)
+        self.recipes, self.rngs = recipes, rngs
+        common = recipes[0]
+        shapes, n_models = common.shapes(), len(recipes)
+        self._shapes, self._offsets = shapes, kernel.offsets(shapes)
+        self.theta = np.zeros((n_models, kernel.n_parameters(shapes)), dtype=np.float32)
+        self.first, self.second, self._gradient = (np.zeros_like(self.theta) for _ in range(3))
+        self.alpha = np.array([recipe.alpha[0] for recipe in recipes], dtype=np.float64)
+        self.alive, self.count = np.ones(n_models, dtype=bool), 0
+        self._pattern = forcing_pattern(common.n_steps, common.interval)
+        penalties = [penalty(shapes, recipe.weight_decay) for recipe in recipes]
+        self._decay, self._centre = np.stack([decay for decay, _ in penalties]), penalties[0][1]
+        self._clip = np.array([recipe.gradient_clip for recipe in recipes])
+        self._stride = 1 if common.estimator == "arithmetic_mean" else -(-common.n_steps // MAX_ESTIMATOR_TIMES)
+        for m, (recipe, rng) in enumerate(zip(recipes, rngs, strict=True)):
+            initialise(self.parameters(m), recipe, windows, rng)
+        self._draw = Draw(common, windows, rngs, common.batch_size, np.float32, common.jitter)
+        self._workspace = kernel.workspace(shapes, common.n_steps, n_models=n_models, clipped=common.clipped)
+        self._losses = np.zeros(n_models)
+
+    def parameters(self, model):
+        """Parameters of one model, views into ``theta``."""
+        return kernel.views(self.theta[model], self._shapes)
+
+    @property
+    def over(self):
+        """Whether all updates are done."""
+        return self.count >= self.recipes[0].n_updates
+
+    def advance(self, n_updates):
+        """Run the next updates, at most to the end of the recipes.
+
+        Args:
+            n_updates: how many.
+
+        Returns:
+            (n, model) float64 losses, NaN for models that have stopped; the run ends when none is left.
+        """
+        n_updates = min(n_updates, self.recipes[0].n_updates - self.count)
+        losses = []
+        for _ in range(n_updates):
+            losses.append(self._update())
+            if not self.alive.any():
+                break
+        return np.array(losses).reshape(-1, len(self.recipes))
+
+    def _update(self):
+        """Draw windows, gradients, optimiser step, forcing strengths; returns the losses."""
+        common, ws, draw = self.recipes[0], self._workspace, self._draw
+        progress = self.count / common.n_updates
+        if common.estimator is None:
+            self.alpha[:] = [exponential(r.alpha[0], r.alpha[-1], progress) for r in self.recipes]
+        if common.affine:
+            for m in np.flatnonzero(self.alive):
+                ws.pseudo[m] = np.linalg.pinv(self.parameters(m).B.astype(np.float64))
+        strength = self.alpha.astype(np.float32)[:, None] * self._pattern
+        draw.fresh()
+        self._gradient[:] = 0.0
+        kernel.add_loss_and_gradient(
+            self.theta, self._gradient, self._offsets, draw.owner, draw.batch, draw.count, strength, common.clipped,
+            common.affine, ws, self._losses,
+        )  # fmt: skip
+        self.alive &= np.isfinite(self._losses)
+        if common.affine:
+            for m in np.flatnonzero(self.alive):
+                if self.recipes[m].readout_penalty > 0:
+                    change = kernel.views(self._gradient[m], self._shapes).B
+                    change[...] += condition_gradient(self.parameters(m).B, self.recipes[m].readout_penalty)
+        if common.estimator is not None and self.count % ALPHA_EVERY == 0:
+            self._estimate_forcing()
+        rates = np.array([exponential(r.learning_rate, r.learning_rate_end, progress) for r in self.recipes])
+        self.count += 1
+        radam_rows(
+            self.theta, self._gradient, self.first, self.second, self.count, rates, self._decay, self._centre,
+            self._clip, self.alive,
+        )  # fmt: skip
+        return np.where(self.alive, self._losses, np.nan)
+
+    def _estimate_forcing(self):
+        """Adaptive strength: jumps up to what the current windows ask for, sinks slowly."""
+        common, draw = self.recipes[0], self._draw
+        target = draw.batch.seen
+        if common.affine:
+            target = self._workspace.pseudo[draw.owner][:, None] @ target
+        highest = np.zeros(len(self.recipes))
+        for group, model in enumerate(draw.owner):
+            if self.alive[model]:
+                sigma = growth(
+                    self.parameters(model), target[group], common.n_steps, draw.n_valid[group], common.clipped,
+                    ESTIMATORS.index(common.estimator), self._stride,
+                )  # fmt: skip
+                highest[model] = max(highest[model], sigma)
+        for m, recipe in enumerate(self.recipes):
+            wanted = max(0.0, 1.0 - 1.0 / highest[m]) if highest[m] > 0 else 0.0
+            slow = recipe.alpha_decay * self.alpha[m] + (1 - recipe.alpha_decay) * wanted
+            self.alpha[m] = wanted if wanted > self.alpha[m] else slow
+
+
 class Attempt:
-    """One training run from one initialisation.
+    """One training run from one initialisation: a population of one that can be written down and taken up again.
 
     Args:
         recipe: Recipe.
@@ -79,35 +203,27 @@ class Attempt:
 
     def __init__(self, recipe, windows, rng):
         self.recipe, self.rng = recipe, rng
-        shapes = recipe.shapes()
-        size = sum(math.prod(shape) for shape in shapes)
-        self.theta = np.zeros(size, dtype=np.float32)
-        self.first, self.second = np.zeros_like(self.theta), np.zeros_like(self.theta)
-        self.count = 0
-        self.alpha = np.array([recipe.alpha[0]], dtype=np.float64)
-        self._parameters = kernel.views(self.theta, shapes)
-        self._flat_grad = np.zeros_like(self.theta)
-        self._grad = kernel.views(self._flat_grad, shapes)
-        self._workspace = kernel.workspace(shapes, recipe.n_steps, clipped=recipe.clipped)
-        self._pattern = forcing_pattern(recipe.n_steps, recipe.interval)
-        self._decay, self._centre = penalty(shapes, recipe.weight_decay)
-        self._stride = 1 if recipe.estimator == "arithmetic_mean" else -(-recipe.n_steps // MAX_ESTIMATOR_TIMES)
-        initialise(self._parameters, recipe, windows, rng)
-        self._draw = Draw(recipe, windows, rng, recipe.batch_size, np.float32, recipe.jitter)
+        self._population = Population([recipe], windows, [rng])
+        self.theta = self._population.theta[0]
 
     @property
     def parameters(self):
         """Parameters, views into ``theta``."""
-        return self._parameters
+        return self._population.parameters(0)
 
-    def forcing_strength(self):
-        """Strength of the next update: scheduled, or the running estimate."""
-        return float(self.alpha[0])
+    @property
+    def count(self):
+        """Updates made."""
+        return self._population.count
 
     @property
     def over(self):
         """Whether all updates are done."""
-        return self.count >= self.recipe.n_updates
+        return self._population.over
+
+    def forcing_strength(self):
+        """Strength of the next update: scheduled, or the running estimate."""
+        return float(self._population.alpha[0])
 
     def advance(self, n_updates):
         """Run the next updates, at most to the end of the recipe.
@@ -118,61 +234,33 @@ class Attempt:
         Returns:
             (n,) float64 losses; the run stops after one that is not finite.
         """
-        n_updates = min(n_updates, self.recipe.n_updates - self.count)
-        losses = []
-        for _ in range(n_updates):
-            losses.append(self._update())
-            if not math.isfinite(losses[-1]):
-                break
-        return np.asarray(losses)
-
-    def _update(self):
-        """Draw windows, gradient, optimiser step, forcing strength; returns the loss."""
-        r, p, ws = self.recipe, self._parameters, self._workspace
-        progress = self.count / r.n_updates
-        if r.estimator is None:
-            self.alpha[0] = exponential(r.alpha[0], r.alpha[-1], progress)
-        if r.affine:
-            ws.pseudo[:] = np.linalg.pinv(p.B.astype(np.float64))
-        strength = self._pattern * np.float32(self.forcing_strength())
-        n_seen = self._draw.fresh()
-        self._flat_grad[:] = 0.0
-        estimate = r.estimator is not None and self.count % ALPHA_EVERY == 0
-        loss = highest = 0.0
-        for b in self._draw.batch:
-            loss += kernel.add_loss_and_gradient(
-                p, self._grad, b.x, b.seen, b.w, max(n_seen, 1.0), b.u, strength, r.clipped, r.affine, ws
-            )
-            if estimate:
-                highest = max(
-                    highest, growth(p, ws.zbar, b.n_valid, r.clipped, ESTIMATORS.index(r.estimator), self._stride)
-                )
-        if r.affine and r.readout_penalty > 0:
-            self._grad.B[...] += condition_gradient(p.B, r.readout_penalty)
-        if estimate:
-            wanted = max(0.0, 1.0 - 1.0 / highest) if highest > 0 else 0.0
-            slow = r.alpha_decay * self.alpha[0] + (1 - r.alpha_decay) * wanted
-            self.alpha[0] = wanted if wanted > self.alpha[0] else slow
-        rate = exponential(r.learning_rate, r.learning_rate_end, progress)
-        self.count += 1
-        radam_step(
-            self.theta, self._flat_grad, self.first, self.second, self.count, rate, self._decay, self._centre,
-            r.gradient_clip,
-        )  # fmt: skip
-        return loss
+        return self._population.advance(n_updates)[:, 0]
 
     def state(self):
         """Arrays and JSON-ready numbers from which ``restore`` goes on with the same bits."""
-        arrays = {"theta": self.theta, "first": self.first, "second": self.second, "alpha": self.alpha}
-        numbers = {"count": self.count, "rng": self.rng.bit_generator.state}
-        return {name: value.copy() for name, value in arrays.items()}, numbers
+        arrays = {name: value.copy() for name, value in self._arrays().items()}
+        return arrays, {"count": self.count, "rng": self.rng.bit_generator.state}
 
     def restore(self, arrays, numbers):
         """Take up a state made by ``state``."""
-        for name in ("theta", "first", "second", "alpha"):
-            getattr(self, name)[:] = arrays[name]
-        self.count = numbers["count"]
+        for name, value in self._arrays().items():
+            value[:] = arrays[name]
+        self._population.count = numbers["count"]
         self.rng.bit_generator.state = numbers["rng"]
+
+    def _arrays(self):
+        p = self._population
+        return {"theta": p.theta[0], "first": p.first[0], "second": p.second[0], "alpha": p.alpha}
+
+
+def _must_be_alike(recipes, own):
+    first = dataclasses.asdict(recipes[0])
+    for k, recipe in enumerate(recipes):
+        for name, value in dataclasses.asdict(recipe).items():
+            if name not in own and value != first[name]:
+                raise InputError(
+                    f"models of a population share '{name}'", got=f"{value!r} for model {k}", expected=repr(first[name])
+                )  # fmt: skip
 
 
 def exponential(start, end, progress):

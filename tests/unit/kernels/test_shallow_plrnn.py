@@ -10,72 +10,144 @@ from dysyr.kernels.forcing import ESTIMATORS, forcing_strength
 from dysyr.kernels.optimiser import radam_step
 from dysyr.kernels.shallow_plrnn_run import lyapunov_sums, run
 from dysyr.kernels.shallow_plrnn_sensitivity import n_refined, sensitivities
+from dysyr.kernels.windows import gather
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}
 
 
 def random_parts(latent_dim, hidden_dim, n_observed, n_inputs, affine, dtype=np.float64, seed=0):
     shapes = fused.shapes(latent_dim, hidden_dim, n_observed, n_inputs, affine)
-    size = sum(int(np.prod(shape)) for shape in shapes)
-    flat = np.random.default_rng(seed).normal(scale=0.3, size=size).astype(dtype)
+    flat = np.random.default_rng(seed).normal(scale=0.3, size=fused.n_parameters(shapes)).astype(dtype)
     parts = fused.views(flat, shapes)
     parts.A[:] = 0.7
     return shapes, flat, parts
 
 
 def to_torch(lanes):
+    """(time, dim, lane) to (lane, time, dim)."""
     return torch.tensor(np.ascontiguousarray(lanes.transpose(2, 0, 1), dtype=np.float64))
+
+
+def random_batch(shapes, n_groups, n, dtype=np.float64, seed=1):
+    """Windows of noise with missing values, one of them wholly missing, drawn by ``gather``."""
+    rng = np.random.default_rng(seed)
+    n_observed, n_inputs = fused.empty_batch(shapes, 1, 1).x.shape[2], shapes.C[1]
+    observed = (rng.random((300, n_observed)) > 0.1).astype(dtype)
+    observed[100:130] = 0
+    data = rng.normal(size=observed.shape).astype(dtype) * observed
+    drive = rng.normal(size=(300, n_inputs)).astype(dtype)
+    starts = rng.integers(0, len(data) - n, (n_groups, fused.LANES))
+    starts[0, 0] = 101
+    batch, count = fused.empty_batch(shapes, n_groups, n, dtype), np.zeros(n_groups)
+    n_valid = np.full(n_groups, fused.LANES)
+    n_valid[-1] = 11
+    noise, offsets = rng.normal(size=(n_groups, 64)).astype(dtype), rng.integers(0, 64, starts.shape)
+    gather(
+        data, observed, drive, starts, n_valid, np.arange(n_groups), n // 10, dtype(0.1), noise, offsets, batch, count
+    )  # fmt: skip
+    return batch, count
+
+
+def loss_and_gradient(p_flat, shapes, batch, count, strength, *, clipped=False, affine=False, owner=None):
+    """Losses (model,), gradients (model, n) and the workspace."""
+    theta = np.atleast_2d(p_flat)
+    owner = np.zeros(len(batch.x), np.int64) if owner is None else owner
+    ws = fused.workspace(shapes, strength.shape[-1], theta.dtype, n_models=len(theta), clipped=clipped)
+    if affine:
+        for m, row in enumerate(theta):
+            ws.pseudo[m] = np.linalg.pinv(fused.views(row, shapes).B)
+    grad, losses = np.zeros_like(theta), np.zeros(len(theta))
+    fused.add_loss_and_gradient(
+        theta, grad, fused.offsets(shapes), owner, batch, np.atleast_1d(count).astype(float),
+        np.atleast_2d(strength), clipped, affine, ws, losses,
+    )  # fmt: skip
+    return losses, grad, ws
+
+
+def dense_batch(shapes, x, u=None):
+    """One group of complete windows x (n, N, 16) that all count."""
+    batch = fused.empty_batch(shapes, 1, len(x), x.dtype)
+    batch.x[0], batch.seen[0], batch.observed[0], batch.counts[0, 1:] = x, x, 1, 1
+    if u is not None:
+        batch.u[0] = u
+    return batch
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
-    ("latent_dim", "hidden_dim", "n_observed", "n_inputs", "affine", "clipped", "n_steps", "batch"),
+    ("latent_dim", "hidden_dim", "n_observed", "n_inputs", "affine", "clipped", "n_steps", "n_groups"),
     [
-        (3, 50, 3, 0, False, False, 30, 16),
-        (5, 7, 3, 2, False, True, 13, 11),
-        (5, 23, 5, 0, True, True, 21, 16),
-        (4, 23, 7, 1, True, False, 21, 5),
+        (3, 50, 3, 0, False, False, 30, 1),
+        (5, 7, 3, 2, False, True, 13, 2),
+        (5, 23, 5, 0, True, True, 21, 1),
+        (4, 23, 7, 1, True, False, 21, 2),
         (7, 5, 4, 1, True, False, 1, 1),
+        (11, 14, 11, 0, False, False, 1, 1),
     ],
 )
-def test_gradient_equals_autograd(dtype, latent_dim, hidden_dim, n_observed, n_inputs, affine, clipped, n_steps, batch):
-    rng = np.random.default_rng(1)
-    shapes, _, p = random_parts(latent_dim, hidden_dim, n_observed, n_inputs, affine, dtype)
-    flat_grad = np.zeros(sum(int(np.prod(shape)) for shape in shapes), dtype=dtype)
-    grad = fused.views(flat_grad, shapes)
-    ws = fused.workspace(shapes, n_steps, dtype, clipped=clipped)
-    observed = (rng.random((300, n_observed)) > 0.1).astype(dtype)
-    observed[100:130] = 0
-    data = rng.normal(size=observed.shape).astype(dtype) * observed
-    x = np.zeros((n_steps + 1, n_observed, fused.LANES), dtype=dtype)
-    w = np.zeros((2, *x.shape), dtype=dtype)
-    starts = rng.integers(0, len(data) - n_steps, fused.LANES)
-    starts[-1] = 101
-    noise, seen = rng.normal(size=64).astype(dtype), np.zeros_like(x)
-    offsets = rng.integers(0, 64, fused.LANES)
-    count = fused.gather(data, observed, starts, batch, n_steps // 10, dtype(0.1), noise, offsets, x, seen, w)
-    np.testing.assert_allclose(np.abs(seen - x).max(), 0.1 * np.abs(noise).max(), rtol=0.5)
-    assert (seen == x)[w[0] == 0].all()
-    u = rng.normal(size=(n_steps + 1, n_inputs, fused.LANES)).astype(dtype)
+def test_gradient_equals_autograd(
+    dtype, latent_dim, hidden_dim, n_observed, n_inputs, affine, clipped, n_steps, n_groups
+):  # fmt: skip
+    shapes, flat, p = random_parts(latent_dim, hidden_dim, n_observed, n_inputs, affine, dtype)
+    batch, count = random_batch(shapes, n_groups, n_steps + 1, dtype)
+    assert (batch.seen == batch.x)[batch.observed == 0].all()
+    assert np.abs(batch.seen - batch.x).max() == pytest.approx(0.25, abs=0.1)
     strength = np.full(n_steps, 0.3, dtype=dtype)
     strength[0] = 0
-    if affine:
-        ws.pseudo[:] = np.linalg.pinv(p.B)
-    loss = fused.add_loss_and_gradient(p, grad, x, seen, w, count, u, strength, clipped, affine, ws)
+    total = count.sum()
+    losses, grad, _ = loss_and_gradient(flat, shapes, batch, total, strength, clipped=clipped, affine=affine)
 
     tensors = fused.Parameters(*(torch.tensor(part.astype(np.float64), requires_grad=True) for part in p))
-    expected = reference.loss(
-        tensors, to_torch(x), to_torch(seen), to_torch(w[0]), to_torch(w[1]), to_torch(u) if n_inputs else None,
-        torch.tensor(strength, dtype=torch.float64), clipped=clipped, affine=affine,
+    expected = sum(
+        reference.loss(
+            tensors, *(to_torch(part[g]) for part in (batch.x, batch.seen, batch.observed, batch.counts)),
+            to_torch(batch.u[g]) if n_inputs else None, torch.tensor(strength, dtype=torch.float64), clipped=clipped,
+            affine=affine,
+        ) * (count[g] / total)
+        for g in range(n_groups)
     )  # fmt: skip
     expected.backward()
-    assert count == w[1][1:].sum()
-    assert loss == pytest.approx(expected.item(), rel=TOLERANCE[dtype])
+    np.testing.assert_array_equal(count, batch.counts[:, 1:].sum(axis=(1, 2, 3)))
+    assert losses[0] == pytest.approx(expected.item(), rel=TOLERANCE[dtype])
     scale = max(float(part.grad.abs().max()) for part in tensors if part.grad is not None and part.numel())
-    for name, part, tensor in zip(p._fields, grad, tensors, strict=True):
+    for name, part, tensor in zip(p._fields, fused.views(grad[0], shapes), tensors, strict=True):
         if part.size:
             wanted = np.zeros(part.shape) if tensor.grad is None else tensor.grad.numpy()
             np.testing.assert_allclose(part, wanted, rtol=0, atol=TOLERANCE[dtype] * scale, err_msg=name)
+
+
+@pytest.mark.parametrize(("affine", "clipped"), [(False, False), (True, True)])
+def test_models_in_one_call_have_the_bits_of_models_alone(affine, clipped):
+    shapes, first, _ = random_parts(4, 9, 3, 1, affine, np.float32, seed=0)
+    second = random_parts(4, 9, 3, 1, affine, np.float32, seed=5)[1]
+    batch, count = random_batch(shapes, 3, 12, np.float32)
+    owner = np.array([0, 1, 1])
+    counts = np.array([count[0], count[1] + count[2]])
+    strength = np.stack([np.full(11, 0.2), np.full(11, 0.05)]).astype(np.float32)
+    both = np.stack([first, second])
+    losses, grad, _ = loss_and_gradient(
+        both, shapes, batch, counts, strength, clipped=clipped, affine=affine, owner=owner
+    )  # fmt: skip
+    for m, flat in enumerate(both):
+        own = fused.Batch(*(part[owner == m] for part in batch))
+        alone, slope, _ = loss_and_gradient(
+            flat, shapes, own, counts[m], strength[m], clipped=clipped, affine=affine
+        )  # fmt: skip
+        assert losses[m] == alone[0]
+        np.testing.assert_array_equal(grad[m], slope[0])
+
+
+def test_a_model_that_is_not_finite_leaves_the_others_alone():
+    shapes, flat, _ = random_parts(3, 5, 3, 0, False)
+    broken = flat.copy()
+    broken[0] = np.nan
+    batch, count = random_batch(shapes, 2, 8)
+    strength = np.full((2, 7), 0.1)
+    losses, grad, _ = loss_and_gradient(
+        np.stack([broken, flat]), shapes, batch, count, strength, owner=np.array([0, 1])
+    )  # fmt: skip
+    assert np.isnan(losses[0]) and np.isfinite(losses[1])
+    assert np.isfinite(grad[1]).all()
 
 
 @pytest.mark.parametrize(
@@ -83,48 +155,39 @@ def test_gradient_equals_autograd(dtype, latent_dim, hidden_dim, n_observed, n_i
     [(3, 8, 3, 0, False, False, 9), (5, 7, 3, 2, False, True, 6), (3, 6, 4, 1, True, True, 7)],
 )
 def test_sensitivities_equal_autograd(latent_dim, hidden_dim, n_observed, n_inputs, affine, clipped, n_steps):
-    rng = np.random.default_rng(3)
     shapes, flat, p = random_parts(latent_dim, hidden_dim, n_observed, n_inputs, affine)
-    ws = fused.workspace(shapes, n_steps, np.float64, clipped=clipped)
-    w = (rng.random((2, n_steps + 1, n_observed, fused.LANES)) > 0.2).astype(float)
-    seen = rng.normal(size=(n_steps + 1, n_observed, fused.LANES)) * w[0]
-    u = rng.normal(size=(n_steps + 1, n_inputs, fused.LANES))
+    batch, _ = random_batch(shapes, 2, n_steps + 1, seed=3)
+    ws = fused.workspace(shapes, n_steps, np.float64, n_groups=2, clipped=clipped)
     strength = np.linspace(0, 0.5, n_steps)
     if affine:
-        ws.pseudo[:] = np.linalg.pinv(p.B)
-    fused.prepare(p, seen, w, strength, affine, ws)
-    fused.forward(p, u, clipped, ws)
-    size, lane = n_refined(shapes), 5
+        ws.pseudo[0] = np.linalg.pinv(p.B)
+    common = flat[None], fused.offsets(shapes), np.zeros(2, np.int64), batch, 0
+    fused.prepare(*common, affine, ws)
+    fused.forward(*common, strength[None], clipped, affine, ws)
+    size, group, lane = n_refined(shapes), 1, 5
     rows = np.empty((n_steps, n_observed, size))
-    sensitivities(p, seen, w, u, lane, clipped, affine, ws, rows)
-
+    sensitivities(p, batch, group, lane, strength, clipped, affine, ws, rows)
     readout = torch.tensor(flat[size:])
 
     def ahead(theta):
         whole = fused.views(torch.cat([theta, readout]), shapes)
-        drive = to_torch(u)[[lane]] if n_inputs else None
+        seen, observed, drive = (to_torch(part[group])[[lane]] for part in (batch.seen, batch.observed, batch.u))
         return reference.predictions(
-            whole, to_torch(seen)[[lane]], to_torch(w[0])[[lane]], drive, torch.tensor(strength), clipped=clipped,
-            affine=affine,
+            whole, seen, observed, drive if n_inputs else None, torch.tensor(strength), clipped=clipped, affine=affine
         )[0]  # fmt: skip
 
     theta = torch.tensor(flat[:size])
-    weight = w[1, 1:, :, lane]
+    weight = batch.counts[group, 1:, :, lane]
     expected = torch.autograd.functional.jacobian(ahead, theta).numpy() * weight[:, :, None]
     np.testing.assert_allclose(rows, expected, atol=1e-10 * np.abs(expected).max())
     assert np.abs(rows).sum() > 0
 
 
 def test_missing_everything_gives_no_gradient():
-    shapes, flat, p = random_parts(3, 5, 3, 0, False)
-    grad = fused.views(np.zeros_like(flat), shapes)
-    ws = fused.workspace(shapes, 4, np.float64)
-    x, w = np.zeros((5, 3, fused.LANES)), np.zeros((2, 5, 3, fused.LANES))
-    loss = fused.add_loss_and_gradient(
-        p, grad, x, x, w, 1.0, np.zeros((5, 0, fused.LANES)), np.zeros(4), False, False, ws
-    )
-    assert loss == 0
-    assert all((part == 0).all() for part in grad)
+    shapes, flat, _ = random_parts(3, 5, 3, 0, False)
+    losses, grad, _ = loss_and_gradient(flat, shapes, fused.empty_batch(shapes, 1, 5, np.float64), 0.0, np.zeros(4))
+    assert losses[0] == 0
+    assert (grad == 0).all()
 
 
 def test_gradient_does_not_grow_with_length_when_forcing_bounds_it():
@@ -133,14 +196,9 @@ def test_gradient_does_not_grow_with_length_when_forcing_bounds_it():
     for n_steps in (10, 100, 1000):
         shapes, flat, p = random_parts(3, 20, 3, 0, False)
         sigma = np.abs(p.A).max() + np.linalg.norm(p.W1, 2) * np.linalg.norm(p.W2, 2)
-        grad = fused.views(np.zeros_like(flat), shapes)
-        ws = fused.workspace(shapes, n_steps, np.float64)
         x = np.random.default_rng(0).normal(size=(n_steps + 1, 3, fused.LANES))
-        w = np.ones((2, *x.shape))
         strength = np.full(n_steps, 1 - 1 / sigma)
-        fused.add_loss_and_gradient(
-            p, grad, x, x, w, 48.0 * n_steps, np.zeros((n_steps + 1, 0, 16)), strength, False, False, ws
-        )
+        _, _, ws = loss_and_gradient(flat, shapes, dense_batch(shapes, x), 48.0 * n_steps, strength)
         norms.append(np.abs(ws.c).max() / np.abs(ws.g).sum())
     assert max(norms) <= 1
 
@@ -148,24 +206,18 @@ def test_gradient_does_not_grow_with_length_when_forcing_bounds_it():
 def test_forcing_of_one_is_one_step_prediction():
     shapes, flat, p = random_parts(3, 9, 3, 0, False)
     x = np.random.default_rng(0).normal(size=(8, 3, fused.LANES))
-    ws = fused.workspace(shapes, 7, np.float64)
-    grad = fused.views(np.zeros_like(flat), shapes)
-    w = np.ones((2, *x.shape))
-    fused.add_loss_and_gradient(p, grad, x, x, w, 1.0, np.zeros((8, 0, fused.LANES)), np.ones(7), False, False, ws)
+    _, _, ws = loss_and_gradient(flat, shapes, dense_batch(shapes, x), 1.0, np.ones(7))
     one_step = run(p, x[4].T, 1)[:, 0]
-    np.testing.assert_allclose(ws.z[5].T, one_step, rtol=1e-12)
+    np.testing.assert_allclose(ws.z[0, 5].T, one_step, rtol=1e-12)
 
 
 def test_without_forcing_the_window_is_a_free_run():
     shapes, flat, p = random_parts(3, 9, 3, 1, False)
     rng = np.random.default_rng(0)
     x, u = rng.normal(size=(8, 3, fused.LANES)), rng.normal(size=(8, 1, fused.LANES))
-    ws = fused.workspace(shapes, 7, np.float64)
-    grad = fused.views(np.zeros_like(flat), shapes)
-    w = np.ones((2, *x.shape))
-    fused.add_loss_and_gradient(p, grad, x, x, w, 1.0, u, np.zeros(7), False, False, ws)
+    _, _, ws = loss_and_gradient(flat, shapes, dense_batch(shapes, x, u), 1.0, np.zeros(7))
     free = run(p, x[0].T, 7, u[1:].transpose(2, 0, 1))
-    np.testing.assert_allclose(ws.z[1:].transpose(2, 0, 1), free, rtol=1e-10)
+    np.testing.assert_allclose(ws.z[0, 1:].transpose(2, 0, 1), free, rtol=1e-10)
 
 
 @pytest.mark.parametrize("clipped", [False, True])

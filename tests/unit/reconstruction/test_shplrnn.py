@@ -8,7 +8,14 @@ import dysyr
 from dysyr.reconstruction import SHPLRNN
 from dysyr.reconstruction.shplrnn.refinement import FINAL_SHARE, Refinement, n_windows
 from dysyr.reconstruction.shplrnn.search import Search
-from dysyr.reconstruction.shplrnn.training import Attempt, Recipe, condition_gradient, forcing_pattern, penalty
+from dysyr.reconstruction.shplrnn.training import (
+    Attempt,
+    Population,
+    Recipe,
+    condition_gradient,
+    forcing_pattern,
+    penalty,
+)
 from dysyr.reconstruction.shplrnn.windows import Windows
 
 DT = 0.1
@@ -140,6 +147,32 @@ def test_restored_state_goes_on_with_the_same_bits():
     np.testing.assert_array_equal(first.theta, second.theta)
 
 
+@pytest.mark.parametrize("affine", [False, True])
+def test_a_model_in_a_population_has_the_bits_of_one_alone(affine):
+    rates = (5e-3, 1e-3, 2e-2)
+    recipes = [recipe(learning_rate=rate, weight_decay=rate, affine=affine, batch_size=20) for rate in rates]
+    together = Population(recipes, windows(), [np.random.default_rng(seed) for seed in range(3)])
+    losses = together.advance(25)
+    for m, made in enumerate(recipes):
+        alone = Attempt(made, windows(), np.random.default_rng(m))
+        np.testing.assert_array_equal(alone.advance(25), losses[:, m])
+        np.testing.assert_array_equal(alone.theta, together.theta[m])
+
+
+def test_a_model_that_diverges_stops_alone():
+    recipes = [recipe(learning_rate=rate, estimator=None, alpha=(0.1,)) for rate in (5e-3, 1e30)]
+    population = Population(recipes, windows(), [np.random.default_rng(seed) for seed in range(2)])
+    losses = population.advance(20)
+    assert population.alive.tolist() == [True, False]
+    assert np.isfinite(losses[:, 0]).all() and np.isnan(losses[-1, 1])
+
+
+def test_a_population_of_unlike_models_is_refused():
+    unlike = [recipe(), recipe(batch_size=7)]
+    with pytest.raises(dysyr.InputError, match="models of a population share 'batch_size': 7 for model 1"):
+        Population(unlike, windows(), [np.random.default_rng(0)] * 2)
+
+
 def begun(n_refinements=6, **changes):
     """A refinement of a hundred updates."""
     made = recipe(n_updates=100, n_refinements=n_refinements, **changes)
@@ -164,7 +197,8 @@ def test_refinement_of_a_linear_problem_is_least_squares():
     theta[-1] = -100.0
     held = Refinement(made, windows(), np.random.default_rng(0), theta, 1.0)
     held.advance(12)
-    x = np.concatenate([b.x[:, :, : b.n_valid].transpose(2, 0, 1) for b in held._draw.batch])
+    groups = zip(held._draw.batch.x, held._draw.n_valid, strict=True)
+    x = np.concatenate([lanes[:, :, :n].transpose(2, 0, 1) for lanes, n in groups])
     assert len(x) == len(windows().starts)
     for d in range(2):
         now, after = x[:, :-1, d].ravel(), x[:, 1:, d].ravel()
@@ -229,7 +263,7 @@ def test_adaptive_strength_bounds_the_jacobian_of_the_batch():
     attempt.advance(40)
     p = attempt.parameters
     bound = np.abs(p.A).max() + np.linalg.norm(p.W1, 2) * np.linalg.norm(p.W2, 2)
-    assert 0 <= attempt.alpha[0] <= 1 - 1 / bound + 1e-6
+    assert 0 <= attempt.forcing_strength() <= 1 - 1 / bound + 1e-6
 
 
 def test_sparse_pattern_and_schedule():
@@ -237,7 +271,7 @@ def test_sparse_pattern_and_schedule():
     np.testing.assert_array_equal(forcing_pattern(4, 1), [0, 1, 1, 1])
     annealed = Attempt(recipe(estimator=None, alpha=(1.0, 0.01)), windows(), np.random.default_rng(0))
     annealed.advance(20)
-    assert annealed.alpha[0] == pytest.approx(0.01 ** (19 / 40))
+    assert annealed.forcing_strength() == pytest.approx(0.01 ** (19 / 40))
 
 
 def test_penalty_pulls_the_diagonal_to_one_and_spares_the_readout():
