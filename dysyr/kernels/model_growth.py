@@ -1,11 +1,9 @@
 """Growth of tangent vectors of fitted models: the compiled kernel of their family, or their own step and Jacobian."""
 
-import numpy as np
-
 from dysyr.core.errors import InputError
 from dysyr.kernels.lyapunov import growth_of_map
 from dysyr.kernels.shallow_plrnn import Parameters
-from dysyr.kernels.shallow_plrnn_run import lyapunov_sums
+from dysyr.kernels.shallow_plrnn_growth import tangent_growth
 
 
 def growth_of_model(model, z, n_steps, *, seed=0):
@@ -27,4 +25,4 @@ def growth_of_model(model, z, n_steps, *, seed=0):
     if family != "shallow_plrnn":
         raise InputError("unknown family of compiled models", got=family, expected="shallow_plrnn")
     parameters = Parameters(*(arrays[name] for name in Parameters._fields))
-    return np.stack([lyapunov_sums(parameters, start, n_steps, clipped=arrays["clipped"]) for start in z])
+    return tangent_growth(parameters, z, n_steps, clipped=arrays["clipped"])
