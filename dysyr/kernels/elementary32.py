@@ -123,15 +123,18 @@ def expm1_32(x):
 
 
 @jit(inline="always")
-def log32(x):
-    """ln x = k ln 2 + ln m, m within [sqrt(1/2), sqrt(2)), ln m a polynomial of m - 1; at most 1 ulp off."""
-    tiny = x < _SMALLEST_NORMAL
-    raised = x * _RAISED if tiny else x
-    shifted = np.uint32(bits_of(raised) - _ROOT_HALF_BITS)
+def parted32(x):
+    """(f, k) of a normal x > 0: x = 2^k (1 + f), 1 + f within [sqrt(1/2), sqrt(2))."""
+    shifted = np.uint32(bits_of(x) - _ROOT_HALF_BITS)
     f = from_bits(np.uint32((shifted & _MANTISSA) + _ROOT_HALF_BITS)) - _ONE
     exponent = np.uint32(shifted + _EXPONENT_OFFSET) >> _MANTISSA_BITS
     k = from_bits(np.uint32(exponent | _TWO_23_BITS)) - _TWO_23_OFFSET
-    k = k - _RAISED_BY if tiny else k
+    return f, k
+
+
+@jit(inline="always")
+def log_scaled32(f, k):
+    """k ln 2 + ln(1 + f), 1 + f within [sqrt(1/2), sqrt(2)): a polynomial of f; at most 1 ulp off."""
     q = _Q8
     q = q * f + _Q7
     q = q * f + _Q6
@@ -142,7 +145,17 @@ def log32(x):
     q = q * f + _Q1
     q = q * f + _Q0
     z = f * f
-    y = k * _LN2_HIGH + (f - (_HALF * z - ((f * z) * q + k * _LN2_LOW)))
+    return k * _LN2_HIGH + (f - (_HALF * z - ((f * z) * q + k * _LN2_LOW)))
+
+
+@jit(inline="always")
+def log32(x):
+    """ln x = k ln 2 + ln m, m within [sqrt(1/2), sqrt(2)); at most 1 ulp off."""
+    tiny = x < _SMALLEST_NORMAL
+    raised = x * _RAISED if tiny else x
+    f, k = parted32(raised)
+    k = k - _RAISED_BY if tiny else k
+    y = log_scaled32(f, k)
     y = x if x == _INFINITY else y
     y = -_INFINITY if x == _ZERO else y
     return y if x >= _ZERO else _NAN
@@ -181,6 +194,16 @@ def sincos_eighth32(r):
 
 
 @jit(inline="always")
+def quarter_turned32(s, c, quadrant):
+    """(sin, cos) of an angle plus so many quarter turns, from (sin, cos) of the angle; quadrant is uint32."""
+    swapped = (quadrant & _UNIT) != np.uint32(0)
+    sine, cosine = c if swapped else s, s if swapped else c
+    sine_sign = (quadrant << np.uint32(30)) & _SIGN
+    cosine_sign = ((quadrant + _UNIT) << np.uint32(30)) & _SIGN
+    return from_bits(np.uint32(bits_of(sine) ^ sine_sign)), from_bits(np.uint32(bits_of(cosine) ^ cosine_sign))
+
+
+@jit(inline="always")
 def sincos32(x):
     """(sin x, cos x), from x = j π/2 + r; at most 3 ulp off for abs(x) <= TURNS32, NaN beyond."""
     shifted = x * _TWO_OVER_PI + _NEAREST
@@ -189,11 +212,7 @@ def sincos32(x):
     r = ((((x - j * _P0) - j * _P1) - j * _P2) - j * _P3) - j * _P4
     r = r if abs(x) <= _LARGEST_ANGLE else _NAN
     s, c = sincos_eighth32(r)
-    swapped = (quadrant & _UNIT) != np.uint32(0)
-    sine, cosine = c if swapped else s, s if swapped else c
-    sine_sign = (quadrant << np.uint32(30)) & _SIGN
-    cosine_sign = ((quadrant + _UNIT) << np.uint32(30)) & _SIGN
-    return from_bits(np.uint32(bits_of(sine) ^ sine_sign)), from_bits(np.uint32(bits_of(cosine) ^ cosine_sign))
+    return quarter_turned32(s, c, quadrant)
 
 
 @jit(inline="always")
@@ -279,10 +298,7 @@ def _log_pair(x):
     """
     tiny = x < _SMALLEST_NORMAL
     raised = x * _RAISED if tiny else x
-    shifted = np.uint32(bits_of(raised) - _ROOT_HALF_BITS)
-    f = from_bits(np.uint32((shifted & _MANTISSA) + _ROOT_HALF_BITS)) - _ONE
-    exponent = np.uint32(shifted + _EXPONENT_OFFSET) >> _MANTISSA_BITS
-    k = from_bits(np.uint32(exponent | _TWO_23_BITS)) - _TWO_23_OFFSET
+    f, k = parted32(raised)
     k = k - _RAISED_BY if tiny else k
     below = _TWO + f
     s = f / below

@@ -149,15 +149,18 @@ def expm1_64(x):
 
 
 @jit(inline="always")
-def log64(x):
-    """ln x = k ln 2 + ln m, m within [sqrt(1/2), sqrt(2)), ln m = 2 artanh((m - 1)/(m + 1)); at most 1 ulp off."""
-    tiny = x < _SMALLEST_NORMAL
-    raised = x * _RAISED if tiny else x
-    shifted = bits_of(raised) - _ROOT_HALF_BITS
+def parted64(x):
+    """(f, k) of a normal x > 0: x = 2^k (1 + f), 1 + f within [sqrt(1/2), sqrt(2))."""
+    shifted = bits_of(x) - _ROOT_HALF_BITS
     f = from_bits((shifted & _MANTISSA) + _ROOT_HALF_BITS) - _ONE
     exponent = (shifted + _EXPONENT_OFFSET) >> _MANTISSA_BITS
     k = from_bits(exponent | _TWO_52_BITS) - _TWO_52_OFFSET
-    k = k - _RAISED_BY if tiny else k
+    return f, k
+
+
+@jit(inline="always")
+def log_scaled64(f, k):
+    """k ln 2 + ln(1 + f), 1 + f within [sqrt(1/2), sqrt(2)): 2 artanh(f/(2 + f)); at most 1 ulp off."""
     s = f / (_TWO + f)
     z = s * s
     p = _L7
@@ -169,7 +172,17 @@ def log64(x):
     p = p * z + _L1
     p = p * z + _L0
     h = _HALF * f * f
-    y = k * _LN2_HIGH - ((h - (s * (h + z * p) + k * _LN2_LOW)) - f)
+    return k * _LN2_HIGH - ((h - (s * (h + z * p) + k * _LN2_LOW)) - f)
+
+
+@jit(inline="always")
+def log64(x):
+    """ln x = k ln 2 + ln m, m within [sqrt(1/2), sqrt(2)); at most 1 ulp off."""
+    tiny = x < _SMALLEST_NORMAL
+    raised = x * _RAISED if tiny else x
+    f, k = parted64(raised)
+    k = k - _RAISED_BY if tiny else k
+    y = log_scaled64(f, k)
     y = x if x == _INFINITY else y
     y = -_INFINITY if x == _ZERO else y
     return y if x >= _ZERO else _NAN
@@ -214,6 +227,16 @@ def sincos_eighth64(r):
 
 
 @jit(inline="always")
+def quarter_turned64(s, c, quadrant):
+    """(sin, cos) of an angle plus so many quarter turns, from (sin, cos) of the angle; quadrant is uint64."""
+    swapped = (quadrant & _UNIT) != np.uint64(0)
+    sine, cosine = c if swapped else s, s if swapped else c
+    sine_sign = (quadrant << np.uint64(62)) & _SIGN
+    cosine_sign = ((quadrant + _UNIT) << np.uint64(62)) & _SIGN
+    return from_bits(bits_of(sine) ^ sine_sign), from_bits(bits_of(cosine) ^ cosine_sign)
+
+
+@jit(inline="always")
 def sincos64(x):
     """(sin x, cos x), from x = j π/2 + r; at most 3 ulp off for abs(x) <= TURNS64, NaN beyond."""
     shifted = x * _TWO_OVER_PI + _NEAREST
@@ -222,11 +245,7 @@ def sincos64(x):
     r = (((x - j * _P0) - j * _P1) - j * _P2) - j * _P3
     r = r if abs(x) <= _LARGEST_ANGLE else _NAN
     s, c = sincos_eighth64(r)
-    swapped = (quadrant & _UNIT) != np.uint64(0)
-    sine, cosine = c if swapped else s, s if swapped else c
-    sine_sign = (quadrant << np.uint64(62)) & _SIGN
-    cosine_sign = ((quadrant + _UNIT) << np.uint64(62)) & _SIGN
-    return from_bits(bits_of(sine) ^ sine_sign), from_bits(bits_of(cosine) ^ cosine_sign)
+    return quarter_turned64(s, c, quadrant)
 
 
 @jit(inline="always")
@@ -312,10 +331,7 @@ def _log_pair(x):
     """
     tiny = x < _SMALLEST_NORMAL
     raised = x * _RAISED if tiny else x
-    shifted = bits_of(raised) - _ROOT_HALF_BITS
-    f = from_bits((shifted & _MANTISSA) + _ROOT_HALF_BITS) - _ONE
-    exponent = (shifted + _EXPONENT_OFFSET) >> _MANTISSA_BITS
-    k = from_bits(exponent | _TWO_52_BITS) - _TWO_52_OFFSET
+    f, k = parted64(raised)
     k = k - _RAISED_BY if tiny else k
     below = _TWO + f
     s = f / below

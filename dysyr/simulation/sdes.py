@@ -5,10 +5,18 @@ import dataclasses
 import numpy as np
 
 from dysyr.core.errors import InputError
-from dysyr.kernels.lane_blocks import block_width, in_short_calls, run_blocks
+from dysyr.kernels.jit import first_class, right_hand_side
+from dysyr.kernels.lane_blocks import in_short_calls, run_blocks
 from dysyr.kernels.philox import key_of
-from dysyr.kernels.stochastic import EULER_MARUYAMA, HEUN, MILSTEIN, SRI, stochastic_integrator
+from dysyr.kernels.stochastic import EULER_MARUYAMA, HEUN, MILSTEIN, SRI, diagonal_integrator
+from dysyr.kernels.stochastic_general import general_integrator
 from dysyr.simulation.divergence import raise_diverged
+
+BLOCK_BYTES = 32_000
+"""Working set of a block of paths: within a first-level cache, since the normals of a step are used at once."""
+
+WIDEST_BLOCK = 512
+"""Most paths in a block; wider ones hide no more of the cost of calls."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,9 +102,15 @@ def integrate_paths(compiled, method, x0, times, substeps, seed, first_step=0, k
     """
     dtype, system = compiled.dtype, compiled.system
     n, dim = x0.shape
-    integrate, drift, diffusion = stochastic_integrator(dtype), compiled.rhs, compiled.diffusion
     low, high = key_of(seed)
     number = METHODS[method].number
+    if system.trees.diagonal:
+        integrate, form = diagonal_integrator(dtype), ()
+        diffusion = first_class(compiled.module.diffusion_diagonal, right_hand_side(dtype))
+        n_rows = 11 * dim if number == SRI else 6 * dim
+    else:
+        integrate, form, diffusion = general_integrator(dtype), (system.n_noise,), compiled.diffusion
+        n_rows = 4 * dim + (2 * dim + 1) * system.n_noise
 
     def work(first, last, stopped):
         x = np.array(x0[first:last].T, dtype, order="C")
@@ -107,14 +121,14 @@ def integrate_paths(compiled, method, x0, times, substeps, seed, first_step=0, k
 
         def advance(begin, end):
             integrate(
-                number, drift, diffusion, times, begin, end, substeps, first_step, int(low),
-                int(high), first, system.n_noise, x, p, keep, out[1:], broken,
+                number, compiled.rhs, diffusion, times, begin, end, substeps, first_step, int(low), int(high), first,
+                *form, x, p, keep, out[1:], broken,
             )  # fmt: skip
 
         in_short_calls(advance, times.size - 1, stopped)
         return out, broken, x
 
-    blocks = run_blocks(work, n, block_width(dtype.itemsize * (6 * dim + (4 * dim + 2) * system.n_noise)))
+    blocks = run_blocks(work, n, _block_width(dtype.itemsize * n_rows))
     broken = np.concatenate([block[1] for block in blocks])
     final = np.concatenate([block[2] for block in blocks], axis=1).T
     if (broken >= 0).any():
@@ -124,6 +138,11 @@ def integrate_paths(compiled, method, x0, times, substeps, seed, first_step=0, k
         return final
     out = blocks[0][0] if len(blocks) == 1 else np.concatenate([block[0] for block in blocks], axis=2)
     return out.transpose(2, 0, 1)
+
+
+def _block_width(bytes_per_lane):
+    """Paths per block: a multiple of 16, from 16 to WIDEST_BLOCK."""
+    return min(max(BLOCK_BYTES // bytes_per_lane // 16, 1) * 16, WIDEST_BLOCK)
 
 
 def _is_diagonal(system):
