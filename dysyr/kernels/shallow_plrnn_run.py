@@ -1,12 +1,11 @@
 """Free runs and Lyapunov exponents of a shallow PLRNN, float64, compiled."""
 
-import math
-
 import numpy as np
 
 from dysyr.kernels.jit import jit
 from dysyr.kernels.lane_products import add_product, hidden, hidden_clipped, next_state
 from dysyr.kernels.shallow_plrnn import Parameters
+from dysyr.kernels.shallow_plrnn_growth import tangent_growth
 from dysyr.kernels.vector_code import LANES
 
 STEPS_PER_CALL = 5_000
@@ -70,55 +69,6 @@ def run(arrays, z, n_steps, u=None, *, clipped=False):
     return result
 
 
-@jit
-def _tangent(p, z, q, clipped, n_steps, every, sums):
-    """Iterate one orbit with its tangent vectors; add log |r_ii| of each QR step to ``sums`` (n_qr, M)."""
-    hidden_dim, latent_dim = p.W2.shape
-    jacobian, after = np.empty((latent_dim, latent_dim)), np.empty(latent_dim)
-    row = 0
-    for t in range(n_steps):
-        jacobian[:] = 0.0
-        for i in range(latent_dim):
-            after[i] = p.A[i] * z[i] + p.h1[i]
-            jacobian[i, i] = p.A[i]
-        for k in range(hidden_dim):
-            active = 0.0
-            for m in range(latent_dim):
-                active += p.W2[k, m] * z[m]
-            shifted = active + p.h2[k]
-            gate = 1.0 if shifted > 0 else 0.0
-            value = max(shifted, 0.0)
-            if clipped and active > 0:
-                gate -= 1.0
-                value -= active
-            for i in range(latent_dim):
-                after[i] += p.W1[i, k] * value
-            if gate != 0.0:
-                for i in range(latent_dim):
-                    left = p.W1[i, k] * gate
-                    for j in range(latent_dim):
-                        jacobian[i, j] += left * p.W2[k, j]
-        z[:] = after
-        q[:] = jacobian @ q
-        if (t + 1) % every == 0:
-            for i in range(latent_dim):
-                for j in range(i):
-                    overlap = 0.0
-                    for m in range(latent_dim):
-                        overlap += q[m, j] * q[m, i]
-                    for m in range(latent_dim):
-                        q[m, i] -= overlap * q[m, j]
-                norm = 0.0
-                for m in range(latent_dim):
-                    norm += q[m, i] * q[m, i]
-                norm = math.sqrt(norm)
-                sums[row, i] = math.log(norm) if norm > 0 else -np.inf
-                if norm > 0:
-                    for m in range(latent_dim):
-                        q[m, i] /= norm
-            row += 1
-
-
 def lyapunov_sums(arrays, z, n_steps, *, clipped=False, every=1):
     """Growth of orthonormal tangent vectors along one orbit, by repeated QR.
 
@@ -133,11 +83,4 @@ def lyapunov_sums(arrays, z, n_steps, *, clipped=False, every=1):
         (n_steps // every, M) logarithms of the diagonal of R, one row per decomposition. A direction that the map
         sends to zero gives minus infinity.
     """
-    p = Parameters(*(np.ascontiguousarray(part, dtype=np.float64) for part in arrays))
-    now, q = np.array(z, dtype=np.float64), np.eye(len(z))
-    sums = np.empty((n_steps // every, len(z)))
-    per_call = max(1, STEPS_PER_CALL // every)
-    for first in range(0, len(sums), per_call):
-        rows = sums[first : first + per_call]
-        _tangent(p, now, q, clipped, len(rows) * every, every, rows)
-    return sums
+    return tangent_growth(arrays, np.asarray(z)[None], n_steps, clipped=clipped, every=every)[0]
