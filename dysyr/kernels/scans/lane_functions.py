@@ -5,9 +5,9 @@
     logistic(x) = e / (1 + e) or 1 / (1 + e),      e = exp(-|x|)
 
 q and p are minimax polynomials (Remez exchange, 40 digits; error of exp 3e-9 in float32 and 4e-18 in float64, of the
-logarithm 5e-9 and 2e-18). The results are within 1, 3.5 and 2.5 units in the last place. exp is 0 where the result would be below the
-smallest normal number, and infinite from 2^(1/2) below the largest one on. NaN stays NaN. A library call for each
-number would take ten times as long as the recurrence around it.
+logarithm 5e-9 and 2e-18). The results are within 1, 3.5 and 2.5 units in the last place. exp is 0 where the result
+would be below the smallest normal number, and infinite where it would be above 2^127.5 or 2^1023.5. NaN stays NaN. A
+library call for each number would take ten times as long as the recurrence around it.
 """
 
 from llvmlite import ir
