@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dysyr.core.errors import DivergedError
 from dysyr.core.system import System
 from dysyr.kernels.normals import fill_normals, normals_reference
 from dysyr.kernels.stochastic_reference import (
@@ -23,16 +24,19 @@ TWINS = {
 GROWTH, NOISE = 0.5, 0.8
 
 
-def compiled(interpretation, equations, diffusion):
-    return CompiledSystem(System.sde(equations, diffusion=diffusion, interpretation=interpretation))
+def compiled(interpretation, equations, diffusion, dtype="float64"):
+    return CompiledSystem(System.sde(equations, diffusion=diffusion, interpretation=interpretation), dtype)
 
 
 GEOMETRIC = {
     kind: compiled(kind, {"x": f"{GROWTH}*x"}, {"x": f"{NOISE}*x"}) for kind in ("ito", "stratonovich")
 }
-PAIR = compiled(
-    "ito", {"x": "y - x**3", "y": "-x + sin(t)"}, {"x": "0.3*x + 0.1*cos(3*t)", "y": "0.2*sqrt(1 + y**2)"}
-)
+PAIR_EQUATIONS = {"x": "y - x**3", "y": "-x + sin(t)"}
+PAIR_NOISE = {"x": "0.3*x + 0.1*cos(3*t)", "y": "0.2*sqrt(1 + y**2)"}
+PAIR = compiled("ito", PAIR_EQUATIONS, PAIR_NOISE)
+PAIR_FLOAT32 = compiled("ito", PAIR_EQUATIONS, PAIR_NOISE, "float32")
+PAIR_AS_MATRIX = compiled("ito", PAIR_EQUATIONS, {"x": [PAIR_NOISE["x"], "0"], "y": ["0", PAIR_NOISE["y"]]})
+MIXED = compiled("ito", PAIR_EQUATIONS, {"x": ["0.3*y", "0.1", "t"], "y": ["0.2", "x", "0.1*x*y"]})
 
 
 def increments(seed, n_steps, n_paths, per_step):
@@ -43,12 +47,14 @@ def increments(seed, n_steps, n_paths, per_step):
     return out[:, 0]
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_one_step_equals_its_slow_twin(method):
+@pytest.mark.parametrize(
+    "pair, method", [(PAIR, method) for method in METHODS] + [(MIXED, "euler_maruyama"), (MIXED, "heun")]
+)
+def test_one_step_equals_its_slow_twin(pair, method):
     x0 = np.array([[0.3, -0.2], [1.0, 0.7], [-0.4, 2.0]])
     h, t = 0.05, 0.7
-    fast = integrate_paths(PAIR, method, x0, np.array([t, t + h]), 1, seed=5)[:, 1]
-    system = PAIR.system
+    fast = integrate_paths(pair, method, x0, np.array([t, t + h]), 1, seed=5)[:, 1]
+    system = pair.system
 
     def f(time, x):
         return system.vector_field(x, time)
@@ -56,7 +62,7 @@ def test_one_step_equals_its_slow_twin(method):
     def g(time, x):
         return system.diffusion(x, time)
 
-    n_normals = 4 if method == "sri" else 2
+    n_normals = 4 if method == "sri" else system.n_noise
     slow = [TWINS[method](f, g, t, x, h, normals_reference(5, 0, 0, i, n_normals)) for i, x in enumerate(x0)]
     np.testing.assert_allclose(fast, slow, rtol=1e-12, atol=1e-14)
 
@@ -120,6 +126,47 @@ def test_noise_shared_by_all_variables():
         x[..., 0] - x[..., 1], np.tile(0.99 ** (10 * np.arange(11)), (3, 1)), rtol=1e-12
     )
     assert x[:, -1, 0].std() > 0.01
+
+
+@pytest.mark.parametrize("method", ["euler_maruyama", "heun"])
+def test_a_diagonal_matrix_is_noise_of_its_own_in_each_variable(method):
+    assert PAIR.system.trees.diagonal and not PAIR_AS_MATRIX.system.trees.diagonal
+    x0, times = np.linspace(-1, 1, 26).reshape(13, 2), np.linspace(0, 1, 6)
+    as_rows = integrate_paths(PAIR, method, x0, times, 4, 5)
+    np.testing.assert_allclose(as_rows, integrate_paths(PAIR_AS_MATRIX, method, x0, times, 4, 5), rtol=1e-11)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_float32_follows_float64(method):
+    x0, times = np.linspace(-1, 1, 26).reshape(13, 2), np.linspace(0, 1, 6)
+    single = integrate_paths(PAIR_FLOAT32, method, x0, times, 4, 5)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, integrate_paths(PAIR, method, x0, times, 4, 5), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("system", [PAIR, PAIR_FLOAT32, MIXED], ids=["float64", "float32", "general"])
+def test_last_state_and_every_state_agree(system):
+    x0, times = np.linspace(-1, 1, 26).reshape(13, 2), np.linspace(0, 1, 6)
+    every = integrate_paths(system, "euler_maruyama", x0, times, 4, 5)
+    last = integrate_paths(system, "euler_maruyama", x0, times, 4, 5, keep=False)
+    np.testing.assert_array_equal(every[:, -1], last)
+
+
+@pytest.mark.parametrize("system", [PAIR, PAIR_FLOAT32, MIXED], ids=["float64", "float32", "general"])
+def test_same_bits_for_any_blocking_and_number_of_threads(system, monkeypatch):
+    x0, times = np.random.default_rng(0).normal(size=(75, 2)), np.linspace(0, 0.5, 4)
+    whole = integrate_paths(system, "euler_maruyama", x0, times, 3, 9)
+    for widest, n_threads in ((16, 1), (16, 2), (1, 2), (48, 2)):
+        monkeypatch.setattr("dysyr.simulation.sdes._block_width", lambda size, widest=widest: widest)
+        monkeypatch.setattr("numba.config.NUMBA_NUM_THREADS", n_threads)
+        np.testing.assert_array_equal(integrate_paths(system, "euler_maruyama", x0, times, 3, 9), whole)
+
+
+def test_a_path_that_leaves_is_named():
+    system = compiled("ito", {"x": "x**3", "y": "-y"}, {"x": "0.01", "y": "0.1"})
+    x0 = np.array([[0.0, 1.0], [1e3, 1.0], [0.1, 1.0]])
+    with pytest.raises(DivergedError, match=r"variable x of trajectory 1 left every bound at t = 0.1 \(1 of 3"):
+        integrate_paths(system, "euler_maruyama", x0, np.linspace(0, 10, 101), 10, 1)
 
 
 def test_paths_depend_on_seed_and_number_only():
