@@ -110,7 +110,7 @@ def workspace(part_shapes, n_steps, dtype=np.float32, *, n_groups=1, n_models=1,
     """Buffers for ``n_groups`` groups of windows of ``n_steps`` forced steps; reused from update to update."""
     latent_dim, hidden_dim = part_shapes.W1
     n_observed, affine = _n_observed(part_shapes), part_shapes.B[0] > 0
-    block = min(n_steps, max(8, 8192 // hidden_dim))
+    block = min(n_steps, max(8, 4096 // hidden_dim))
 
     def empty(*shape):
         return np.zeros((n_groups, *shape, LANES), dtype=dtype)

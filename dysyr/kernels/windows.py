@@ -1,6 +1,10 @@
 """Windows of a long series, copied into the lanes of a batch."""
 
+import numpy as np
+
 from dysyr.kernels.jit import jit
+from dysyr.kernels.vector_blocks import sum_over_steps
+from dysyr.kernels.vector_code import LANES
 
 
 @jit
@@ -28,31 +32,38 @@ def gather(data, observed, drive, starts, n_valid, owner, warm_up, jitter, noise
         batch: Batch of ``shallow_plrnn``, filled.
         count: (model,) float64, filled with the sums of the loss weights.
     """
-    n_groups, n, n_observed, lanes = batch.x.shape
-    n_inputs = drive.shape[1]
-    zero, last = batch.x.dtype.type(0), noise.shape[1] - 1
+    n_groups, n, n_observed, _ = batch.x.shape
+    n_inputs, zero = drive.shape[1], batch.x.dtype.type(0)
+    lanes, last = np.uint64(LANES), np.uint64(noise.shape[1] - 1)
     values, presence, inputs = data.reshape(-1), observed.reshape(-1), drive.reshape(-1)
+    row, begin, total = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64), np.empty(LANES, data.dtype)
+    size, unscored = np.uint64(n * n_observed), np.uint64((warm_up + 1) * n_observed)
     count[:] = 0.0
     for g in range(n_groups):
-        x, seen, there, counts = (
+        x, seen, there, counts, u = (
             batch.x[g].reshape(-1), batch.seen[g].reshape(-1), batch.observed[g].reshape(-1),
-            batch.counts[g].reshape(-1),
+            batch.counts[g].reshape(-1), batch.u[g].reshape(-1),
         )  # fmt: skip
-        u = batch.u[g].reshape(-1)
-        first_scored = (warm_up + 1) * n_observed
-        for i in range(lanes):
-            at = starts[g, i] * n_observed
-            counting = i < n_valid[g]
-            total = 0.0
-            for q in range(n * n_observed):
-                value, known, place = values[at + q], presence[at + q], q * lanes + i
-                scored = known if counting and q >= first_scored else zero
-                x[place] = value
-                seen[place] = value + jitter * known * noise[owner[g], (offsets[g, i] + q) & last]
-                there[place] = known
-                counts[place] = scored
-                total += scored
-            count[owner[g]] += total
-            at = starts[g, i] * n_inputs
-            for q in range(n * n_inputs):
-                u[q * lanes + i] = inputs[at + q]
+        pool = noise[owner[g]]
+        for i in range(LANES):
+            row[i], begin[i], total[i] = starts[g, i], offsets[g, i], zero
+        # unsigned indices: numba needs no check for negative ones, and the loops stay tight
+        for q in range(size):
+            for i in range(lanes):
+                source, place = row[i] * np.uint64(n_observed) + q, q * lanes + i
+                x[place] = values[source]
+                there[place] = presence[source]
+                seen[place] = pool[(begin[i] + q) & last]
+        for place in range(size * lanes):
+            seen[place] = x[place] + jitter * there[place] * seen[place]
+        counts[: unscored * lanes] = zero
+        for place in range(unscored * lanes, size * lanes):
+            counts[place] = there[place]
+        if n_valid[g] < LANES:
+            batch.counts[g, :, :, n_valid[g] :] = zero
+        sum_over_steps(counts, 0, LANES, 1, n * n_observed, total, 0)
+        for i in range(LANES):
+            count[owner[g]] += total[i]
+        for q in range(np.uint64(n * n_inputs)):
+            for i in range(lanes):
+                u[q * lanes + i] = inputs[row[i] * np.uint64(n_inputs) + q]
