@@ -1,54 +1,86 @@
-"""Text of a fixed-step integrator in which one loop over lanes holds a whole step of a small system.
+"""Text of integrators and iterators in which one loop over lanes holds a whole step of a small system.
 
 The stages of a lane stay in registers, and the compiler vectorises over lanes; the integrator of
 :mod:`dysyr.kernels.runge_kutta`, which serves systems of any size without being compiled for each, keeps
 stages in memory.
 
-    for each step, for each lane:   k_s = f(t + c_s h, x + h sum_r a_sr k_r),    x <- x + h sum_s b_s k_s
+    for each step, for each lane:   k_s = f(t + c_s h, x + sum_r (h a_sr) k_r),    x <- x + sum_s (h b_s) k_s
 """
 
 import re
 
-import numba
-import numpy as np
 from numba import types
 
 from dysyr.kernels.jit import array_type
 
 LARGEST_DIM = 6
-MOST_STAGES = 6
+MOST_STAGE_VALUES = 40
+"""Largest dim * stages: beyond it most stages live on the stack, and compilation takes seconds."""
 
-_LOOP = '''
-def integrate(times, start, stop, substeps, x, p, keep, out, broken):
+LANES = 256
+"""Lanes of a tile: their states lie in the first-level cache, and a loop over them hides its start."""
+
+_IMPORTS = """import numpy as np
+
+from dysyr.kernels.output import store
+"""
+
+_FLOW = '''
+def integrate(times, start, stop, substeps, x, p, keep, out, first, broken):
     """As fixed_step_integrator in dysyr.kernels.runge_kutta, without the method's arguments."""
     n = x.shape[1]
     for o in range(start, stop):
         width = (times[o + 1] - times[o]) / substeps
+        h = REAL(width)
+{hoisted}
         for j in range(substeps):
-            step(REAL(times[o] + j * width), REAL(width), x, p)
-        if keep:
+            t = REAL(times[o] + j * width)
+            for i in range(n):
+{step}
+        finish(x, o, keep, out, first, broken)
+'''
+
+_MAP = '''
+def iterate(first_time, start, stop, stride, x, p, keep, out, first, broken):
+    """As map_iterator in dysyr.kernels.iteration, without the function's pointer."""
+    n = x.shape[1]
+    for o in range(start, stop):
+        for j in range(stride):
+            t = REAL(first_time + o * stride + j)
+            for i in range(n):
+{step}
+        finish(x, o, keep, out, first, broken)
+'''
+
+_FINISH = '''
+def finish(x, o, keep, out, first, broken):
+    """As record in dysyr.kernels.output, with one pass over the lanes while all are finite."""
+    n = x.shape[1]
+    if keep:
+        store(x, o, out, first)
+    lost = 0
+    for i in range(n):
+        lost += not {size} < np.inf
+    if lost:
+        for i in range(n):
             for d in range(N_DIM):
-                for i in range(n):
-                    out[o, d, i] = x[d, i]
-        lost = 0
-        for d in range(N_DIM):
-            for i in range(n):
-                lost += not abs(x[d, i]) < np.inf
-        if lost:
-            for i in range(n):
-                for d in range(N_DIM):
-                    if broken[i] < 0 and not np.isfinite(x[d, i]):
-                        broken[i] = o + 1
+                if broken[i] < 0 and not np.isfinite(x[d, i]):
+                    broken[i] = o + 1
 '''
 
 
 def can_fuse(tableau, dim):
     """Whether a step of this method and dimension is small enough to stay in registers."""
-    return dim <= LARGEST_DIM and len(tableau.weights) <= MOST_STAGES
+    return dim <= LARGEST_DIM and dim * len(tableau.weights) <= MOST_STAGE_VALUES
+
+
+def can_fuse_map(dim):
+    """Whether a map of this dimension is small enough to be iterated in place."""
+    return dim <= LARGEST_DIM
 
 
 def fused_source(system_source, tableau, dtype):
-    """Text of a module with ``integrate(times, start, stop, substeps, x, p, keep, out, broken)``.
+    """Text of a module with ``integrate(times, start, stop, substeps, x, p, keep, out, first, broken)``.
 
     Args:
         system_source: generated text whose ``rhs`` is one loop over lanes around straight-line code.
@@ -58,55 +90,98 @@ def fused_source(system_source, tableau, dtype):
     Returns:
         text of a module.
     """
-    dim = int(re.search(r"^N_DIM = (\d+)$", system_source, re.MULTILINE)[1])
-    n_parameters = int(re.search(r"^N_PARAMETERS = (\d+)$", system_source, re.MULTILINE)[1])
-    header, _, functions = system_source.partition("\n\n\ndef ")
-    body = re.search(
-        r"^def rhs\(t, x, p, out\):\n    for i in range\(x\.shape\[1\]\):\n((?:        .*\n)+)",
-        "def " + functions,
-        re.MULTILINE,
-    )[1]
-    for pattern, name in ((r"\bx\[(\d+), i\]", r"x\1"), (r"\bp\[(\d+), i\]", r"p\1"), (r"\bout\[(\d+), i\]", r"f\1")):
-        body = re.sub(pattern, name, body)
-    body = re.sub(r"\bt\[i\]", "time", body)
-    states, parameters = _names("x", dim), _names("p", n_parameters)
-    arguments = ", ".join(["time", *states, *parameters])
-    lines = [f"def rhs_of_one({arguments}):", *(line[4:] for line in body.rstrip("\n").split("\n"))]
-    lines += [f"    return {', '.join(_names('f', dim))},", "", ""]
-    lines += _coefficients(tableau)
-    lines += ["", "", "def step(t, h, x, p):", "    for i in range(x.shape[1]):"]
-    lines += [f"        {name} = {name[0]}[{name[1:]}, i]" for name in states + parameters]
+    parts = _Parts(system_source, dtype)
+    states, dim = parts.states, len(parts.states)
+    hoisted = [f"h{name} = h * {name}" for name in _factors(tableau)]
+    step = parts.loads()
     for s in range(len(tableau.weights)):
-        point = [_sum(x, d, s, tableau.stages[s], "A") for d, x in enumerate(states)] if s else states
+        point = [_sum(x, d, tableau.stages[s], f"hA{s}") for d, x in enumerate(states)]
         stages = ", ".join(f"k{s}_{d}" for d in range(dim))
         when = f"t + C{s} * h" if s else "t"
-        lines += [f"        {stages}, = rhs_of_one({', '.join([when, *point, *parameters])})"]
-    lines += [f"        x[{d}, i] = {_sum(x, d, None, tableau.weights, 'B')}" for d, x in enumerate(states)]
-    real = f"REAL = np.{dtype}"
-    return "\n".join([header, real, "", "", *lines, _LOOP])
+        step.append(f"{stages}, = rhs_of_one({', '.join([when, *point, *parts.parameters])})")
+    step += [f"x[{d}, i] = {_sum(x, d, tableau.weights, 'hB')}" for d, x in enumerate(states)]
+    nodes = [f"C{s} = REAL({c!r})" for s, c in enumerate(tableau.nodes[: len(tableau.weights)])]
+    constants = [f"{name} = REAL({value!r})" for name, value in _factors(tableau).items()] + nodes
+    return parts.module(constants, _FLOW.format(hoisted=_indented(hoisted, 8), step=_indented(step, 16)))
+
+
+def fused_map_source(system_source, dtype):
+    """Text of a module with ``iterate(first_time, start, stop, stride, x, p, keep, out, first, broken)``.
+
+    Args:
+        system_source: generated text whose ``rhs`` is one loop over lanes around straight-line code.
+        dtype: name of the dtype of the constants.
+
+    Returns:
+        text of a module.
+    """
+    parts = _Parts(system_source, dtype)
+    values = ", ".join(f"f{d}" for d in range(len(parts.states)))
+    step = [*parts.loads(), f"{values}, = rhs_of_one({', '.join(['t', *parts.states, *parts.parameters])})"]
+    step += [f"x[{d}, i] = f{d}" for d in range(len(parts.states))]
+    return parts.module([], _MAP.format(step=_indented(step, 16)))
 
 
 def fused_function(dtype):
-    """Signature of ``integrate(times, start, stop, substeps, x, p, keep, out, broken)``."""
+    """Signature of ``integrate(times, start, stop, substeps, x, p, keep, out, first, broken)``."""
     blocks, integer = array_type(dtype, 2), types.int64
     return types.void(
-        array_type(np.float64, 1), integer, integer, integer, blocks, blocks, types.boolean,
-        types.Array(numba.from_dtype(np.dtype(dtype)), 3, "C"), array_type(np.int64, 1),
+        array_type("float64", 1), integer, integer, integer, blocks, blocks, types.boolean, array_type(dtype, 3),
+        integer, array_type("int64", 1),
     )  # fmt: skip
 
 
-def _coefficients(tableau):
-    """Module-level constants of the tableau, in the dtype of the kernel."""
+def fused_map_function(dtype):
+    """Signature of ``iterate(first_time, start, stop, stride, x, p, keep, out, first, broken)``."""
+    blocks, integer = array_type(dtype, 2), types.int64
+    return types.void(
+        types.float64, integer, integer, integer, blocks, blocks, types.boolean, array_type(dtype, 3), integer,
+        array_type("int64", 1),
+    )  # fmt: skip
+
+
+class _Parts:
+    """The pieces of a system's text: its header, and its right-hand side as a function of scalars."""
+
+    def __init__(self, system_source, dtype):
+        dim = int(re.search(r"^N_DIM = (\d+)$", system_source, re.MULTILINE)[1])
+        n_parameters = int(re.search(r"^N_PARAMETERS = (\d+)$", system_source, re.MULTILINE)[1])
+        self.states, self.parameters = _names("x", dim), _names("p", n_parameters)
+        header, _, functions = system_source.partition("\n\n\ndef ")
+        self.header = f"{header}\nREAL = np.{dtype}".replace("import numpy as np\n", _IMPORTS, 1)
+        body = re.search(
+            r"^rhs\(t, x, p, out\):\n    for i in range\(x\.shape\[1\]\):\n((?:        .*\n)+)", functions, re.MULTILINE
+        )[1]
+        for array, name in (("x", "x"), ("p", "p"), ("out", "f")):
+            body = re.sub(rf"\b{array}\[(\d+), i\]", rf"{name}\1", body)
+        body = re.sub(r"\bt\[i\]", "time", body)
+        lines = [f"def rhs_of_one({', '.join(['time', *self.states, *self.parameters])}):"]
+        lines += [line[4:] for line in body.rstrip("\n").split("\n")]
+        self.rhs = "\n".join([*lines, f"    return {', '.join(_names('f', dim))},"])
+
+    def loads(self):
+        return [f"{name} = {name[0]}[{name[1:]}, i]" for name in self.states + self.parameters]
+
+    def module(self, constants, loop):
+        size = " + ".join(f"abs(x[{d}, i])" for d in range(len(self.states)))
+        header = "\n".join([self.header, *constants])
+        return "\n\n".join([header, "\n" + self.rhs, _FINISH.format(size=f"({size})"), loop])
+
+
+def _factors(tableau):
+    """Coefficients that are multiplied by the step before the loop over lanes: name to value."""
     rows = {f"A{s}_{r}": a for s, row in enumerate(tableau.stages[: len(tableau.weights)]) for r, a in enumerate(row)}
     rows |= {f"B_{s}": b for s, b in enumerate(tableau.weights)}
-    rows |= {f"C{s}": c for s, c in enumerate(tableau.nodes[: len(tableau.weights)])}
-    return [f"{name} = REAL({value!r})" for name, value in rows.items() if value != 0 or name[0] == "C"]
+    return {name: value for name, value in rows.items() if value != 0}
 
 
-def _sum(base, d, stage, weights, letter):
-    prefix = f"{letter}{'' if stage is None else stage}"
-    terms = " + ".join(f"{prefix}_{r} * k{r}_{d}" for r, a in enumerate(weights) if a != 0)
-    return f"{base} + h * ({terms})"
+def _sum(base, d, weights, prefix):
+    terms = [f"{prefix}_{r} * k{r}_{d}" for r, a in enumerate(weights) if a != 0]
+    return f"{base} + ({' + '.join(terms)})" if terms else base
+
+
+def _indented(lines, n):
+    return "\n".join(" " * n + line for line in lines)
 
 
 def _names(letter, n):

@@ -14,14 +14,14 @@ from dysyr.kernels.output import record
 def _iterate(rhs, first_time, start, stop, stride, x, p, keep, out, broken):
     n_dim, n = x.shape
     y = np.empty_like(x)
+    flat_x, flat_y = x.reshape(n_dim * n), y.reshape(n_dim * n)
     t = np.empty(n, x.dtype)
     for o in range(start, stop):
-        for j in range(stride):
-            t[:] = first_time + o * stride + j
+        for step in range(stride):
+            t[:] = first_time + o * stride + step
             rhs(t, x, p, y)
-            for d in range(n_dim):
-                for i in range(n):
-                    x[d, i] = y[d, i]
+            for j in range(n_dim * n):
+                flat_x[j] = flat_y[j]
         record(x, o, keep, out, broken)
 
 

@@ -14,9 +14,18 @@ TILE_BYTES = 128_000
 """Working set of a block: within a second-level cache, and large enough to hide the cost of calls."""
 
 
+FIRST_LEVEL_BYTES = 40_000
+"""Working set that stays in a first-level cache."""
+
+
 def block_width(bytes_per_lane):
     """Lanes per block: as many as fit the tile, a multiple of 8 from 8 to 64."""
     return int(min(max(TILE_BYTES // (8 * max(bytes_per_lane, 1)), 1), 8)) * 8
+
+
+def fixed_step_width(bytes_per_lane):
+    """Lanes per block where all lanes go in step: as many as fit the first-level cache, 8, 16, 32 or 64."""
+    return next((width for width in (64, 32, 16) if width * bytes_per_lane <= FIRST_LEVEL_BYTES), 8)
 
 
 def run_blocks(work, n_lanes, width):

@@ -74,29 +74,75 @@ def step(rhs, stages, nodes, weights, n_control, t, h, x, p, k, flat, total, ts,
         rhs(ts, y, p, k[n_stages])
 
 
-def _integrate_fixed(rhs, stages, nodes, weights, times, start, stop, substeps, x, p, keep, out, broken):
+@jit
+def advance_flat(weights, n_terms, h, x, k, total, y):
+    """y = x + sum_s (h weights_s) k_s, all of one length; the sum is complete before x is added.
+
+    Args:
+        weights: (stage,).
+        n_terms: stages that count.
+        h: step, the same for all.
+        x: (dim*lane,).
+        k: (stage, dim*lane).
+        total: (dim*lane,) workspace.
+        y: (dim*lane,) result.
+    """
+    size, zero = x.shape[0], x.dtype.type(0)
+    s = 0
+    while s < n_terms - 1 and weights[s] == 0:
+        s += 1
+    begun = s
+    while n_terms - s > 4:
+        a, b, c, d = h * weights[s], h * weights[s + 1], h * weights[s + 2], h * weights[s + 3]
+        if s == begun:
+            for j in range(size):
+                total[j] = a * k[s, j] + b * k[s + 1, j] + c * k[s + 2, j] + d * k[s + 3, j]
+        else:
+            for j in range(size):
+                total[j] += a * k[s, j] + b * k[s + 1, j] + c * k[s + 2, j] + d * k[s + 3, j]
+        s += 4
+    last = n_terms - 1
+    a = h * weights[s]
+    b = h * weights[s + 1] if s + 1 <= last else zero
+    c = h * weights[s + 2] if s + 2 <= last else zero
+    d = h * weights[s + 3] if s + 3 <= last else zero
+    q, r, u = min(s + 1, last), min(s + 2, last), min(s + 3, last)
+    if s > begun:
+        for j in range(size):
+            y[j] = x[j] + (total[j] + a * k[s, j] + b * k[q, j] + c * k[r, j] + d * k[u, j])
+    elif s == last:
+        for j in range(size):
+            y[j] = x[j] + a * k[s, j]
+    elif s + 1 == last:
+        for j in range(size):
+            y[j] = x[j] + (a * k[s, j] + b * k[q, j])
+    else:
+        for j in range(size):
+            y[j] = x[j] + (a * k[s, j] + b * k[q, j] + c * k[r, j] + d * k[u, j])
+
+
+def _integrate_fixed(rhs, stages, nodes, weights, times, start, stop, substeps, x, p, keep, out, first, broken):
     n_dim, n = x.shape
     n_stages = weights.shape[0]
     k = np.empty((n_stages, n_dim, n), x.dtype)
-    flat = k.reshape(n_stages, n_dim * n)
+    flat_k = k.reshape(n_stages, n_dim * n)
     y = np.empty_like(x)
+    flat_x, flat_y = x.reshape(n_dim * n), y.reshape(n_dim * n)
     total = np.empty(n_dim * n, x.dtype)
     t = np.empty(n, x.dtype)
-    ts = np.empty(n, x.dtype)
-    h = np.empty(n, x.dtype)
     for o in range(start, stop):
         width = (times[o + 1] - times[o]) / substeps
-        for i in range(n):
-            h[i] = width
+        h = x.dtype.type(width)
         for j in range(substeps):
-            for i in range(n):
-                t[i] = times[o] + j * width
+            now = x.dtype.type(times[o] + j * width)
+            t[:] = now
             rhs(t, x, p, k[0])
-            step(rhs, stages, nodes, weights, n_stages, t, h, x, p, k, flat, total, ts, y)
-            for d in range(n_dim):
-                for i in range(n):
-                    x[d, i] = y[d, i]
-        record(x, o, keep, out, broken)
+            for s in range(1, n_stages):
+                advance_flat(stages[s], s, h, flat_x, flat_k, total, flat_y)
+                t[:] = now + nodes[s] * h
+                rhs(t, y, p, k[s])
+            advance_flat(weights, n_stages, h, flat_x, flat_k, total, flat_x)
+        record(x, o, keep, out, broken, first)
 
 
 @jit
@@ -225,10 +271,11 @@ def _integrate_adaptive(
 def fixed_step_integrator(dtype):
     """The compiled fixed-step integrator of a dtype.
 
-    ``integrate(rhs, stages, nodes, weights, times, start, stop, substeps, x, p, keep, out, broken)`` advances
-    x (dim, lane) over the intervals times[start:stop + 1], each cut into equal substeps, and stores the end
-    of interval o in out[o] when ``keep`` is true. broken (lane,) int64 receives the index of the first time
-    at which a lane is no longer finite, and else stays -1; a broken lane does not touch the others.
+    ``integrate(rhs, stages, nodes, weights, times, start, stop, substeps, x, p, keep, out, first, broken)``
+    advances x (dim, lane) over the intervals times[start:stop + 1], each cut into equal substeps, and stores the
+    end of interval o in out[o, :, first : first + lanes] when ``keep`` is true. broken (lane,) int64 receives one
+    more than the first o at whose end a lane is no longer finite, and else stays -1; a broken lane does not touch
+    the others.
 
     Args:
         dtype: numpy.float32 or numpy.float64.
@@ -236,11 +283,11 @@ def fixed_step_integrator(dtype):
     Returns:
         the compiled function.
     """
-    real, lanes, blocks = numba.from_dtype(np.dtype(dtype)), array_type(dtype, 1), array_type(dtype, 2)
+    lanes, blocks = array_type(dtype, 1), array_type(dtype, 2)
     signature = types.void(
         types.FunctionType(right_hand_side(dtype)), blocks, lanes, lanes, array_type(np.float64, 1),
         types.int64, types.int64, types.int64,
-        blocks, blocks, types.boolean, types.Array(real, 3, "C"), array_type(np.int64, 1),
+        blocks, blocks, types.boolean, array_type(dtype, 3), types.int64, array_type(np.int64, 1),
     )  # fmt: skip
     return first_class(jit(_integrate_fixed), signature)
 

@@ -6,7 +6,8 @@ import functools
 import numpy as np
 
 from dysyr.core.codegen import kernel_source
-from dysyr.kernels.fused_source import fused_function, fused_source
+from dysyr.kernels.elementary import with_own_functions
+from dysyr.kernels.fused_source import fused_function, fused_map_function, fused_map_source, fused_source
 from dysyr.kernels.jit import first_class, load_generated, matrix_function, right_hand_side
 
 
@@ -21,7 +22,7 @@ class CompiledSystem:
     def __init__(self, system, dtype="float64"):
         self.system = system
         self.dtype = np.dtype(dtype)
-        self.source = kernel_source(system, dtype=self.dtype.name)
+        self.source = with_own_functions(kernel_source(system, dtype=self.dtype.name), self.dtype.name)
         self.module = load_generated(self.source, system.name or system.kind)
         self._fused = {}
 
@@ -42,6 +43,13 @@ class CompiledSystem:
             module = load_generated(text, f"{self.system.name or self.system.kind}_{tableau.name}")
             self._fused[tableau.name] = first_class(module.integrate, fused_function(self.dtype))
         return self._fused[tableau.name]
+
+    @functools.cached_property
+    def fused_iterator(self):
+        """Compiled iterator of this map, see :mod:`dysyr.kernels.fused_source`."""
+        text = fused_map_source(self.source, self.dtype.name)
+        module = load_generated(text, f"{self.system.name or self.system.kind}_iterated")
+        return first_class(module.iterate, fused_map_function(self.dtype))
 
     def parameter_lanes(self, n_lanes):
         """Parameters of n_lanes trajectories, array (parameter, lane)."""

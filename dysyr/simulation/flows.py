@@ -5,8 +5,8 @@ import time
 
 import numpy as np
 
-from dysyr.kernels.fused_source import can_fuse
-from dysyr.kernels.lane_blocks import block_width, in_short_calls, next_size, run_blocks
+from dysyr.kernels.fused_source import LANES, can_fuse
+from dysyr.kernels.lane_blocks import block_width, fixed_step_width, in_short_calls, next_size, run_blocks
 from dysyr.kernels.runge_kutta import ARRIVED, COLLAPSED, adaptive_integrator, fixed_step_integrator
 from dysyr.kernels.tableau import RK4, TSIT5
 from dysyr.kernels.tableau_dop853 import DOP853
@@ -110,37 +110,34 @@ def integrate_fixed(compiled, method, x0, times, substeps, keep=True):
     tableau = TABLEAUS[method]
     n, dim = x0.shape
     if can_fuse(tableau, dim):
-        integrate, width = compiled.fused_integrator(tableau), 128
+        integrate, width = compiled.fused_integrator(tableau), LANES
     else:
         arrays = coefficients(method, dtype)[:3]
         integrate = functools.partial(fixed_step_integrator(dtype), compiled.rhs, *arrays)
-        width = block_width(dim * dtype.itemsize * (len(tableau.weights) + 4))
+        width = fixed_step_width(dim * dtype.itemsize * (len(tableau.weights) + 3))
+    out = np.empty((times.size if keep else 1, dim, n), dtype)
+    out[0] = x0.T
 
     def work(first, last, stopped):
         x = np.array(x0[first:last].T, dtype, order="C")
-        out = np.empty((times.size if keep else 1, dim, last - first), dtype)
-        out[0] = x
         broken = np.full(last - first, -1)
         p = compiled.parameter_lanes(last - first)
 
         def advance(begin, end):
-            integrate(times, begin, end, substeps, x, p, keep, out[1:], broken)
+            integrate(times, begin, end, substeps, x, p, keep, out[1:], first, broken)
 
         in_short_calls(advance, times.size - 1, stopped)
-        return out, broken, x
+        return broken, x
 
     blocks = run_blocks(work, n, width)
-    broken = np.concatenate([block[1] for block in blocks])
-    final = np.concatenate([block[2] for block in blocks], axis=1).T
+    broken = np.concatenate([block[0] for block in blocks])
+    final = np.concatenate([block[1] for block in blocks], axis=1).T
     if (broken >= 0).any():
         raise_diverged(
             compiled.system, np.where(broken >= 0, times[broken], np.inf), final,
             f"take more substeps than {substeps}, or method='dop853', which chooses its step",
         )  # fmt: skip
-    if not keep:
-        return final
-    out = blocks[0][0] if len(blocks) == 1 else np.concatenate([block[0] for block in blocks], axis=2)
-    return out.transpose(2, 0, 1)
+    return out.transpose(2, 0, 1) if keep else final
 
 
 def first_steps(compiled, x0, start, t_end, rtol, atol, order):

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from dysyr.kernels.fused_source import LANES, can_fuse_map
 from dysyr.kernels.iteration import map_iterator
-from dysyr.kernels.lane_blocks import block_width, in_short_calls, run_blocks
+from dysyr.kernels.lane_blocks import fixed_step_width, in_short_calls, run_blocks
 from dysyr.simulation.divergence import raise_diverged
 
 
@@ -26,28 +27,33 @@ def iterate(compiled, x0, first_time, n_outputs, stride=1, keep=True):
     """
     dtype = compiled.dtype
     n, dim = x0.shape
-    function, rhs = map_iterator(dtype), compiled.rhs
+    out = np.empty((1 + n_outputs if keep else 1, dim, n), dtype)
+    out[0] = x0.T
+    fused = can_fuse_map(dim)
+    function = compiled.fused_iterator if fused else map_iterator(dtype)
+    width = LANES if fused else fixed_step_width(dim * dtype.itemsize * 3)
 
     def work(first, last, stopped):
         x = np.array(x0[first:last].T, dtype, order="C")
-        out = np.empty((1 + n_outputs if keep else 1, dim, last - first), dtype)
-        out[0] = x
         broken = np.full(last - first, -1)
         p = compiled.parameter_lanes(last - first)
+        own = None if fused else np.empty((n_outputs if keep else 0, dim, last - first), dtype)
 
         def advance(begin, end):
-            function(rhs, float(first_time), begin, end, stride, x, p, keep, out[1:], broken)
+            if fused:
+                function(float(first_time), begin, end, stride, x, p, keep, out[1:], first, broken)
+            else:
+                function(compiled.rhs, float(first_time), begin, end, stride, x, p, keep, own, broken)
 
         in_short_calls(advance, n_outputs, stopped)
-        return out, broken, x
+        if keep and not fused:
+            out[1:, :, first:last] = own
+        return broken, x
 
-    blocks = run_blocks(work, n, block_width(dim * dtype.itemsize * 4))
-    broken = np.concatenate([block[1] for block in blocks])
-    final = np.concatenate([block[2] for block in blocks], axis=1).T
+    blocks = run_blocks(work, n, width)
+    broken = np.concatenate([block[0] for block in blocks])
+    final = np.concatenate([block[1] for block in blocks], axis=1).T
     if (broken >= 0).any():
         left = np.where(broken >= 0, first_time + broken * float(stride), np.inf)
         raise_diverged(compiled.system, left, final, "start inside the basin of attraction, or change the parameters")
-    if not keep:
-        return final
-    out = blocks[0][0] if len(blocks) == 1 else np.concatenate([block[0] for block in blocks], axis=2)
-    return out.transpose(2, 0, 1)
+    return out.transpose(2, 0, 1) if keep else final
