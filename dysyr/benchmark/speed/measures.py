@@ -25,6 +25,7 @@ RADII = {
     "large": np.geomspace(10.0, 60.0, 16),
     "one": np.array([5.0]),
 }
+"""Radii in units of Lorenz-63, whose attractor is 40 to 50 wide."""
 
 
 def contests(*, quick):
@@ -81,7 +82,7 @@ def _correlation_contests(quick):
             radii = RADII[name]
             main = name == "wide" and n == 5_120
             yield Contest(
-                job="correlation sum", size=f"{n:,} points, 3-D, {len(radii)} radii, {name}",
+                job="correlation sum", size=f"{n:,} points, 3-D, {_described(name)}",
                 baseline="scipy cKDTree, built and count_neighbors",
                 ours=functools.partial(pair_counts, points, radii),
                 theirs=functools.partial(_tree_counts, points, radii),
@@ -91,7 +92,7 @@ def _correlation_contests(quick):
     n, edges = 3_000 if quick else 5_000, np.append(0.0, RADII["wide"])
     points = _lorenz_points(n)
     yield Contest(
-        job="correlation sum", size=f"{n:,} points, 3-D, 16 radii, wide", baseline="scipy pdist and np.histogram",
+        job="correlation sum", size=f"{n:,} points, 3-D, {_described('wide')}", baseline="scipy pdist and np.histogram",
         ours=functools.partial(pair_counts, points, edges[1:]),
         theirs=lambda: np.cumsum(np.histogram(pdist(points), edges)[0]),
         compare=_equal, floor=1.0, repeats=3 if quick else REPEATS,
@@ -137,6 +138,11 @@ def _growth_contests(quick):
             theirs=functools.partial(_stacked_growth, parameters, starts, n_numpy),
             compare=_same_growth_late, floor=1.0, scale=n_steps / n_numpy, repeats=3 if quick else REPEATS,
         )  # fmt: skip
+
+
+def _described(name):
+    radii = RADII[name]
+    return f"{len(radii)} radii from {radii[0]:g} to {radii[-1]:g}" if len(radii) > 1 else f"radius {radii[0]:g}"
 
 
 def _turns(n, name, quick):

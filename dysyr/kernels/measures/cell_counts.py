@@ -14,6 +14,8 @@ from dysyr.kernels.jit import jit
 MOST_COUNTERS = 1_000_000
 LARGEST_KEY = 2**62
 BLOCK = 256
+OUTSIDE = -(2.0**30)
+"""Place of a coordinate out of range: makes the number of a cell negative, whatever the other coordinates."""
 
 
 def count_cells(truth, generated, low, high, n_bins):
@@ -42,13 +44,14 @@ def count_cells(truth, generated, low, high, n_bins):
         raise InputError("clouds and partition do not fit together", got=shapes, expected="(n, d), (m, d), (d,), (d,)")
     if n_bins < 1:
         raise InputError("a partition needs cells", got=f"n_bins={n_bins}", expected="at least 1")
-    tiles = np.tile(low, BLOCK), np.tile(high - low, BLOCK)
+    width = high - low
     if float(n_bins) ** dim <= MOST_COUNTERS:
-        counters = np.zeros((n_bins**dim, 2), dtype=np.int32)
-        _add_points(truth.reshape(-1), *tiles, dim, n_bins, 0, counters)
-        _add_points(generated.reshape(-1), *tiles, dim, n_bins, 1, counters)
-        return _occupied(counters, counters.reshape(-1).view(np.int64))
-    keys = _sparse_keys(np.concatenate([truth, generated]), *tiles, n_bins)
+        few = max(len(truth), len(generated)) < 2**15
+        counters = np.zeros((n_bins**dim, 2), dtype=np.int16 if few else np.int32)
+        _add_points(truth.reshape(-1), low, width, n_bins, 0, counters)
+        _add_points(generated.reshape(-1), low, width, n_bins, 1, counters)
+        return _occupied(counters, counters.reshape(-1).view(np.int32 if few else np.int64))
+    keys = _sparse_keys(np.concatenate([truth, generated]), low, width, n_bins)
     marks = np.concatenate([2 * keys[: len(truth)], 2 * keys[len(truth) :] + 1])
     marks = marks[marks >= 0]
     marks.sort()
@@ -85,24 +88,28 @@ def _append_variable(points, low, width, d, n_bins, keys):
 
 
 @jit
-def _add_points(x, low, width, dim, n_bins, column, counters):
-    """Count points, given as one flat array; low and width repeat the variables' ranges over a block of points."""
-    positions, cells, bins = np.empty(low.size), np.empty(low.size // dim), float(n_bins)
-    for start in range(0, x.size, low.size):
-        part = x[start : start + low.size]
+def _add_points(x, low, width, n_bins, column, counters):
+    """Count points given as one flat array, in blocks small enough for the first-level cache."""
+    dim, bins = low.size, float(n_bins)
+    size = BLOCK * dim
+    lows, widths = np.empty(size), np.empty(size)
+    for j in range(size):
+        lows[j], widths[j] = low[j % dim], width[j % dim]
+    places, cells = np.empty(size, dtype=np.int32), np.empty(BLOCK, dtype=np.int64)
+    for start in range(0, x.size, size):
+        part = x[start : start + size]
         for j in range(part.size):
-            positions[j] = np.floor(bins * ((part[j] - low[j]) / width[j]))
+            position = np.floor(bins * ((part[j] - lows[j]) / widths[j]))
+            places[j] = np.int32(position if (0.0 <= position) & (position < bins) else OUTSIDE)
         n = part.size // dim
-        cells[:] = 0.0
+        cells[:] = 0
         for d in range(dim):
-            coordinate = positions[d:]
+            coordinate = places[d::dim]
             for i in range(n):
-                position = coordinate[i * dim]
-                inside = (0.0 <= position) & (position < bins)
-                cells[i] = cells[i] * bins + position if inside else -np.inf
+                cells[i] = cells[i] * n_bins + coordinate[i]
         for i in range(n):
-            if cells[i] >= 0.0:
-                counters[np.int64(cells[i]), column] += 1
+            if cells[i] >= 0:
+                counters[cells[i], column] += 1
 
 
 @jit
@@ -111,13 +118,13 @@ def _occupied(counters, pairs):
     n_occupied = 0
     for cell in range(pairs.size):
         n_occupied += pairs[cell] != 0
-    u, v = np.empty(n_occupied, dtype=np.int64), np.empty(n_occupied, dtype=np.int64)
+    # one place more, since each cell is written where the next occupied one will be: no branch to foresee
+    u, v = np.empty(n_occupied + 1, dtype=np.int64), np.empty(n_occupied + 1, dtype=np.int64)
     k = 0
     for cell in range(pairs.size):
-        if pairs[cell] != 0:
-            u[k], v[k] = counters[cell, 0], counters[cell, 1]
-            k += 1
-    return u, v
+        u[k], v[k] = counters[cell, 0], counters[cell, 1]
+        k += pairs[cell] != 0
+    return u[:n_occupied], v[:n_occupied]
 
 
 @jit

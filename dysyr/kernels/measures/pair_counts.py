@@ -23,7 +23,7 @@ from dysyr.kernels.measures.pair_tree import LEAF, build_tree
 EXACT = {"nsz"}
 """Fast-math flags of these kernels: no fused multiply-add, which would round distances in another way than NumPy."""
 
-PAIRS_PER_CALL = 20_000_000
+PAIRS_PER_CALL = 10_000_000
 STACK = 1024
 
 

@@ -3,6 +3,7 @@ import pytest
 
 from dysyr.core.errors import InputError
 from dysyr.evaluation.correlation_dimension import correlation_dimension
+from dysyr.kernels.measures.pair_counts_reference import distances
 
 
 @pytest.mark.parametrize("dim", [1, 2])
@@ -36,3 +37,14 @@ def test_equal_or_few_points_are_refused():
         correlation_dimension(np.ones((200, 2)))
     with pytest.raises(InputError, match="at least 100"):
         correlation_dimension(np.ones((20, 2)))
+
+
+def test_the_dimension_is_the_slope_of_the_counted_distances(henon_truths):
+    x = henon_truths[0][:1500]
+    result = correlation_dimension(x, theiler=2)
+    log_r = np.arange(round(20 * np.log10(result.radius_low)), round(20 * np.log10(result.radius_high)) + 1) / 20
+    found = distances(x, theiler=2)
+    shares = [(found < radius).sum() / result.n_pairs for radius in 10**log_r]
+    assert result.value == pytest.approx(np.polyfit(log_r, np.log10(shares), 1)[0], rel=1e-12)
+    # the range begins where 50 pairs are nearer, or later, and ends before a tenth of them is
+    assert (found < result.radius_low).sum() >= 50 and shares[-1] <= 0.1

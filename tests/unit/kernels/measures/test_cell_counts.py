@@ -20,6 +20,14 @@ def test_counts_equal_the_numpy_twin(rng, dim, n_bins, n):
         np.testing.assert_array_equal(counts, expected)
 
 
+def test_a_cell_holds_more_points_than_a_short_counter(rng):
+    truth = np.concatenate([np.zeros((70_000, 2)), rng.normal(size=(100, 2))])
+    low, high = truth.min(axis=0) - 0.1, truth.max(axis=0) + 0.1
+    found = count_cells(truth, truth[:33_000], low, high, 5)
+    for counts, expected in zip(found, reference.count_cells(truth, truth[:33_000], low, high, 5), strict=True):
+        np.testing.assert_array_equal(counts, expected)
+
+
 def test_points_on_the_walls_of_cells_fall_as_in_the_twin():
     grid = np.stack(np.meshgrid(np.arange(0, 1, 0.1), np.arange(0, 1, 0.1)), axis=-1).reshape(-1, 2)
     low, high = np.zeros(2), np.ones(2)
