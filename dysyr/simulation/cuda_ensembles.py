@@ -82,7 +82,7 @@ def integrate_fixed_on_device(device_system, method, x0, times, substeps, keep=T
     _check_method(method, tuple(TABLEAUS))
     kernel = device_system.kernel(method)
     times = _checked_times(times)
-    values, broken, final = _run_fixed(device_system, kernel, x0, times, np.diff(times) / substeps, substeps, keep)
+    values, broken, final = _run_fixed(device_system, kernel, x0, times, _widths(times, substeps), substeps, keep)
     if (broken >= 0).any():
         raise_diverged(
             device_system.system, np.where(broken >= 0, times[broken], np.inf), final,
@@ -162,6 +162,7 @@ def iterate_on_device(device_system, x0, first_time, n_outputs, stride=1, keep=T
     """
     times = first_time + stride * np.arange(n_outputs + 1.0)
     kernel = device_system.kernel("map")
+    _check_count(stride)
     values, broken, final = _run_fixed(device_system, kernel, x0, times, np.ones(n_outputs), stride, keep)
     if (broken >= 0).any():
         left = np.where(broken >= 0, times[broken], np.inf)
@@ -202,7 +203,7 @@ def integrate_paths_on_device(device_system, method, x0, times, substeps, seed, 
     low, high = (int(word) for word in key_of(seed))
     times = _checked_times(times)
     values, broken, final = _run_fixed(
-        device_system, device_system.kernel(method), x0, times, np.diff(times) / substeps, substeps, keep,
+        device_system, device_system.kernel(method), x0, times, _widths(times, substeps), substeps, keep,
         (first_step, low, high, first_path),
     )  # fmt: skip
     if (broken >= 0).any():
@@ -220,8 +221,6 @@ def _run_fixed(device_system, kernel, x0, times, widths, substeps, keep, further
     from dysyr.kernels.cuda.ensembles import advance_fixed, parameter_lanes
 
     dtype, x0 = device_system.dtype, _checked_states(device_system, x0)
-    if int(substeps) != substeps or substeps < 1:
-        raise InputError("number of steps in an interval", got=repr(substeps), expected="an integer of at least 1")
     n, dim = x0.shape
     states = cuda.to_device(np.array(x0.T, dtype, order="C"))
     out = _empty_outputs(widths.size, dim, n, dtype, keep)
@@ -263,6 +262,17 @@ def _checked_times(times):
     if times.ndim != 1 or times.size < 2 or not (np.diff(times) > 0).all():
         raise InputError("times", got=f"shape {times.shape}", expected="two or more ascending times")
     return times
+
+
+def _widths(times, substeps):
+    """Width of one step of each interval."""
+    _check_count(substeps)
+    return np.diff(times) / substeps
+
+
+def _check_count(substeps):
+    if int(substeps) != substeps or substeps < 1:
+        raise InputError("number of steps in an interval", got=repr(substeps), expected="an integer of at least 1")
 
 
 def _check_method(method, known):

@@ -12,6 +12,7 @@ import platform
 import re
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import numba
@@ -46,6 +47,14 @@ def kernel(function=None, *, threads=None):
     if is_simulated():
         return cuda.jit(function)
     return cuda.jit(cache=True, launch_bounds=threads)(function)
+
+
+def configured(compiled, blocks, threads):
+    """The kernel, to be called with its arguments on a grid; numba's warning that a small grid leaves a card
+    idle is not for the user of a small ensemble."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*under-utilization.*")
+        return compiled[blocks, threads]
 
 
 def device_function(function):

@@ -4,7 +4,7 @@ import numpy as np
 from numba import cuda
 
 from dysyr.core.errors import InputError
-from dysyr.kernels.cuda.compilation import kernel
+from dysyr.kernels.cuda.compilation import configured, kernel
 from dysyr.kernels.cuda.device import require_device
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -72,5 +72,5 @@ def summed(partial):
     flat = partial.reshape(partial.shape[0], int(np.prod(shape)))
     total = cuda.device_array(flat.shape[1], partial.dtype)
     threads = 64
-    sum_over_first[-(-flat.shape[1] // threads), threads](flat, total)
+    configured(sum_over_first, -(-flat.shape[1] // threads), threads)(flat, total)
     return total.reshape(*shape)

@@ -10,12 +10,16 @@ import numpy as np
 from numba import cuda
 
 from dysyr.kernels.cuda.adaptive_source import RUNNING
+from dysyr.kernels.cuda.compilation import configured
 
 BLOCK = 128
 """Threads of a block."""
 
 LONGEST_LAUNCH = 0.1
 """Aim for the duration of one launch, in seconds."""
+
+FIRST_LAUNCH = 16
+"""Steps of the first launch of a run; the next ones follow from the time it takes."""
 
 
 def grid_of(n_threads, block=BLOCK):
@@ -39,10 +43,10 @@ def advance_fixed(kernel, starts, widths, substeps, states, p, keep, out, broken
         broken: (lane,) int64, -1 or one more than the interval after which the lane was not finite.
         further: further arguments of the kernel.
     """
-    grid = grid_of(states.shape[1])
+    run = configured(kernel, *grid_of(states.shape[1]))
 
     def launch(first, last):
-        kernel[grid](
+        run(
             starts, widths, first // substeps, first % substeps, last - first, substeps, states, p, keep, out, broken,
             *further,
         )  # fmt: skip
@@ -64,20 +68,18 @@ def advance_adaptive(kernel, intervals, tolerances, states, p, keep, clocks, int
         interval, status, counts: of the lanes, see the kernel.
         out: (interval, dim, lane), or any 3-d array without ``keep``.
     """
-    grid = grid_of(states.shape[1])
-    attempts = 16
+    run = configured(kernel, *grid_of(states.shape[1]))
+    attempts = FIRST_LAUNCH
     while (status.copy_to_host() == RUNNING).any():
         begun = time.perf_counter()
-        kernel[grid](
-            *intervals, *tolerances, attempts, states, p, keep, *clocks, interval, status, counts, out
-        )
+        run(*intervals, *tolerances, attempts, states, p, keep, *clocks, interval, status, counts, out)
         cuda.synchronize()
         attempts = _next_size(attempts, time.perf_counter() - begun)
 
 
 def in_short_launches(launch, total):
     """Call ``launch(first, last)`` over consecutive parts of range(total), each about LONGEST_LAUNCH seconds."""
-    first, size = 0, 64
+    first, size = 0, FIRST_LAUNCH
     while first < total:
         last = min(first + size, total)
         begun = time.perf_counter()

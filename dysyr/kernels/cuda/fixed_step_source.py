@@ -63,8 +63,12 @@ def stage_lines(components, tableau, n_stages, width, start=0):
         if stage == 0:
             lines += components.evaluate("drift", "t", "x", "k0")
             continue
-        row = tableau.stages[stage]
-        lines += components.each(lambda s, d, row=row, k=stage: f"y{s} = {weighted_sum(f'x{s}', row, f'A{k}', s, width)}")
+        row, letter = tableau.stages[stage], f"A{stage}"
+
+        def point(s, d, row=row, letter=letter):
+            return f"y{s} = {weighted_sum(f'x{s}', row, letter, s, width)}"
+
+        lines += components.each(point)
         lines += components.evaluate("drift", f"t + C{stage} * {width}", "y", f"k{stage}")
     return lines
 

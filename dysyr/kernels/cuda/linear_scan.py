@@ -16,7 +16,7 @@ import numpy as np
 from numba import cuda
 
 from dysyr.core.errors import InputError
-from dysyr.kernels.cuda.compilation import kernel
+from dysyr.kernels.cuda.compilation import configured, kernel
 from dysyr.kernels.cuda.device_arrays import float_dtype, on_device
 from dysyr.kernels.cuda.ensembles import grid_of
 
@@ -50,9 +50,9 @@ def linear_scan(a, b, h0, *, parts=None):
     h = cuda.device_array(shape, dtype)
     kernels, parts = linear_scan_kernels(dtype), _parts(parts, shape)
     if parts == 1:
-        kernels.forward[grid_of(shape[0] * shape[2])](a, b, h0, h)
+        configured(kernels.forward, *grid_of(shape[0] * shape[2]))(a, b, h0, h)
     else:
-        kernels.forward_in_parts[shape[0] * shape[2], parts](a, b, h0, h)
+        configured(kernels.forward_in_parts, shape[0] * shape[2], parts)(a, b, h0, h)
     return h
 
 
@@ -78,9 +78,9 @@ def linear_scan_backward(a, h, h0, g, *, parts=None):
     da, db, dh0 = (cuda.device_array(size, dtype) for size in (shape, shape, (shape[0], shape[2])))
     kernels, parts = linear_scan_kernels(dtype), _parts(parts, shape)
     if parts == 1:
-        kernels.backward[grid_of(shape[0] * shape[2])](a, h, h0, g, da, db, dh0)
+        configured(kernels.backward, *grid_of(shape[0] * shape[2]))(a, h, h0, g, da, db, dh0)
     else:
-        kernels.backward_in_parts[shape[0] * shape[2], parts](a, h, h0, g, da, db, dh0)
+        configured(kernels.backward_in_parts, shape[0] * shape[2], parts)(a, h, h0, g, da, db, dh0)
     return da, db, dh0
 
 

@@ -2,8 +2,9 @@
 
     n_1 = sqrt(-2 ln u_1) cos(2π u_2),    n_2 = sqrt(-2 ln u_1) sin(2π u_2),    u = (w + 1/2) / 2^32
 
-A word is 32 bits wide here, as the device multiplies 32-bit words to their upper half in one instruction. A
-full turn is reduced in integers, so that neither sine nor cosine needs a range reduction:
+Near u = 1 the logarithm is that of 1 - (1 - u), whose rounding is small. A word is 32 bits wide here, as the device
+multiplies 32-bit words to their upper half in one instruction. A full turn is reduced in integers, so that neither
+sine nor cosine needs a range reduction:
 
     w = 2^30 q + r,   |r| <= 2^29,   angle = (π/2) q + θ,   θ = 2π (r + 1/2) / 2^32
 
@@ -83,10 +84,13 @@ def _pair_maker(real, n_terms):
     turn = real(2 * np.pi / 2.0**32)
     sine, cosine = _polynomial(real, _taylor(3, n_terms)), _polynomial(real, _taylor(4, n_terms))
     eighth, quarter_bits, mask = np.int64(1 << 29), np.int64(30), np.int64(3)
+    near_one, all_bits = np.uint32(3 << 30), np.uint32(0xFFFFFFFF)
 
     @device_function
     def two_normals(w0, w1):
-        radius = math.sqrt(minus_two * real(math.log((real(w0) + half) * scale)))
+        below_one = (real(np.uint32(w0 ^ all_bits)) + half) * scale
+        logarithm = math.log1p(-below_one) if w0 >= near_one else math.log((real(w0) + half) * scale)
+        radius = math.sqrt(minus_two * real(logarithm))
         word = np.int64(w1)
         quarter = (word + eighth) >> quarter_bits
         theta = (real(word - (quarter << quarter_bits)) + half) * turn

@@ -147,7 +147,9 @@ class Components:
     def load(self):
         """Lines that load the state and the parameters of lane i."""
         lines = self.each(lambda s, d: f"x{s} = states[{d}, i]")
-        return lines + ([f"{name} = p[{name[2:]}, i]" for name in self.parameters()] if self.system.in_registers else [])
+        if not self.system.in_registers:
+            return lines
+        return lines + [f"{name} = p[{name[2:]}, i]" for name in self.parameters()]
 
     def finite(self, target):
         """Lines that set ``target`` to whether the state is finite."""

@@ -8,8 +8,8 @@ and backward, with g_t = dout_t silu(z_t), a_t = exp(dt_t A) and q_t = a_t h_{t-
 
     dh_t  = C_t g_t + a_{t+1} dh_{t+1}
     dC_t  = sum_channels g_t h_t          dB_t = sum_channels dh_t dt_t u_t        du_t = D g_t + sum_N dh_t dt_t B_t
-    ddt_t = sum_N dh_t (u_t B_t + A q_t)  dA = sum_t dh_t dt_t q_t                 ddelta_t = ddt_t sigmoid(delta_t + bias)
-    dz_t  = dout_t y_t sig(z_t) (1 + z_t (1 - sig(z_t)))
+    ddt_t = sum_N dh_t (u_t B_t + A q_t)  dA = sum_t dh_t dt_t q_t
+    ddelta_t = ddt_t sigmoid(delta_t + bias),     dz_t = dout_t y_t sig(z_t) (1 + z_t (1 - sig(z_t)))
 
 Arrays are (batch, time, channel), B and C (batch, time, N): neighbouring threads are neighbouring channels. A
 thread holds the N states of a channel. The forward pass keeps the states at every CHECKPOINT-th time; the backward
@@ -28,7 +28,7 @@ import numpy as np
 from numba import cuda
 
 from dysyr.core.errors import InputError
-from dysyr.kernels.cuda.compilation import kernel
+from dysyr.kernels.cuda.compilation import configured, kernel
 from dysyr.kernels.cuda.device_arrays import float_dtype, on_device, summed
 
 CHECKPOINT = 16
@@ -74,8 +74,8 @@ def selective_scan(u, delta, A, B, C, D, bias, z, h0):
     last = cuda.device_array((n_rows, n_channels, n_states), dtype)
     checkpoints = cuda.device_array((n_rows, n_checkpoints, n_states, n_channels), dtype)
     threads = threads_for(n_states, dtype)
-    grid = (-(-n_channels // threads), n_rows), threads
-    selective_scan_kernels(dtype, n_states).forward[grid](*arrays, out, last, checkpoints)
+    forward = selective_scan_kernels(dtype, n_states).forward
+    configured(forward, (-(-n_channels // threads), n_rows), threads)(*arrays, out, last, checkpoints)
     return out, last, checkpoints
 
 
@@ -109,7 +109,8 @@ def selective_scan_backward(u, delta, A, B, C, D, bias, z, h0, checkpoints, d_ou
     dB, dC = (cuda.device_array((n_blocks, n_rows, n_times, n_states), dtype) for _ in range(2))
     dA, dh0 = (cuda.device_array((n_rows, n_channels, n_states), dtype) for _ in range(2))
     dD, d_bias = (cuda.device_array((n_rows, n_channels), dtype) for _ in range(2))
-    selective_scan_kernels(dtype, n_states).backward[(n_blocks, n_rows), threads](
+    backward = selective_scan_kernels(dtype, n_states).backward
+    configured(backward, (n_blocks, n_rows), threads)(
         *arrays, checkpoints, d_out, d_last, du, d_delta, dz, dB, dC, dA, dD, d_bias, dh0
     )
     return Gradients(

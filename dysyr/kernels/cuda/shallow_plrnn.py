@@ -23,7 +23,7 @@ import numpy as np
 from numba import cuda
 
 from dysyr.core.errors import InputError
-from dysyr.kernels.cuda.compilation import kernel
+from dysyr.kernels.cuda.compilation import configured, kernel
 from dysyr.kernels.cuda.device_arrays import float_dtype, on_device, summed
 
 MOST_THREADS = 1024
@@ -78,14 +78,14 @@ def loss_and_gradient(parameters, dimensions, x, seen, known, weight, u, strengt
     strength = on_device("strength", strength, (n_models, n_times - 1), dtype)
     n_blocks, n_steps = n_models * n_windows, n_times - 1
     scale = cuda.device_array(n_models, dtype)
-    kernels = shallow_plrnn_kernels(dtype, latent_dim, hidden_dim, n_observed, n_inputs, clipped)
-    kernels[1][n_models, 128](windows[3], n_windows, scale)
+    update, weigh = shallow_plrnn_kernels(dtype, latent_dim, hidden_dim, n_observed, n_inputs, clipped)
+    configured(weigh, n_models, 128)(windows[3], n_windows, scale)
     states = cuda.device_array((n_blocks, n_steps, latent_dim), dtype)
     active = cuda.device_array((n_blocks, n_steps, hidden_dim), dtype)
     slopes = cuda.device_array((n_blocks, n_steps, n_observed), dtype)
     losses = cuda.device_array((n_windows, n_models), dtype)
     gradients = cuda.device_array((n_windows, n_models, n_parameters), dtype)
-    kernels[0][n_blocks, threads_of(latent_dim, hidden_dim)](
+    configured(update, n_blocks, threads_of(latent_dim, hidden_dim))(
         parameters, *windows, u, strength, scale, states, active, slopes, losses, gradients
     )
     return summed(losses), summed(gradients)
