@@ -7,7 +7,6 @@ not of strings. No setting of numba itself is read for writing: a user's own num
 dysyr were not there.
 """
 
-import ast
 import functools
 import hashlib
 import importlib.util
@@ -22,8 +21,11 @@ from pathlib import Path
 import numba
 import numpy as np
 from numba import types
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
 from dysyr.core.errors import DysyrError
+
+_IMPORT = re.compile(r"^\s*from dysyr\.kernels(\.[\w.]+)? import (\([^)]*\)|[^\n]*)", re.MULTILINE)
 
 FAST = {"contract", "nsz"}
 """Fast-math flags of all kernels: fused multiply-add and unsigned zeros. NaN and infinity keep their meaning,
@@ -123,11 +125,31 @@ def _first_class(function, signature):
     return compiled
 
 
+class _KernelCacheImpl(CompileResultCacheImpl):
+    """Names cache files after the text of a function's module and of all kernel modules that it imports.
+
+    numba by itself looks at the module of the function alone: it would go on with a callee of yesterday, and stumble
+    over types that no longer exist.
+    """
+
+    def __init__(self, py_func):
+        super().__init__(py_func)
+        self._texts = _module_fingerprint(py_func.__code__.co_filename)
+
+    @property
+    def filename_base(self):
+        return f"{super().filename_base}-{self._texts}"
+
+
+class _KernelCache(FunctionCache):
+    _impl_class = _KernelCacheImpl
+
+
 def _cached(dispatcher):
     """The dispatcher with numba's disk cache, or without it, and a warning, where no folder can be
     written."""
     try:
-        dispatcher.enable_caching()
+        dispatcher._cache = _KernelCache(dispatcher.py_func)
     except RuntimeError as error:
         warnings.warn(
             f"kernels are compiled again in each process: {error}; set NUMBA_CACHE_DIR to a writable folder",
@@ -135,6 +157,11 @@ def _cached(dispatcher):
             stacklevel=3,
         )
     return dispatcher
+
+
+@functools.cache
+def _module_fingerprint(path):
+    return _fingerprint(Path(path).read_text(encoding="utf-8"))[:12]
 
 
 @functools.cache
@@ -209,7 +236,7 @@ def _fingerprint(source):
     digest = hashlib.sha256(source.encode())
     digest.update(Path(__file__).read_bytes())
     for module in sorted(_kernel_imports(source)):
-        digest.update(_kernel_file(module).read_bytes())
+        digest.update(_kernel_text(module))
     versions = (platform.python_version(), np.__version__, numba.__version__)
     digest.update("|".join(versions).encode())
     return digest.hexdigest()[:20]
@@ -219,13 +246,22 @@ def _kernel_imports(source):
     """Names of the modules of dysyr.kernels that a text imports, directly or through one another."""
     found, waiting = set(), [source]
     while waiting:
-        for node in ast.walk(ast.parse(waiting.pop())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dysyr.kernels."):
-                module = node.module.removeprefix("dysyr.kernels.")
-                if module not in found:
+        for package, names in _IMPORT.findall(waiting.pop()):
+            modules = [package[1:]] if package else re.findall(r"(\w+)(?: as \w+)?", names)
+            for module in modules:
+                if module not in found and _kernel_file(module).exists():
                     found.add(module)
-                    waiting.append(_kernel_file(module).read_text(encoding="utf-8"))
+                    waiting.append(_kernel_text(module).decode())
     return found
+
+
+def _kernel_text(module):
+    return _read(_kernel_file(module))
+
+
+@functools.cache
+def _read(path):
+    return path.read_bytes()
 
 
 def _kernel_file(module):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from dysyr.kernels import shallow_plrnn as kernel
+from dysyr.kernels import forced_windows as forced
+from dysyr.kernels.vector_code import LANES
 from dysyr.kernels.windows import gather
 
 NOISE_POOL = 2**16
@@ -28,12 +29,12 @@ class Draw:
 
     def __init__(self, recipe, windows, rngs, size, dtype, jitter):
         self.recipe, self.windows, self.rngs, self.size = recipe, windows, rngs, size
-        per_model = -(-size // kernel.LANES)
+        per_model = -(-size // LANES)
         self.owner = np.repeat(np.arange(len(rngs)), per_model)
-        self.n_valid = np.tile(np.minimum(size - kernel.LANES * np.arange(per_model), kernel.LANES), len(rngs))
-        self.batch = kernel.empty_batch(recipe.shapes(), len(self.owner), recipe.n_steps + 1, dtype)
+        self.n_valid = np.tile(np.minimum(size - LANES * np.arange(per_model), LANES), len(rngs))
+        self.batch = forced.empty_batch(recipe.shapes(), len(self.owner), recipe.n_steps + 1, dtype)
         self.count = np.zeros(len(rngs))
-        self._lanes = np.minimum(np.arange(per_model * kernel.LANES), size - 1)
+        self._lanes = np.minimum(np.arange(per_model * LANES), size - 1)
         self._data, self._observed, self._drive = (
             np.ascontiguousarray(part, dtype) for part in (windows.data, windows.observed, windows.drive)
         )
@@ -55,7 +56,7 @@ class Draw:
         starts = [self.windows.starts[windows][self._lanes] for windows in chosen]
         offsets = [rng.integers(0, NOISE_POOL, self.size)[self._lanes] for rng in self.rngs]
         gather(
-            self._data, self._observed, self._drive, np.concatenate(starts).reshape(-1, kernel.LANES), self.n_valid,
+            self._data, self._observed, self._drive, np.concatenate(starts).reshape(-1, LANES), self.n_valid,
             self.owner, self.recipe.warm_up, self._jitter, self._noise,
-            np.concatenate(offsets).reshape(-1, kernel.LANES), self.batch, self.count,
+            np.concatenate(offsets).reshape(-1, LANES), self.batch, self.count,
         )  # fmt: skip

@@ -16,9 +16,9 @@ from dysyr.core.reconstructor import Reconstructor
 from dysyr.core.scaler import Scaler
 from dysyr.core.segments import split
 from dysyr.core.smoothing import remaining_noise, smooth, smoothing_window
+from dysyr.kernels.forced_windows import views
 from dysyr.kernels.forcing import ESTIMATORS
 from dysyr.kernels.model_growth import growth_of_model
-from dysyr.kernels.shallow_plrnn import views
 from dysyr.reconstruction.shplrnn.checkpoint import Checkpoint
 from dysyr.reconstruction.shplrnn.model import ShallowPLRNN
 from dysyr.reconstruction.shplrnn.search import Search

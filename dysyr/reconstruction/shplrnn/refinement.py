@@ -17,8 +17,10 @@ import math
 import numpy as np
 from scipy.linalg import LinAlgError, solve
 
+from dysyr.kernels import forced_windows as forced
 from dysyr.kernels import shallow_plrnn as kernel
 from dysyr.kernels.shallow_plrnn_sensitivity import n_refined, sensitivities
+from dysyr.kernels.vector_code import LANES
 from dysyr.reconstruction.shplrnn.training import Draw, exponential, forcing_pattern, penalty
 
 ROWS_PER_PARAMETER = 8
@@ -90,7 +92,7 @@ class Refinement:
 
     def _iterate(self):
         if self.recipe.affine:
-            self._workspace.pseudo[0] = np.linalg.pinv(kernel.views(self.theta, self._shapes).B)
+            self._workspace.pseudo[0] = np.linalg.pinv(forced.views(self.theta, self._shapes).B)
         strength = self._pattern * self.forcing_strength()
         self.count += 1
         cost = self._cost(self.theta, strength)
@@ -121,13 +123,13 @@ class Refinement:
         """Mean squared error of the draw with the penalty; leaves the states in the workspace."""
         common, ws, losses = self._common(), self._workspace, np.zeros(1)
         theta = theta[None]
-        kernel.prepare(theta, *common, 0, self.recipe.affine, ws)
+        forced.prepare(theta, *common, 0, self.recipe.affine, ws)
         kernel.forward(theta, *common, 0, strength[None], self.recipe.clipped, self.recipe.affine, ws)
-        kernel.squared_error(theta, np.zeros_like(theta), *common, 0, self._draw.count, self.recipe.affine, ws, losses)
+        forced.squared_error(theta, np.zeros_like(theta), *common, 0, self._draw.count, self.recipe.affine, ws, losses)
         return float(losses[0] + self._decay @ (theta[0, : self._size] - self._centre) ** 2)
 
     def _common(self):
-        return kernel.offsets(self._shapes), self._draw.owner, self._draw.batch
+        return forced.offsets(self._shapes), self._draw.owner, self._draw.batch
 
     def _normal_equations(self, strength):
         """S'S / n with the penalty, and half the gradient of the cost, at the states of the last call of ``_cost``.
@@ -139,8 +141,8 @@ class Refinement:
         r, size, ws, batch = self.recipe, self._size, self._workspace, self._draw.batch
         slopes, theta = np.zeros((1, self.theta.size)), self.theta[None]
         kernel.backward(theta, slopes, *self._common(), 0, strength[None], r.clipped, r.affine, ws)
-        kernel.start_gradient(theta, slopes, *self._common(), 0, r.affine, ws)
-        p = kernel.views(self.theta, self._shapes)
+        forced.start_gradient(theta, slopes, *self._common(), 0, r.affine, ws)
+        p = forced.views(self.theta, self._shapes)
         rows = np.empty((r.n_steps, r.n_observed, size))
         flat = rows.reshape(-1, size)
         matrix, counted = np.zeros((size, size)), 0.0
@@ -174,6 +176,6 @@ def n_windows(recipe, n_parameters):
     dear, and enough for eight errors for each parameter. The price of a window grows with the square of the number of
     parameters.
     """
-    lanes = kernel.LANES
+    lanes = LANES
     affordable = MAX_WINDOWS * min(1.0, (400 / n_parameters) ** 2)
     return lanes * math.ceil(max(n_needed(recipe, n_parameters), affordable) / lanes)

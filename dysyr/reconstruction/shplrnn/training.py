@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from dysyr.core.errors import InputError
+from dysyr.kernels import forced_windows as forced
 from dysyr.kernels import shallow_plrnn as kernel
 from dysyr.kernels.forcing import ESTIMATORS, growth
 from dysyr.kernels.optimiser import radam_rows
@@ -98,8 +99,8 @@ class Population:
         self.recipes, self.rngs = recipes, rngs
         common = recipes[0]
         shapes, n_models = common.shapes(), len(recipes)
-        self._shapes, self._offsets = shapes, kernel.offsets(shapes)
-        self.theta = np.zeros((n_models, kernel.n_parameters(shapes)), dtype=np.float32)
+        self._shapes, self._offsets = shapes, forced.offsets(shapes)
+        self.theta = np.zeros((n_models, forced.n_parameters(shapes)), dtype=np.float32)
         self.first, self.second, self._gradient = (np.zeros_like(self.theta) for _ in range(3))
         self.alpha = np.array([recipe.alpha[0] for recipe in recipes], dtype=np.float64)
         self.alive, self.count = np.ones(n_models, dtype=bool), 0
@@ -116,7 +117,7 @@ class Population:
 
     def parameters(self, model):
         """Parameters of one model, views into ``theta``."""
-        return kernel.views(self.theta[model], self._shapes)
+        return forced.views(self.theta[model], self._shapes)
 
     @property
     def over(self):
@@ -160,7 +161,7 @@ class Population:
         if common.affine:
             for m in np.flatnonzero(self.alive):
                 if self.recipes[m].readout_penalty > 0:
-                    change = kernel.views(self._gradient[m], self._shapes).B
+                    change = forced.views(self._gradient[m], self._shapes).B
                     change[...] += condition_gradient(self.parameters(m).B, self.recipes[m].readout_penalty)
         if common.estimator is not None and self.count % ALPHA_EVERY == 0:
             self._estimate_forcing()
@@ -288,7 +289,7 @@ def penalty(shapes, weight_decay):
     """(strength, centre) per parameter: A is pulled to 1, the rest of the recurrence to 0, L and B not at all."""
     size = sum(math.prod(shape) for shape in shapes)
     decay, centre = np.zeros(size, dtype=np.float32), np.zeros(size, dtype=np.float32)
-    strengths, centres = kernel.views(decay, shapes), kernel.views(centre, shapes)
+    strengths, centres = forced.views(decay, shapes), forced.views(centre, shapes)
     for name in ("A", "W1", "W2", "h1", "h2", "C"):
         getattr(strengths, name)[...] = weight_decay
     centres.A[:] = 1.0

@@ -69,7 +69,10 @@ def test_generated_files_bear_a_fixed_time(tmp_path):
 
 def test_fingerprint_depends_on_text_and_on_imported_kernels(monkeypatch, tmp_path):
     text = "from dysyr.kernels.normals import fill_normals\n" + SOURCE
-    assert jit._kernel_imports(text) == {"normals", "philox", "jit"}
+    assert {"normals", "philox", "jit"} <= jit._kernel_imports(text)
+    in_brackets = "from dysyr.kernels import (\n    shallow_plrnn as k,\n)"
+    assert {"lane_products", "vector_code"} <= jit._kernel_imports(in_brackets)
+    assert jit._kernel_imports("from dysyr.kernels import nothing_of_the_kind") == set()
     plain = jit._fingerprint(text)
     assert plain != jit._fingerprint(text + "\n")
     changed = tmp_path / "changed.py"
@@ -104,3 +107,16 @@ def test_nan_and_infinity_keep_their_meaning():
 
     assert kinds(np.nan)[:2] == (True, False)
     assert kinds(0.0) == (False, True, np.inf)
+
+
+def test_cached_code_is_named_after_the_texts_of_its_callees(monkeypatch, tmp_path):
+    """numba notices a change in a function's own file only."""
+    from dysyr.kernels import forcing
+
+    path = forcing.growth.py_func.__code__.co_filename
+    assert jit._module_fingerprint(path) in forcing.growth._cache._impl.filename_base
+    changed = tmp_path / "changed.py"
+    changed.write_text("x = 1\n")
+    original = jit._kernel_file
+    monkeypatch.setattr(jit, "_kernel_file", lambda name: changed if name == "vector_blocks" else original(name))
+    assert jit._module_fingerprint.__wrapped__(path) != jit._module_fingerprint(path)

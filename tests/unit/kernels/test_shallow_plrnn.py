@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from dysyr.kernels import forced_windows as forced
 from dysyr.kernels import shallow_plrnn as fused
 from dysyr.kernels import shallow_plrnn_reference as reference
 from dysyr.kernels.forcing import ESTIMATORS, forcing_strength
 from dysyr.kernels.optimiser import radam_step
 from dysyr.kernels.shallow_plrnn_run import lyapunov_sums, run
 from dysyr.kernels.shallow_plrnn_sensitivity import n_refined, sensitivities
+from dysyr.kernels.vector_code import LANES
 from dysyr.kernels.windows import gather
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}
@@ -17,8 +19,8 @@ TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}
 
 def random_parts(latent_dim, hidden_dim, n_observed, n_inputs, affine, dtype=np.float64, seed=0):
     shapes = fused.shapes(latent_dim, hidden_dim, n_observed, n_inputs, affine)
-    flat = np.random.default_rng(seed).normal(scale=0.3, size=fused.n_parameters(shapes)).astype(dtype)
-    parts = fused.views(flat, shapes)
+    flat = np.random.default_rng(seed).normal(scale=0.3, size=forced.n_parameters(shapes)).astype(dtype)
+    parts = forced.views(flat, shapes)
     parts.A[:] = 0.7
     return shapes, flat, parts
 
@@ -31,15 +33,15 @@ def to_torch(lanes):
 def random_batch(shapes, n_groups, n, dtype=np.float64, seed=1):
     """Windows of noise with missing values, one of them wholly missing, drawn by ``gather``."""
     rng = np.random.default_rng(seed)
-    n_observed, n_inputs = fused.empty_batch(shapes, 1, 1).x.shape[2], shapes.C[1]
+    n_observed, n_inputs = forced.empty_batch(shapes, 1, 1).x.shape[2], shapes.C[1]
     observed = (rng.random((300, n_observed)) > 0.1).astype(dtype)
     observed[100:130] = 0
     data = rng.normal(size=observed.shape).astype(dtype) * observed
     drive = rng.normal(size=(300, n_inputs)).astype(dtype)
-    starts = rng.integers(0, len(data) - n, (n_groups, fused.LANES))
+    starts = rng.integers(0, len(data) - n, (n_groups, LANES))
     starts[0, 0] = 101
-    batch, count = fused.empty_batch(shapes, n_groups, n, dtype), np.zeros(n_groups)
-    n_valid = np.full(n_groups, fused.LANES)
+    batch, count = forced.empty_batch(shapes, n_groups, n, dtype), np.zeros(n_groups)
+    n_valid = np.full(n_groups, LANES)
     n_valid[-1] = 11
     noise, offsets = rng.normal(size=(n_groups, 64)).astype(dtype), rng.integers(0, 64, starts.shape)
     gather(
@@ -55,10 +57,10 @@ def loss_and_gradient(p_flat, shapes, batch, count, strength, *, clipped=False, 
     ws = fused.workspace(shapes, strength.shape[-1], theta.dtype, n_models=len(theta), clipped=clipped)
     if affine:
         for m, row in enumerate(theta):
-            ws.pseudo[m] = np.linalg.pinv(fused.views(row, shapes).B)
+            ws.pseudo[m] = np.linalg.pinv(forced.views(row, shapes).B)
     grad, losses = np.zeros_like(theta), np.zeros(len(theta))
     fused.add_loss_and_gradient(
-        theta, grad, fused.offsets(shapes), owner, batch, np.atleast_1d(count).astype(float),
+        theta, grad, forced.offsets(shapes), owner, batch, np.atleast_1d(count).astype(float),
         np.atleast_2d(strength), clipped, affine, ws, losses,
     )  # fmt: skip
     return losses, grad, ws
@@ -66,7 +68,7 @@ def loss_and_gradient(p_flat, shapes, batch, count, strength, *, clipped=False, 
 
 def dense_batch(shapes, x, u=None):
     """One group of complete windows x (n, N, 16) that all count."""
-    batch = fused.empty_batch(shapes, 1, len(x), x.dtype)
+    batch = forced.empty_batch(shapes, 1, len(x), x.dtype)
     batch.x[0], batch.seen[0], batch.observed[0], batch.counts[0, 1:] = x, x, 1, 1
     if u is not None:
         batch.u[0] = u
@@ -110,7 +112,7 @@ def test_gradient_equals_autograd(
     np.testing.assert_array_equal(count, batch.counts[:, 1:].sum(axis=(1, 2, 3)))
     assert losses[0] == pytest.approx(expected.item(), rel=TOLERANCE[dtype])
     scale = max(float(part.grad.abs().max()) for part in tensors if part.grad is not None and part.numel())
-    for name, part, tensor in zip(p._fields, fused.views(grad[0], shapes), tensors, strict=True):
+    for name, part, tensor in zip(p._fields, forced.views(grad[0], shapes), tensors, strict=True):
         if part.size:
             wanted = np.zeros(part.shape) if tensor.grad is None else tensor.grad.numpy()
             np.testing.assert_allclose(part, wanted, rtol=0, atol=TOLERANCE[dtype] * scale, err_msg=name)
@@ -129,7 +131,7 @@ def test_models_in_one_call_have_the_bits_of_models_alone(affine, clipped):
         both, shapes, batch, counts, strength, clipped=clipped, affine=affine, owner=owner
     )  # fmt: skip
     for m, flat in enumerate(both):
-        own = fused.Batch(*(part[owner == m] for part in batch))
+        own = forced.Batch(*(part[owner == m] for part in batch))
         alone, slope, _ = loss_and_gradient(
             flat, shapes, own, counts[m], strength[m], clipped=clipped, affine=affine
         )  # fmt: skip
@@ -161,8 +163,8 @@ def test_sensitivities_equal_autograd(latent_dim, hidden_dim, n_observed, n_inpu
     strength = np.linspace(0, 0.5, n_steps)
     if affine:
         ws.pseudo[0] = np.linalg.pinv(p.B)
-    common = flat[None], fused.offsets(shapes), np.zeros(2, np.int64), batch, 0
-    fused.prepare(*common, affine, ws)
+    common = flat[None], forced.offsets(shapes), np.zeros(2, np.int64), batch, 0
+    forced.prepare(*common, affine, ws)
     fused.forward(*common, strength[None], clipped, affine, ws)
     size, group, lane = n_refined(shapes), 1, 5
     rows = np.empty((n_steps, n_observed, size))
@@ -170,7 +172,7 @@ def test_sensitivities_equal_autograd(latent_dim, hidden_dim, n_observed, n_inpu
     readout = torch.tensor(flat[size:])
 
     def ahead(theta):
-        whole = fused.views(torch.cat([theta, readout]), shapes)
+        whole = forced.views(torch.cat([theta, readout]), shapes)
         seen, observed, drive = (to_torch(part[group])[[lane]] for part in (batch.seen, batch.observed, batch.u))
         return reference.predictions(
             whole, seen, observed, drive if n_inputs else None, torch.tensor(strength), clipped=clipped, affine=affine
@@ -185,7 +187,7 @@ def test_sensitivities_equal_autograd(latent_dim, hidden_dim, n_observed, n_inpu
 
 def test_missing_everything_gives_no_gradient():
     shapes, flat, _ = random_parts(3, 5, 3, 0, False)
-    losses, grad, _ = loss_and_gradient(flat, shapes, fused.empty_batch(shapes, 1, 5, np.float64), 0.0, np.zeros(4))
+    losses, grad, _ = loss_and_gradient(flat, shapes, forced.empty_batch(shapes, 1, 5, np.float64), 0.0, np.zeros(4))
     assert losses[0] == 0
     assert (grad == 0).all()
 
@@ -196,7 +198,7 @@ def test_gradient_does_not_grow_with_length_when_forcing_bounds_it():
     for n_steps in (10, 100, 1000):
         shapes, flat, p = random_parts(3, 20, 3, 0, False)
         sigma = np.abs(p.A).max() + np.linalg.norm(p.W1, 2) * np.linalg.norm(p.W2, 2)
-        x = np.random.default_rng(0).normal(size=(n_steps + 1, 3, fused.LANES))
+        x = np.random.default_rng(0).normal(size=(n_steps + 1, 3, LANES))
         strength = np.full(n_steps, 1 - 1 / sigma)
         _, _, ws = loss_and_gradient(flat, shapes, dense_batch(shapes, x), 48.0 * n_steps, strength)
         norms.append(np.abs(ws.c).max() / np.abs(ws.g).sum())
@@ -205,7 +207,7 @@ def test_gradient_does_not_grow_with_length_when_forcing_bounds_it():
 
 def test_forcing_of_one_is_one_step_prediction():
     shapes, flat, p = random_parts(3, 9, 3, 0, False)
-    x = np.random.default_rng(0).normal(size=(8, 3, fused.LANES))
+    x = np.random.default_rng(0).normal(size=(8, 3, LANES))
     _, _, ws = loss_and_gradient(flat, shapes, dense_batch(shapes, x), 1.0, np.ones(7))
     one_step = run(p, x[4].T, 1)[:, 0]
     np.testing.assert_allclose(ws.z[0, 5].T, one_step, rtol=1e-12)
@@ -214,7 +216,7 @@ def test_forcing_of_one_is_one_step_prediction():
 def test_without_forcing_the_window_is_a_free_run():
     shapes, flat, p = random_parts(3, 9, 3, 1, False)
     rng = np.random.default_rng(0)
-    x, u = rng.normal(size=(8, 3, fused.LANES)), rng.normal(size=(8, 1, fused.LANES))
+    x, u = rng.normal(size=(8, 3, LANES)), rng.normal(size=(8, 1, LANES))
     _, _, ws = loss_and_gradient(flat, shapes, dense_batch(shapes, x, u), 1.0, np.zeros(7))
     free = run(p, x[0].T, 7, u[1:].transpose(2, 0, 1))
     np.testing.assert_allclose(ws.z[0, 1:].transpose(2, 0, 1), free, rtol=1e-10)
@@ -260,7 +262,7 @@ def test_penalty_pulls_to_its_centre_and_clipping_bounds_the_gradient():
 @pytest.mark.parametrize("clipped", [False, True])
 def test_forcing_estimators_by_their_definition(clipped):
     _, _, p = random_parts(4, 15, 4, 0, False, seed=5)
-    zbar = np.random.default_rng(6).normal(size=(12, 4, fused.LANES))
+    zbar = np.random.default_rng(6).normal(size=(12, 4, LANES))
     active = np.einsum("hm,tmi->tih", p.W2, zbar)
     gates = (active + p.h2 > 0).astype(float) - (clipped & (active > 0))
     jacobians = np.diag(p.A) + np.einsum("ah,tih,hb->tiab", p.W1, gates, p.W2)
@@ -276,13 +278,13 @@ def test_forcing_estimators_by_their_definition(clipped):
         "jacobian_upper_bound": np.abs(p.A).max() + np.linalg.norm(p.W1, 2) * np.linalg.norm(p.W2, 2),
     }
     for name in ESTIMATORS:
-        alpha = forcing_strength(p, zbar, fused.LANES, clipped=clipped, estimator=name)
+        alpha = forcing_strength(p, zbar, LANES, clipped=clipped, estimator=name)
         assert alpha == pytest.approx(max(0, 1 - 1 / sigma[name]), abs=1e-9), name
 
 
 def test_lyapunov_exponents_of_a_linear_map_are_the_logarithms_of_its_factors():
     shapes = fused.shapes(3, 1, 3, 0, False)
-    p = fused.views(np.zeros(sum(int(np.prod(shape)) for shape in shapes)), shapes)
+    p = forced.views(np.zeros(sum(int(np.prod(shape)) for shape in shapes)), shapes)
     p.A[:] = [0.5, 1.1, -0.9]
     sums = lyapunov_sums(p, np.ones(3), 400, every=4)
     np.testing.assert_allclose(np.sort(sums.sum(0) / 400), np.sort(np.log([0.5, 1.1, 0.9])), rtol=1e-10)
