@@ -334,9 +334,10 @@ def _log_pair(x):
     f, k = parted64(raised)
     k = k - _RAISED_BY if tiny else k
     below = _TWO + f
-    s = f / below
+    inverse = _ONE / below
+    s = f * inverse
     s_high, below_high = _head(s), _head(below)
-    s_low = ((f - s_high * below_high) - s_high * (f - (below_high - _TWO))) / below
+    s_low = ((f - s_high * below_high) - s_high * (f - (below_high - _TWO))) * inverse
     z = s * s
     p = _L7
     p = p * z + _L6

@@ -12,11 +12,11 @@ from dysyr.kernels.stochastic import EULER_MARUYAMA, HEUN, MILSTEIN, SRI, diagon
 from dysyr.kernels.stochastic_general import general_integrator
 from dysyr.simulation.divergence import raise_diverged
 
-BLOCK_BYTES = 32_000
-"""Working set of a block of paths: within a first-level cache, since the normals of a step are used at once."""
+BLOCK_BYTES = 64_000
+"""Working set of a block of paths: about a first-level cache, since the normals of a step are used at once."""
 
 WIDEST_BLOCK = 512
-"""Most paths in a block; wider ones hide no more of the cost of calls."""
+"""Most paths in a block: enough to hide the cost of the calls of a step."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +107,7 @@ def integrate_paths(compiled, method, x0, times, substeps, seed, first_step=0, k
     if system.trees.diagonal:
         integrate, form = diagonal_integrator(dtype), ()
         diffusion = first_class(compiled.module.diffusion_diagonal, right_hand_side(dtype))
-        n_rows = 11 * dim if number == SRI else 6 * dim
+        n_rows = 12 * dim if number == SRI else 6 * dim
     else:
         integrate, form, diffusion = general_integrator(dtype), (system.n_noise,), compiled.diffusion
         n_rows = 4 * dim + (2 * dim + 1) * system.n_noise
@@ -128,7 +128,7 @@ def integrate_paths(compiled, method, x0, times, substeps, seed, first_step=0, k
         in_short_calls(advance, times.size - 1, stopped)
         return out, broken, x
 
-    blocks = run_blocks(work, n, _block_width(dtype.itemsize * n_rows))
+    blocks = run_blocks(work, n, _block_width(n, dtype.itemsize * n_rows))
     broken = np.concatenate([block[1] for block in blocks])
     final = np.concatenate([block[2] for block in blocks], axis=1).T
     if (broken >= 0).any():
@@ -140,9 +140,11 @@ def integrate_paths(compiled, method, x0, times, substeps, seed, first_step=0, k
     return out.transpose(2, 0, 1)
 
 
-def _block_width(bytes_per_lane):
-    """Paths per block: a multiple of 16, from 16 to WIDEST_BLOCK."""
-    return min(max(BLOCK_BYTES // bytes_per_lane // 16, 1) * 16, WIDEST_BLOCK)
+def _block_width(n_paths, bytes_per_path):
+    """Paths per block, a multiple of 16: as few blocks as fit the cache, of about equal width."""
+    widest = min(max(BLOCK_BYTES // bytes_per_path, 1), WIDEST_BLOCK)
+    n_blocks = -(-n_paths // widest)
+    return -(-n_paths // (16 * n_blocks)) * 16
 
 
 def _is_diagonal(system):

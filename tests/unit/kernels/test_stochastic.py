@@ -157,7 +157,7 @@ def test_same_bits_for_any_blocking_and_number_of_threads(system, monkeypatch):
     x0, times = np.random.default_rng(0).normal(size=(75, 2)), np.linspace(0, 0.5, 4)
     whole = integrate_paths(system, "euler_maruyama", x0, times, 3, 9)
     for widest, n_threads in ((16, 1), (16, 2), (1, 2), (48, 2)):
-        monkeypatch.setattr("dysyr.simulation.sdes._block_width", lambda size, widest=widest: widest)
+        monkeypatch.setattr("dysyr.simulation.sdes._block_width", lambda n, size, widest=widest: widest)
         monkeypatch.setattr("numba.config.NUMBA_NUM_THREADS", n_threads)
         np.testing.assert_array_equal(integrate_paths(system, "euler_maruyama", x0, times, 3, 9), whole)
 
