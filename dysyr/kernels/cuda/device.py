@@ -63,7 +63,7 @@ def require_device():
 
 
 def describe_device():
-    """Name, compute capability, number of multiprocessors and driver of the current device, for records.
+    """Name, compute capability, number of multiprocessors and toolkit of the current device, for records.
 
     Returns:
         text.
@@ -79,5 +79,5 @@ def describe_device():
     device = cuda.get_current_device()
     name = device.name.decode() if isinstance(device.name, bytes) else device.name
     major, minor = device.compute_capability
-    driver = ".".join(str(part) for part in cuda.runtime.get_version())
-    return f"{name}, compute capability {major}.{minor}, {device.MULTIPROCESSOR_COUNT} multiprocessors, CUDA {driver}"
+    toolkit = ".".join(str(part) for part in cuda.runtime.get_version())
+    return f"{name}, compute capability {major}.{minor}, {device.MULTIPROCESSOR_COUNT} multiprocessors, CUDA {toolkit}"

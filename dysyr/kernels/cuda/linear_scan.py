@@ -3,10 +3,11 @@
     h_t = a_t h_{t-1} + b_t,                      t = 0..L-1
     db_t = g_t + a_{t+1} db_{t+1},    da_t = db_t h_{t-1},    dh_{-1} = a_0 db_0
 
-with g = dloss/dh. Arrays are (batch, time, channel). With many channels a thread runs one channel through all
-times, which reads and writes each number once, in order. With few channels a block runs one channel: each of its
-threads composes the maps of a part of the times to one map, (a1, b1) then (a2, b2) = (a2 a1, a2 b1 + b2), the
-parts are chained, and each thread runs its part from the state where the part before it ends.
+with g = dloss/dh. Arrays are (batch, time, channel). A block runs 32 neighbouring channels through all times, in
+chunks. Each thread loads a few consecutive times of its channel into registers and composes their maps to one,
+(a1, b1) then (a2, b2) = (a2 a1, a2 b1 + b2); the maps of a chunk meet in shared memory; then each thread runs its
+times from where the threads before it end. So every number is read once and written once, in neighbouring order,
+with many reads on their way at once. Times behind the end are the identity, a = 1 and b = 0.
 """
 
 import functools
@@ -18,25 +19,23 @@ from numba import cuda
 from dysyr.core.errors import InputError
 from dysyr.kernels.cuda.compilation import configured, kernel
 from dysyr.kernels.cuda.device_arrays import float_dtype, on_device
-from dysyr.kernels.cuda.ensembles import grid_of
 
-ENOUGH_CHANNELS = 16_384
-"""Channels from which on one thread a channel fills a large card."""
+Blocking = namedtuple("Blocking", "channels parts times")
+"""Channels of a block, threads that share a channel, consecutive times of a thread."""
 
-PARTS = 128
-"""Most parts into which the times of a channel are cut."""
+BLOCKING = Blocking(32, 8, 8)
 
-Kernels = namedtuple("Kernels", "forward backward forward_in_parts backward_in_parts")
+Kernels = namedtuple("Kernels", "forward backward")
 
 
-def linear_scan(a, b, h0, *, parts=None):
+def linear_scan(a, b, h0, *, blocking=BLOCKING):
     """All states of the recurrence.
 
     Args:
         a: (batch, time, channel) factors, on the device or not.
         b: same shape, inputs.
         h0: (batch, channel) state before the first time.
-        parts: threads that share a channel; chosen by the number of channels when None.
+        blocking: Blocking.
 
     Returns:
         device array (batch, time, channel).
@@ -48,15 +47,11 @@ def linear_scan(a, b, h0, *, parts=None):
     a, b = on_device("a", a, shape, dtype), on_device("b", b, shape, dtype)
     h0 = on_device("h0", h0, (shape[0], shape[2]), dtype)
     h = cuda.device_array(shape, dtype)
-    kernels, parts = linear_scan_kernels(dtype), _parts(parts, shape)
-    if parts == 1:
-        configured(kernels.forward, *grid_of(shape[0] * shape[2]))(a, b, h0, h)
-    else:
-        configured(kernels.forward_in_parts, shape[0] * shape[2], parts)(a, b, h0, h)
+    configured(linear_scan_kernels(dtype, blocking).forward, *_grid(shape, blocking))(a, b, h0, h)
     return h
 
 
-def linear_scan_backward(a, h, h0, g, *, parts=None):
+def linear_scan_backward(a, h, h0, g, *, blocking=BLOCKING):
     """Gradients of a loss with respect to the factors, the inputs and the first state.
 
     Args:
@@ -64,7 +59,7 @@ def linear_scan_backward(a, h, h0, g, *, parts=None):
         h: same shape, the states from ``linear_scan``.
         h0: (batch, channel) state before the first time.
         g: same shape as h, derivative of the loss with respect to each state.
-        parts: as in ``linear_scan``.
+        blocking: Blocking.
 
     Returns:
         device arrays (da, db, dh0).
@@ -76,111 +71,103 @@ def linear_scan_backward(a, h, h0, g, *, parts=None):
     a, h, g = on_device("a", a, shape, dtype), on_device("h", h, shape, dtype), on_device("g", g, shape, dtype)
     h0 = on_device("h0", h0, (shape[0], shape[2]), dtype)
     da, db, dh0 = (cuda.device_array(size, dtype) for size in (shape, shape, (shape[0], shape[2])))
-    kernels, parts = linear_scan_kernels(dtype), _parts(parts, shape)
-    if parts == 1:
-        configured(kernels.backward, *grid_of(shape[0] * shape[2]))(a, h, h0, g, da, db, dh0)
-    else:
-        configured(kernels.backward_in_parts, shape[0] * shape[2], parts)(a, h, h0, g, da, db, dh0)
+    configured(linear_scan_kernels(dtype, blocking).backward, *_grid(shape, blocking))(a, h, h0, g, da, db, dh0)
     return da, db, dh0
 
 
 @functools.cache
-def linear_scan_kernels(dtype):
-    """The kernels of a dtype; those in parts run one block a channel, of at most PARTS threads."""
+def linear_scan_kernels(dtype, blocking=BLOCKING):
+    """The kernels of a dtype: blocks of (channels, parts) threads, one for each group of channels of a row."""
     real = np.dtype(dtype).type
-    zero, one, most = real(0), real(1), PARTS
+    zero, one = real(0), real(1)
+    n_lanes, n_parts, n_own = blocking
+    chunk = n_parts * n_own
 
     @kernel
     def forward(a, b, h0, h):
-        lane = cuda.grid(1)
-        n_channels = a.shape[2]
-        if lane < a.shape[0] * n_channels:
-            row, d = lane // n_channels, lane % n_channels
-            state = h0[row, d]
-            for t in range(a.shape[1]):
-                state = a[row, t, d] * state + b[row, t, d]
-                h[row, t, d] = state
+        factors = cuda.shared.array((n_parts, n_lanes), real)
+        inputs = cuda.shared.array((n_parts, n_lanes), real)
+        own_a = cuda.local.array(n_own, real)
+        own_b = cuda.local.array(n_own, real)
+        lane, part = cuda.threadIdx.x, cuda.threadIdx.y
+        n_groups, n_times = (a.shape[2] + n_lanes - 1) // n_lanes, a.shape[1]
+        row, d = cuda.blockIdx.x // n_groups, (cuda.blockIdx.x % n_groups) * n_lanes + lane
+        inside = d < a.shape[2]
+        carried = h0[row, d] if inside else zero
+        for c in range((n_times + chunk - 1) // chunk):
+            begin = c * chunk + part * n_own
+            for j in range(n_own):
+                there = inside and begin + j < n_times
+                own_a[j] = a[row, begin + j, d] if there else one
+                own_b[j] = b[row, begin + j, d] if there else zero
+            factor, state = one, zero
+            for j in range(n_own):
+                factor = own_a[j] * factor
+                state = own_a[j] * state + own_b[j]
+            factors[part, lane] = factor
+            inputs[part, lane] = state
+            cuda.syncthreads()
+            state = carried
+            for other in range(n_parts):
+                if other < part:
+                    state = factors[other, lane] * state + inputs[other, lane]
+                carried = factors[other, lane] * carried + inputs[other, lane]
+            for j in range(n_own):
+                state = own_a[j] * state + own_b[j]
+                if inside and begin + j < n_times:
+                    h[row, begin + j, d] = state
+            cuda.syncthreads()
 
     @kernel
     def backward(a, h, h0, g, da, db, dh0):
-        lane = cuda.grid(1)
-        n_channels, last = a.shape[2], a.shape[1] - 1
-        if lane < a.shape[0] * n_channels:
-            row, d = lane // n_channels, lane % n_channels
-            carried = zero
-            for back in range(last + 1):
-                t = last - back
-                state = g[row, t, d] + carried
-                db[row, t, d] = state
-                da[row, t, d] = state * (h[row, t - 1, d] if t > 0 else h0[row, d])
-                carried = a[row, t, d] * state
+        factors = cuda.shared.array((n_parts, n_lanes), real)
+        inputs = cuda.shared.array((n_parts, n_lanes), real)
+        own_a = cuda.local.array(n_own, real)
+        own_g = cuda.local.array(n_own, real)
+        before = cuda.local.array(n_own, real)
+        lane, part = cuda.threadIdx.x, cuda.threadIdx.y
+        n_groups, n_times = (a.shape[2] + n_lanes - 1) // n_lanes, a.shape[1]
+        row, d = cuda.blockIdx.x // n_groups, (cuda.blockIdx.x % n_groups) * n_lanes + lane
+        inside = d < a.shape[2]
+        carried = zero
+        for c in range((n_times + chunk - 1) // chunk):
+            last = n_times - 1 - c * chunk - part * n_own
+            for j in range(n_own):
+                t = last - j
+                there = inside and t >= 0
+                own_a[j] = a[row, t, d] if there else one
+                own_g[j] = g[row, t, d] if there else zero
+                before[j] = zero
+                if there:
+                    before[j] = h[row, t - 1, d] if t > 0 else h0[row, d]
+            factor, pull = one, zero
+            for j in range(n_own):
+                factor = own_a[j] * factor
+                pull = own_a[j] * (own_g[j] + pull)
+            factors[part, lane] = factor
+            inputs[part, lane] = pull
+            cuda.syncthreads()
+            pull = carried
+            for other in range(n_parts):
+                if other < part:
+                    pull = factors[other, lane] * pull + inputs[other, lane]
+                carried = factors[other, lane] * carried + inputs[other, lane]
+            for j in range(n_own):
+                slope = own_g[j] + pull
+                if inside and last - j >= 0:
+                    db[row, last - j, d] = slope
+                    da[row, last - j, d] = slope * before[j]
+                pull = own_a[j] * slope
+            cuda.syncthreads()
+        if inside and part == 0:
             dh0[row, d] = carried
 
-    @kernel
-    def forward_in_parts(a, b, h0, h):
-        factors = cuda.shared.array(most, real)
-        inputs = cuda.shared.array(most, real)
-        k, n_parts = cuda.threadIdx.x, cuda.blockDim.x
-        row, d = cuda.blockIdx.x // a.shape[2], cuda.blockIdx.x % a.shape[2]
-        n_times = a.shape[1]
-        length = (n_times + n_parts - 1) // n_parts
-        first = min(k * length, n_times)
-        stop = min(first + length, n_times)
-        factor, state = one, zero
-        for t in range(first, stop):
-            factor = a[row, t, d] * factor
-            state = a[row, t, d] * state + b[row, t, d]
-        factors[k] = factor
-        inputs[k] = state
-        cuda.syncthreads()
-        if k == 0:
-            state = h0[row, d]
-            for j in range(n_parts):
-                after = factors[j] * state + inputs[j]
-                inputs[j] = state
-                state = after
-        cuda.syncthreads()
-        state = inputs[k]
-        for t in range(first, stop):
-            state = a[row, t, d] * state + b[row, t, d]
-            h[row, t, d] = state
+    return Kernels(forward, backward)
 
-    @kernel
-    def backward_in_parts(a, h, h0, g, da, db, dh0):
-        factors = cuda.shared.array(most, real)
-        inputs = cuda.shared.array(most, real)
-        k, n_parts = cuda.threadIdx.x, cuda.blockDim.x
-        row, d = cuda.blockIdx.x // a.shape[2], cuda.blockIdx.x % a.shape[2]
-        n_times = a.shape[1]
-        length = (n_times + n_parts - 1) // n_parts
-        first = min(k * length, n_times)
-        stop = min(first + length, n_times)
-        factor, carried = one, zero
-        for back in range(stop - first):
-            t = stop - 1 - back
-            factor = a[row, t, d] * factor
-            carried = a[row, t, d] * (g[row, t, d] + carried)
-        factors[k] = factor
-        inputs[k] = carried
-        cuda.syncthreads()
-        if k == 0:
-            carried = zero
-            for back in range(n_parts):
-                j = n_parts - 1 - back
-                after = factors[j] * carried + inputs[j]
-                inputs[j] = carried
-                carried = after
-            dh0[row, d] = carried
-        cuda.syncthreads()
-        carried = inputs[k]
-        for back in range(stop - first):
-            t = stop - 1 - back
-            state = g[row, t, d] + carried
-            db[row, t, d] = state
-            da[row, t, d] = state * (h[row, t - 1, d] if t > 0 else h0[row, d])
-            carried = a[row, t, d] * state
 
-    return Kernels(forward, backward, forward_in_parts, backward_in_parts)
+def _grid(shape, blocking):
+    """(blocks, threads of a block)."""
+    return shape[0] * -(-shape[2] // blocking.channels), (blocking.channels, blocking.parts)
 
 
 def _shape(name, array):
@@ -189,13 +176,3 @@ def _shape(name, array):
     if len(shape) != 3 or 0 in shape:
         raise InputError(f"shape of {name}", got=str(shape), expected="(batch, time, channel), none of them zero")
     return dtype, shape
-
-
-def _parts(parts, shape):
-    """Threads that share a channel: none where channels alone fill the card or times are few."""
-    if parts is None:
-        few = shape[0] * shape[2] < ENOUGH_CHANNELS and shape[1] >= 256
-        return PARTS if few else 1
-    if not 1 <= parts <= PARTS:
-        raise InputError("number of parts", got=repr(parts), expected=f"1 to {PARTS}")
-    return parts

@@ -32,7 +32,13 @@ from dysyr.kernels.cuda.compilation import configured, kernel
 from dysyr.kernels.cuda.device_arrays import float_dtype, on_device, summed
 
 CHECKPOINT = 16
+"""Times between two kept states."""
+
 SHARED_BYTES = 32_768
+"""Shared memory for the sums over channels of a block."""
+
+MOST_ROWS = 65_535
+"""Most blocks of a grid along its second axis."""
 
 Kernels = namedtuple("Kernels", "forward backward")
 Gradients = namedtuple("Gradients", "u delta A B C D bias z h0")
@@ -248,6 +254,8 @@ def _checked(u, delta, A, B, C, D, bias, z, h0):
     if n_states < 1 or threads_for(n_states, dtype) == 0:
         limit = SHARED_BYTES // (2 * 32 * dtype.itemsize)
         raise InputError("number of states N", got=str(n_states), expected=f"1 to {limit} in {dtype}")
+    if n_rows > MOST_ROWS:
+        raise InputError("number of rows", got=str(n_rows), expected=f"at most {MOST_ROWS}", do="split the batch")
     wide, narrow = (n_rows, n_times, n_channels), (n_rows, n_times, n_states)
     shapes = {
         "u": wide, "delta": wide, "A": (n_channels, n_states), "B": narrow, "C": narrow, "D": (n_channels,),

@@ -6,7 +6,7 @@ from numba import cuda
 
 from dysyr.core.errors import InputError
 from dysyr.kernels.cuda.device_arrays import summed
-from dysyr.kernels.cuda.linear_scan import linear_scan, linear_scan_backward
+from dysyr.kernels.cuda.linear_scan import Blocking, linear_scan, linear_scan_backward
 from dysyr.kernels.cuda.selective_scan import CHECKPOINT, selective_scan, selective_scan_backward
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
@@ -36,40 +36,40 @@ def selective_twin(u, delta, A, B, C, D, bias, z, h0):
     return y * z / (1 + np.exp(-z)), h
 
 
-@pytest.mark.parametrize("parts", [1, 3, 5])
-def test_linear_scan_gives_the_published_vector(parts):
+@pytest.mark.parametrize("blocking", [Blocking(1, 1, 1), Blocking(1, 2, 2), Blocking(2, 3, 2), Blocking(1, 2, 8)])
+def test_linear_scan_gives_the_published_vector(blocking):
     a = np.array([0.5, 2, -1, 0.25, 0, 3]).reshape(1, 6, 1)
     b = np.array([1, -1, 2, 4, 1, 0.5]).reshape(1, 6, 1)
     g = np.array([1, 0, 2, -1, 0.5, 1]).reshape(1, 6, 1)
-    h = linear_scan(a, b, np.zeros((1, 1)), parts=parts)
+    h = linear_scan(a, b, np.zeros((1, 1)), blocking=blocking)
     np.testing.assert_array_equal(h.copy_to_host().ravel(), [1, 1, 1, 4.25, 1, 3.5])
-    da, db, _ = linear_scan_backward(a, h, np.zeros((1, 1)), g, parts=parts)
+    da, db, _ = linear_scan_backward(a, h, np.zeros((1, 1)), g, blocking=blocking)
     np.testing.assert_array_equal(da.copy_to_host().ravel(), [0, -1.75, 1.75, -1, 14.875, 1])
     np.testing.assert_array_equal(db.copy_to_host().ravel(), [-2.5, -1.75, 1.75, -1, 3.5, 1])
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("length, parts", [(1, 1), (1, 4), (2, 3), (7, 8), (8, 8), (9, 8), (29, 8), (13, 1)])
-def test_linear_scan_equals_its_loop(length, parts, dtype, rng):
+@pytest.mark.parametrize("length", [1, 2, 5, 6, 7, 23])
+def test_linear_scan_equals_its_loop(length, dtype, rng):
+    """Chunks of 3 x 2 times, two groups of channels."""
+    blocking = Blocking(2, 3, 2)
     shape = (2, length, 3)
     a, b, g = (rng.normal(size=shape).astype(dtype) for _ in range(3))
     a[0, length // 2, 1], a[1, 0, 2] = 0, 1
     h0 = rng.normal(size=(2, 3)).astype(dtype)
     twins = linear_twin(*(array.astype(float) for array in (a, b, h0, g)))
-    h = linear_scan(a, b, h0, parts=parts)
-    results = h, *linear_scan_backward(a, h, h0, g, parts=parts)
+    h = linear_scan(a, b, h0, blocking=blocking)
+    results = h, *linear_scan_backward(a, h, h0, g, blocking=blocking)
     for result, twin in zip(results, twins, strict=True):
         got = result.copy_to_host()
         assert got.dtype == dtype
         np.testing.assert_allclose(got, twin, rtol=0, atol=TOLERANCE[dtype] * np.abs(twin).max())
 
 
-def test_one_thread_a_channel_or_one_block():
-    """The form is chosen by the number of channels, and both forms agree."""
-    generator = np.random.default_rng(3)
-    a, b = generator.uniform(0.5, 1, (2, 1, 260, 1))
-    chosen = linear_scan(a, b, np.zeros((1, 1))).copy_to_host()
-    np.testing.assert_allclose(chosen, linear_scan(a, b, np.zeros((1, 1)), parts=1).copy_to_host(), rtol=1e-12)
+def test_linear_scan_with_the_blocking_of_a_device(rng):
+    a, b = rng.uniform(0.5, 1, (2, 1, 67, 2))
+    h = linear_scan(a, b, np.zeros((1, 2))).copy_to_host()
+    np.testing.assert_allclose(h, linear_twin(a, b, np.zeros((1, 2)), b)[0], rtol=1e-12)
 
 
 def test_selective_scan_gives_the_published_vector():
@@ -167,7 +167,6 @@ ONES = np.ones((1, 4, 2))
         (lambda: linear_scan(ONES, ONES.astype("float32"), ONES[:, 0]), "b has another dtype: float32; float64"),
         (lambda: linear_scan(ONES.astype(int), ONES, ONES[:, 0]), "dtype of a: int64; float32 or float64"),
         (lambda: linear_scan(ONES[0], ONES[0], ONES[0]), r"shape of a: \(4, 2\); \(batch, time, channel\)"),
-        (lambda: linear_scan(ONES, ONES, ONES[:, 0], parts=500), "number of parts: 500; 1 to 128"),
         (
             lambda: selective_scan(ONES, ONES, np.ones((2, 300)), ONES, ONES, ONES, ONES, ONES, ONES),
             "number of states N: 300; 1 to 64 in float64",

@@ -25,6 +25,7 @@ from dysyr.kernels.cuda.compilation import load_device_module, ptx_of
 from dysyr.kernels.cuda.device_arrays import sum_over_first
 from dysyr.kernels.cuda.fixed_step_source import map_source, runge_kutta_source
 from dysyr.kernels.cuda.linear_scan import linear_scan_kernels
+from dysyr.kernels.cuda.peak import multiply_add
 from dysyr.kernels.cuda.scalar_source import scalar_system
 from dysyr.kernels.cuda.selective_scan import selective_scan_kernels
 from dysyr.kernels.cuda.shallow_plrnn import shallow_plrnn_kernels
@@ -98,7 +99,7 @@ def test_maps(dtype):
 
 @pytest.mark.parametrize(
     "method, dtype",
-    [("euler_maruyama", "float32"), ("milstein", "float32"), ("heun", "float32"), ("sri", "float32"), ("sri", "float64")],
+    [(method, "float32") for method in ("euler_maruyama", "milstein", "sri", "heun")] + [("sri", "float64")],
 )
 def test_stochastic_integrators_multiply_words_of_32_bits(method, dtype):
     text = stochastic_source(scalar("stochastic_lotka_volterra", dtype), method)
@@ -127,10 +128,9 @@ def test_scans(dtype):
     inputs = [cube, cube, blocks, cube, cube, flat, flat, cube, cube]
     selective = selective_scan_kernels(dtype, 16)
     for kernel, arguments in [
-        (linear.forward, forward), (linear.forward_in_parts, forward), (linear.backward, backward),
-        (linear.backward_in_parts, backward), (selective.forward, [*inputs, cube, cube, states]),
+        (linear.forward, forward), (linear.backward, backward), (selective.forward, [*inputs, cube, cube, states]),
         (selective.backward, [*inputs, states, *[cube] * 5, states, states, cube, blocks, blocks, cube]),
-        (sum_over_first, [blocks, flat]),
+        (sum_over_first, [blocks, flat]), (multiply_add, [flat, INTEGER, flat]),
     ]:  # fmt: skip
         check_width(ptx_of(kernel, types.void(*arguments)), dtype)
 
