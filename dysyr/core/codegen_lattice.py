@@ -8,7 +8,19 @@
             out[...] = ...
 
 A neighbour past a fixed edge is not loaded: its given value takes the place.
+
+The right-hand side and its derivative along a direction have a second form for the sites whose neighbours along
+the last axis all lie inside. There a neighbour is at a constant distance, and sites and lanes are one loop:
+
+    x_row1 = flat_x[3*lanes : 40*lanes]
+    for j in range(37*lanes):
+        s_x_p1 = x_row1[j]
+        own0[j] = ...
+
+It needs parameters that are the same in all lanes, which is found out at run time.
 """
+
+import re
 
 from dysyr.core.codegen_scalar import dressed
 from dysyr.core.derivative import differentiate
@@ -38,8 +50,8 @@ class _LatticeCode:
         ]
         own = [part for part in partials if part[1].value[0] == self.system.fields[part[0]]]
         functions = [
-            self.function("rhs", "t, x, p, out", self.drift, self.store),
-            self.function("jvp", "t, x, p, v, out", along, self.store),
+            self.function("rhs", "t, x, p, out", self.drift, self.store, long=True),
+            self.function("jvp", "t, x, p, v, out", along, self.store, long=True),
             self.function(
                 "jacobian",
                 "t, x, p, out",
@@ -92,7 +104,7 @@ class _LatticeCode:
             ),
         ]
 
-    def function(self, name, arguments, roots, store, sources=(), clear=None):
+    def function(self, name, arguments, roots, store, sources=(), clear=None, long=False):
         """One function.
 
         Args:
@@ -101,6 +113,7 @@ class _LatticeCode:
             store: function (k, text of root k) -> lines that store it.
             sources: further state nodes whose rows are looked up.
             clear: the part of out that is zeroed first, or None.
+            long: whether sites and lanes may be one loop.
         """
         used = [node for node in postorder(roots) if node.op in ("state", "tangent")]
         places = list(dict.fromkeys([node.value for node in used] + [source.value for source in sources]))
@@ -108,8 +121,17 @@ class _LatticeCode:
         lines, indent = [f"def {name}({arguments}):"], "    "
         if clear:
             lines.append(f"{indent}{clear} = {self.printer.literal(0.0)}")
+        edges = self.edges(roots, places) if long else None
+        if edges:
+            lines += [indent + line for line in self.preparation(arguments, roots)]
         for a, axis in enumerate(self.lattice.axes):
-            lines.append(f"{indent}for k{a} in range({axis.n}):")
+            if edges and a == len(self.lattice.axes) - 1:
+                lines += [indent + line for line in self.long_loop(roots, used, edges)]
+                lines.append(f"{indent}for edge in range({edges[0] + edges[1]} if alike else {axis.n}):")
+                moved = f"edge + {axis.n - edges[0] - edges[1]}"
+                lines.append(f"{indent}    k{a} = {moved} if alike and edge >= {edges[0]} else edge")
+            else:
+                lines.append(f"{indent}for k{a} in range({axis.n}):")
             indent += "    "
             lines += [indent + line for line in self.neighbour_lines(a, axis, places)]
             if any(node.op == "index" and node.value == axis.name for node in postorder(roots)):
@@ -128,6 +150,56 @@ class _LatticeCode:
             lines.append(f"{indent}pass")
         return "\n".join(lines)
 
+    def edges(self, roots, places):
+        """How many sites at the two ends of the last axis have neighbours outside; None where there is no long
+        loop."""
+        *outer, last = self.lattice.axes
+        reach = [offsets[-1] for _, offsets in places]
+        low, high = max([0, *(-k for k in reach)]), max([0, *reach])
+        leaves = [node for node in postorder(roots) if not node.args]
+        varying = any(node.op == "time" or (node.op == "index" and node.value == last.name) for node in leaves)
+        if varying or any(axis.boundary == "fixed" for axis in outer) or last.n <= low + high:
+            return None
+        return low, high
+
+    def preparation(self, arguments, roots):
+        """Flat views, and whether all lanes have the same parameters."""
+        lines = ["lanes = x.shape[1]", "alike = lanes > 0"]
+        arrays = [name for name in arguments.split(", ") if name in ("x", "v", "out")]
+        lines += [f"flat_{name} = {name}.reshape({name}.size)" for name in arrays]
+        names = tuple(self.system.parameters)
+        for name in sorted({node.value for node in postorder(roots) if node.op == "parameter"}):
+            k = names.index(name)
+            lines += ["for i in range(1, lanes):", f"    alike = alike and p[{k}, i] == p[{k}, 0]"]
+        return lines
+
+    def long_loop(self, roots, used, edges):
+        """Lines of the loop over sites and lanes at once."""
+        n, first = self.lattice.axes[-1].n, edges[0]
+        length = f"{n - edges[0] - edges[1]}*lanes"
+
+        def view(name, array, field, offsets):
+            along = f"({self.site((*offsets[:-1], 0), last='0')})" if len(offsets) > 1 else "0"
+            begin = f"({along} + {field * self.n_sites + first + offsets[-1]})*lanes"
+            return f"{name} = flat_{array}[{begin} : {begin} + {length}]"
+
+        letters = {"state": "x", "tangent": "v"}
+        loads, views = {}, []
+        for node in used:
+            name, offsets = node.value
+            loads[node] = f"{letters[node.op]}_{self.rows[node.value]}"
+            views.append(view(loads[node], letters[node.op], self.system.fields.index(name), offsets))
+        body, texts = self.printer.statements(
+            roots, {node: f"{name}[j]" for node, name in loads.items()}, tuple(self.system.parameters)
+        )
+        constant = [line for line in body if re.match(r"\w+ = p\[", line)]
+        lines = [*views, *(re.sub(r"p\[(\d+), i\]", r"p[\1, 0]", line) for line in constant)]
+        lines += [view(f"own{f}", "out", f, self.here) for f in range(len(texts))]
+        lines.append(f"for j in range({length}):")
+        lines += ["    " + line for line in body if line not in constant]
+        lines += [f"    own{f}[j] = {text}" for f, text in enumerate(texts)]
+        return ["if alike:", *("    " + line for line in lines)]
+
     def neighbour_lines(self, a, axis, places):
         lines = []
         for offset in sorted({offsets[a] for _, offsets in places} - {0}):
@@ -142,10 +214,12 @@ class _LatticeCode:
     def along(self, a, offset):
         return f"k{a}" if offset == 0 else dressed(f"a{a}", (offset,))
 
-    def site(self, offsets):
+    def site(self, offsets, last=None):
+        """Number of the site at given offsets, as text; ``last`` replaces the place along the last axis."""
         text = ""
         for a, (axis, offset) in enumerate(zip(self.lattice.axes, offsets, strict=True)):
-            text = self.along(a, offset) if a == 0 else f"({text})*{axis.n} + {self.along(a, offset)}"
+            place = self.along(a, offset) if last is None or a < len(offsets) - 1 else last
+            text = place if a == 0 else f"({text})*{axis.n} + {place}"
         return text
 
     def outside(self, offsets):

@@ -14,8 +14,8 @@ TILE_BYTES = 128_000
 """Working set of a block: within a second-level cache, and large enough to hide the cost of calls."""
 
 
-FIRST_LEVEL_BYTES = 40_000
-"""Working set that stays in a first-level cache."""
+FIRST_LEVEL_BYTES = 80_000
+"""Working set of lanes in step: little more than a first-level cache, since wide blocks hide the cost of calls."""
 
 
 def block_width(bytes_per_lane):

@@ -16,6 +16,7 @@ import numpy as np
 from numba import types
 
 from dysyr.kernels.jit import array_type, first_class, jit, right_hand_side
+from dysyr.kernels.ode_views import aligned, block, window
 from dysyr.kernels.output import record
 
 RUNNING, ARRIVED, COLLAPSED = 0, 1, 2
@@ -75,74 +76,98 @@ def step(rhs, stages, nodes, weights, n_control, t, h, x, p, k, flat, total, ts,
 
 
 @jit
-def advance_flat(weights, n_terms, h, x, k, total, y):
+def fill(values, value):
+    """values[i] = value."""
+    for i in range(values.shape[0]):
+        values[i] = value
+
+
+@jit
+def advance_flat(weights, h, x, k, total, y):
     """y = x + sum_s (h weights_s) k_s, all of one length; the sum is complete before x is added.
 
     Args:
-        weights: (stage,).
-        n_terms: stages that count.
+        weights: (stage,) of the stages that count.
         h: step, the same for all.
         x: (dim*lane,).
-        k: (stage, dim*lane).
+        k: (stage*dim*lane,).
         total: (dim*lane,) workspace.
         y: (dim*lane,) result.
     """
-    size, zero = x.shape[0], x.dtype.type(0)
+    size, last = x.shape[0], weights.shape[0] - 1
     s = 0
-    while s < n_terms - 1 and weights[s] == 0:
+    while s < last and weights[s] == 0:
         s += 1
     begun = s
-    while n_terms - s > 4:
+    while last - s >= 4:
         a, b, c, d = h * weights[s], h * weights[s + 1], h * weights[s + 2], h * weights[s + 3]
+        q, r, u, v = (
+            window(k, s * size, size),
+            window(k, (s + 1) * size, size),
+            window(k, (s + 2) * size, size),
+            window(k, (s + 3) * size, size),
+        )
         if s == begun:
             for j in range(size):
-                total[j] = a * k[s, j] + b * k[s + 1, j] + c * k[s + 2, j] + d * k[s + 3, j]
+                total[j] = a * q[j] + b * r[j] + c * u[j] + d * v[j]
         else:
             for j in range(size):
-                total[j] += a * k[s, j] + b * k[s + 1, j] + c * k[s + 2, j] + d * k[s + 3, j]
+                total[j] += a * q[j] + b * r[j] + c * u[j] + d * v[j]
         s += 4
-    last = n_terms - 1
+    zero = x.dtype.type(0)
+    s1, s2, s3 = min(s + 1, last), min(s + 2, last), min(s + 3, last)
     a = h * weights[s]
-    b = h * weights[s + 1] if s + 1 <= last else zero
-    c = h * weights[s + 2] if s + 2 <= last else zero
-    d = h * weights[s + 3] if s + 3 <= last else zero
-    q, r, u = min(s + 1, last), min(s + 2, last), min(s + 3, last)
+    b = h * weights[s1] if s1 == s + 1 else zero
+    c = h * weights[s2] if s2 == s + 2 else zero
+    d = h * weights[s3] if s3 == s + 3 else zero
+    q, r, u, v = (
+        window(k, s * size, size),
+        window(k, s1 * size, size),
+        window(k, s2 * size, size),
+        window(k, s3 * size, size),
+    )
     if s > begun:
         for j in range(size):
-            y[j] = x[j] + (total[j] + a * k[s, j] + b * k[q, j] + c * k[r, j] + d * k[u, j])
+            y[j] = x[j] + (total[j] + a * q[j] + b * r[j] + c * u[j] + d * v[j])
     elif s == last:
         for j in range(size):
-            y[j] = x[j] + a * k[s, j]
-    elif s + 1 == last:
+            y[j] = x[j] + a * q[j]
+    elif s1 == last:
         for j in range(size):
-            y[j] = x[j] + (a * k[s, j] + b * k[q, j])
+            y[j] = x[j] + (a * q[j] + b * r[j])
     else:
         for j in range(size):
-            y[j] = x[j] + (a * k[s, j] + b * k[q, j] + c * k[r, j] + d * k[u, j])
+            y[j] = x[j] + (a * q[j] + b * r[j] + c * u[j] + d * v[j])
 
 
 def _integrate_fixed(rhs, stages, nodes, weights, times, start, stop, substeps, x, p, keep, out, first, broken):
     n_dim, n = x.shape
-    n_stages = weights.shape[0]
-    k = np.empty((n_stages, n_dim, n), x.dtype)
-    flat_k = k.reshape(n_stages, n_dim * n)
-    y = np.empty_like(x)
-    flat_x, flat_y = x.reshape(n_dim * n), y.reshape(n_dim * n)
-    total = np.empty(n_dim * n, x.dtype)
-    t = np.empty(n, x.dtype)
+    size, n_stages = n_dim * n, weights.shape[0]
+    owner = aligned((n_stages + 3) * size + n, x)
+    k, now, y, total = (
+        window(owner, 0, n_stages * size),
+        window(owner, n_stages * size, size),
+        window(owner, (n_stages + 1) * size, size),
+        window(owner, (n_stages + 2) * size, size),
+    )
+    now_block, y_block, t = block(now, 0, n_dim, n), block(y, 0, n_dim, n), window(owner, (n_stages + 3) * size, n)
+    now_block[:] = x
     for o in range(start, stop):
         width = (times[o + 1] - times[o]) / substeps
         h = x.dtype.type(width)
         for j in range(substeps):
-            now = x.dtype.type(times[o] + j * width)
-            t[:] = now
-            rhs(t, x, p, k[0])
+            begin = x.dtype.type(times[o] + j * width)
+            fill(t, begin)
+            rhs(t, now_block, p, block(k, 0, n_dim, n))
             for s in range(1, n_stages):
-                advance_flat(stages[s], s, h, flat_x, flat_k, total, flat_y)
-                t[:] = now + nodes[s] * h
-                rhs(t, y, p, k[s])
-            advance_flat(weights, n_stages, h, flat_x, flat_k, total, flat_x)
-        record(x, o, keep, out, broken, first)
+                advance_flat(window(stages, s * stages.shape[1], s), h, now, k, total, y)
+                fill(t, begin + nodes[s] * h)
+                rhs(t, y_block, p, block(k, s * size, n_dim, n))
+            advance_flat(window(weights, 0, n_stages), h, now, k, total, now)
+        record(now_block, o, keep, out, broken, first)
+    x[:] = now_block
+    # numba frees an array after its last use, and the views do not count as uses
+    owner[0] = 0
 
 
 @jit

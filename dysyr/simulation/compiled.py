@@ -9,6 +9,7 @@ from dysyr.core.codegen import kernel_source
 from dysyr.kernels.elementary import with_own_functions
 from dysyr.kernels.fused_source import fused_function, fused_map_function, fused_map_source, fused_source
 from dysyr.kernels.jit import first_class, load_generated, matrix_function, right_hand_side
+from dysyr.kernels.ode_views import with_windows
 
 
 class CompiledSystem:
@@ -22,7 +23,8 @@ class CompiledSystem:
     def __init__(self, system, dtype="float64"):
         self.system = system
         self.dtype = np.dtype(dtype)
-        self.source = with_own_functions(kernel_source(system, dtype=self.dtype.name), self.dtype.name)
+        source = with_own_functions(kernel_source(system, dtype=self.dtype.name), self.dtype.name)
+        self.source = with_windows(source)
         self.module = load_generated(self.source, system.name or system.kind)
         self._fused = {}
 
