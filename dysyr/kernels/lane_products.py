@@ -9,6 +9,9 @@ from dysyr.kernels.vector_blocks import each_row, product
 add_product = product("r", 1, lambda y: y, lambda total, y: (total,))
 """(y, y): y += W x."""
 
+matrix_product = product("", 1, None, lambda total: (total,))
+"""(y): y = W x."""
+
 hidden = product("p", 1, None, lambda total, h: ((total + h).relu(),))
 """(h, r): r = relu(W x + h)."""
 
@@ -46,6 +49,18 @@ blend = each_row("rrrs", 1, lambda z, target, known, alpha: ((alpha * known).tim
 
 copy = each_row("r", 1, lambda a: (a,))
 """(a, b): b = a."""
+
+rectify = each_row("r", 1, lambda a: (a.relu(),))
+"""(a, b): b = relu(a)."""
+
+carry = each_row(
+    "prrrs", 1,
+    lambda diagonal, lam, d, known, alpha: ((alpha * known).rest() * diagonal.times(lam, d),),
+)  # fmt: skip
+"""(A, lam, d, known, alpha, c): c = (1 - alpha known) (A * lam + d)."""
+
+carry_free = each_row("prr", 1, lambda diagonal, lam, d: (diagonal.times(lam, d),))
+"""(A, lam, d, c): c = A * lam + d."""
 
 residual = each_row(
     "rrrsr", 2, lambda z, x, w, scale, total: (scale * ((z - x) * w), ((z - x) * w).times((z - x) * w, total))

@@ -188,6 +188,13 @@ def _access(code, operands, args):
 
 def _product_of(n, build):
     """An intrinsic with n arrays after the product's own arguments; numba wants them spelled out."""
+    if n == 1:
+
+        @intrinsic
+        def product_1(typingctx, w, at, row, column, n_rows, n_columns, x, x_at, a, a_at):
+            return lowered(build, (w, at, row, column, n_rows, n_columns, x, x_at, a, a_at))
+
+        return product_1
     if n == 2:
 
         @intrinsic
@@ -251,6 +258,14 @@ def _pass_of(n, build):
             return lowered(build, (n_rows, a, a_at, b, b_at, c, c_at, d, d_at, e, e_at))
 
         return pass_5
+
+    if n == 6:
+
+        @intrinsic
+        def pass_6(typingctx, n_rows, a, a_at, b, b_at, c, c_at, d, d_at, e, e_at, f, f_at):
+            return lowered(build, (n_rows, a, a_at, b, b_at, c, c_at, d, d_at, e, e_at, f, f_at))
+
+        return pass_6
 
     @intrinsic
     def pass_7(typingctx, n_rows, a, a_at, b, b_at, c, c_at, d, d_at, e, e_at, f, f_at, g, g_at):

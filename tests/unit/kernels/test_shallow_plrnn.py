@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from forced_cases import random_batch, to_torch
 
 from dysyr.kernels import forced_windows as forced
 from dysyr.kernels import shallow_plrnn as fused
@@ -12,7 +13,6 @@ from dysyr.kernels.optimiser import radam_step
 from dysyr.kernels.shallow_plrnn_run import lyapunov_sums, run
 from dysyr.kernels.shallow_plrnn_sensitivity import n_refined, sensitivities
 from dysyr.kernels.vector_code import LANES
-from dysyr.kernels.windows import gather
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}
 
@@ -23,31 +23,6 @@ def random_parts(latent_dim, hidden_dim, n_observed, n_inputs, affine, dtype=np.
     parts = forced.views(flat, shapes)
     parts.A[:] = 0.7
     return shapes, flat, parts
-
-
-def to_torch(lanes):
-    """(time, dim, lane) to (lane, time, dim)."""
-    return torch.tensor(np.ascontiguousarray(lanes.transpose(2, 0, 1), dtype=np.float64))
-
-
-def random_batch(shapes, n_groups, n, dtype=np.float64, seed=1):
-    """Windows of noise with missing values, one of them wholly missing, drawn by ``gather``."""
-    rng = np.random.default_rng(seed)
-    n_observed, n_inputs = forced.empty_batch(shapes, 1, 1).x.shape[2], shapes.C[1]
-    observed = (rng.random((300, n_observed)) > 0.1).astype(dtype)
-    observed[100:130] = 0
-    data = rng.normal(size=observed.shape).astype(dtype) * observed
-    drive = rng.normal(size=(300, n_inputs)).astype(dtype)
-    starts = rng.integers(0, len(data) - n, (n_groups, LANES))
-    starts[0, 0] = 101
-    batch, count = forced.empty_batch(shapes, n_groups, n, dtype), np.zeros(n_groups)
-    n_valid = np.full(n_groups, LANES)
-    n_valid[-1] = 11
-    noise, offsets = rng.normal(size=(n_groups, 64)).astype(dtype), rng.integers(0, 64, starts.shape)
-    gather(
-        data, observed, drive, starts, n_valid, np.arange(n_groups), n // 10, dtype(0.1), noise, offsets, batch, count
-    )  # fmt: skip
-    return batch, count
 
 
 def loss_and_gradient(p_flat, shapes, batch, count, strength, *, clipped=False, affine=False, owner=None):
