@@ -70,6 +70,7 @@ TURNS64 = 5.0e8
 
 _LARGEST_ANGLE = np.float64(TURNS64)
 _TWO_OVER_PI = np.float64(0.6366197723675814)
+# π/2 in parts of 24 bits, of which any times j < 2^29 is exact, and a rest
 _P0, _P1, _P2, _P3 = (
     np.float64(c) for c in (1.570796251296997, 7.549789415861596e-08, 5.390302529957765e-15, 3.2820035428735005e-22)
 )

