@@ -90,19 +90,16 @@ def fused_source(system_source, tableau, dtype):
     Returns:
         text of a module.
     """
-    parts = _Parts(system_source, dtype)
+    parts = Parts(system_source, dtype)
     states, dim = parts.states, len(parts.states)
-    hoisted = [f"h{name} = h * {name}" for name in _factors(tableau)]
     step = parts.loads()
     for s in range(len(tableau.weights)):
-        point = [_sum(x, d, tableau.stages[s], f"hA{s}") for d, x in enumerate(states)]
+        point = [weighted_sum(x, d, tableau.stages[s], f"hA{s}") for d, x in enumerate(states)]
         stages = ", ".join(f"k{s}_{d}" for d in range(dim))
-        when = f"t + C{s} * h" if s else "t"
-        step.append(f"{stages}, = rhs_of_one({', '.join([when, *point, *parts.parameters])})")
-    step += [f"x[{d}, i] = {_sum(x, d, tableau.weights, 'hB')}" for d, x in enumerate(states)]
-    nodes = [f"C{s} = REAL({c!r})" for s, c in enumerate(tableau.nodes[: len(tableau.weights)])]
-    constants = [f"{name} = REAL({value!r})" for name, value in _factors(tableau).items()] + nodes
-    return parts.module(constants, _FLOW.format(hoisted=_indented(hoisted, 8), step=_indented(step, 16)))
+        step.append(f"{stages}, = rhs_of_one({', '.join([moment(s), *point, *parts.parameters])})")
+    step += [f"x[{d}, i] = {weighted_sum(x, d, tableau.weights, 'hB')}" for d, x in enumerate(states)]
+    constants, hoisted = coefficient_lines(tableau)
+    return parts.module(constants, [_FLOW.format(hoisted=indented(hoisted, 8), step=indented(step, 16))])
 
 
 def fused_map_source(system_source, dtype):
@@ -115,11 +112,11 @@ def fused_map_source(system_source, dtype):
     Returns:
         text of a module.
     """
-    parts = _Parts(system_source, dtype)
+    parts = Parts(system_source, dtype)
     values = ", ".join(f"f{d}" for d in range(len(parts.states)))
     step = [*parts.loads(), f"{values}, = rhs_of_one({', '.join(['t', *parts.states, *parts.parameters])})"]
     step += [f"x[{d}, i] = f{d}" for d in range(len(parts.states))]
-    return parts.module([], _MAP.format(step=_indented(step, 16)))
+    return parts.module([], [_MAP.format(step=indented(step, 16))])
 
 
 def fused_function(dtype):
@@ -140,32 +137,56 @@ def fused_map_function(dtype):
     )  # fmt: skip
 
 
-class _Parts:
-    """The pieces of a system's text: its header, and its right-hand side as a function of scalars."""
+class Parts:
+    """The pieces of a system's text: its header, and its functions as functions of scalars.
+
+    Args:
+        system_source: generated text whose functions are one loop over lanes around straight-line code.
+        dtype: name of the dtype of the constants.
+    """
 
     def __init__(self, system_source, dtype):
-        dim = int(re.search(r"^N_DIM = (\d+)$", system_source, re.MULTILINE)[1])
-        n_parameters = int(re.search(r"^N_PARAMETERS = (\d+)$", system_source, re.MULTILINE)[1])
-        self.states, self.parameters = _names("x", dim), _names("p", n_parameters)
-        header, _, functions = system_source.partition("\n\n\ndef ")
+        self.states = names("x", int(re.search(r"^N_DIM = (\d+)$", system_source, re.MULTILINE)[1]))
+        self.parameters = names("p", int(re.search(r"^N_PARAMETERS = (\d+)$", system_source, re.MULTILINE)[1]))
+        header, _, self.functions = system_source.partition("\n\n\n")
         self.header = f"{header}\nREAL = np.{dtype}".replace("import numpy as np\n", _IMPORTS, 1)
-        body = re.search(
-            r"^rhs\(t, x, p, out\):\n    for i in range\(x\.shape\[1\]\):\n((?:        .*\n)+)", functions, re.MULTILINE
-        )[1]
-        for array, name in (("x", "x"), ("p", "p"), ("out", "f")):
-            body = re.sub(rf"\b{array}\[(\d+), i\]", rf"{name}\1", body)
-        body = re.sub(r"\bt\[i\]", "time", body)
-        lines = [f"def rhs_of_one({', '.join(['time', *self.states, *self.parameters])}):"]
+
+    def scalar_function(self, name, arrays):
+        """Text of ``name_of_one(time, ...)`` for a function ``name(t, ..., out)``; arrays: letters of its arguments."""
+        head = rf"^def {name}\([^)]*\):\n    for i in range\(x\.shape\[1\]\):\n"
+        body = re.search(rf"{head}((?:        .*\n)+)", self.functions, re.MULTILINE)[1]
+        for array in arrays:
+            body = re.sub(rf"\b{array}\[(\d+), i\]", rf"{array}\1", body)
+        body = re.sub(r"\bout\[(\d+), i\]", r"f\1", re.sub(r"\bt\[i\]", "time", body))
+        dim = len(self.states)
+        given = [value for array in arrays for value in (self.parameters if array == "p" else names(array, dim))]
+        lines = [f"def {name}_of_one({', '.join(['time', *given])}):"]
         lines += [line[4:] for line in body.rstrip("\n").split("\n")]
-        self.rhs = "\n".join([*lines, f"    return {', '.join(_names('f', dim))},"])
+        return "\n".join([*lines, f"    return {', '.join(names('f', dim))},"])
 
     def loads(self):
+        """Lines that load a lane's states and parameters."""
         return [f"{name} = {name[0]}[{name[1:]}, i]" for name in self.states + self.parameters]
 
-    def module(self, constants, loop):
+    def module(self, constants, functions):
+        """Text of a module."""
         size = " + ".join(f"abs(x[{d}, i])" for d in range(len(self.states)))
         header = "\n".join([self.header, *constants])
-        return "\n\n".join([header, "\n" + self.rhs, _FINISH.format(size=f"({size})"), loop])
+        rhs = self.scalar_function("rhs", ("x", "p"))
+        return "\n\n".join([header, "\n" + rhs, _FINISH.format(size=f"({size})"), *functions])
+
+
+def coefficient_lines(tableau):
+    """Lines of a method's constants, and lines that multiply them by the step h."""
+    rows = _factors(tableau)
+    constants = [f"{name} = REAL({value!r})" for name, value in rows.items()]
+    constants += [f"C{s} = REAL({c!r})" for s, c in enumerate(tableau.nodes[: len(tableau.weights)])]
+    return constants, [f"h{name} = h * {name}" for name in rows]
+
+
+def moment(s):
+    """Text of the time of stage s."""
+    return f"t + C{s} * h" if s else "t"
 
 
 def _factors(tableau):
@@ -175,14 +196,17 @@ def _factors(tableau):
     return {name: value for name, value in rows.items() if value != 0}
 
 
-def _sum(base, d, weights, prefix):
+def weighted_sum(base, d, weights, prefix):
+    """Text of ``base`` and the weighted sum of the stages of row d."""
     terms = [f"{prefix}_{r} * k{r}_{d}" for r, a in enumerate(weights) if a != 0]
     return f"{base} + ({' + '.join(terms)})" if terms else base
 
 
-def _indented(lines, n):
+def indented(lines, n):
+    """Lines as one text, n blanks further in."""
     return "\n".join(" " * n + line for line in lines)
 
 
-def _names(letter, n):
+def names(letter, n):
+    """The letter with numbers below n."""
     return [f"{letter}{k}" for k in range(n)]

@@ -16,6 +16,7 @@ import functools
 import numpy as np
 from numba import types
 
+from dysyr.kernels.elementary64 import log64
 from dysyr.kernels.jit import array_type, first_class, jit, right_hand_side
 from dysyr.kernels.runge_kutta import ARRIVED, COLLAPSED, RUNNING, error_norm, next_step, smaller_step, step
 
@@ -35,32 +36,38 @@ def tangent_source(system_source):
 
 
 @jit
-def orthonormalise(x, n_dim, lane, growth):
-    """Modified Gram-Schmidt of the tangent vectors in rows n_dim.. of one lane; adds log R_kk to growth
-    (vector,).
+def orthonormalise(x, n_dim, overlap, growth):
+    """Modified Gram-Schmidt of the tangent vectors of all lanes, which are the rows n_dim.. of x (row, lane).
 
-    A vector that vanishes gets minus infinity and becomes zero.
+    A vector that vanishes has the growth minus infinity and becomes zero.
+
+    Args:
+        x: (dim (1 + vector), lane), changed in place.
+        n_dim: dimension of the state.
+        overlap: (lane,) workspace.
+        growth: (vector, lane) receives log R_kk.
     """
-    n_vectors = x.shape[0] // n_dim - 1
-    for k in range(n_vectors):
+    n = x.shape[1]
+    for k in range(growth.shape[0]):
         own = n_dim * (k + 1)
-        for j in range(k):
+        for j in range(k + 1):
             other = n_dim * (j + 1)
-            overlap = 0.0
-            for d in range(n_dim):
-                overlap += x[own + d, lane] * x[other + d, lane]
-            for d in range(n_dim):
-                x[own + d, lane] -= overlap * x[other + d, lane]
-        square = 0.0
+            for i in range(n):
+                overlap[i] = x[own, i] * x[other, i]
+            for d in range(1, n_dim):
+                for i in range(n):
+                    overlap[i] += x[own + d, i] * x[other + d, i]
+            if j < k:
+                for d in range(n_dim):
+                    for i in range(n):
+                        x[own + d, i] -= overlap[i] * x[other + d, i]
+        for i in range(n):
+            norm = np.sqrt(overlap[i])
+            growth[k, i] = log64(norm)
+            overlap[i] = 0.0 if norm == 0 else 1.0 / norm
         for d in range(n_dim):
-            square += x[own + d, lane] * x[own + d, lane]
-        norm = np.sqrt(square)
-        if norm > 0:
-            growth[k] += np.log(norm)
-            for d in range(n_dim):
-                x[own + d, lane] /= norm
-        else:
-            growth[k] = -np.inf
+            for i in range(n):
+                x[own + d, i] *= overlap[i]
 
 
 def _flow_growth(
@@ -73,10 +80,8 @@ def _flow_growth(
     y = np.empty_like(x)
     flat = k.reshape(n_control, size * n)
     total = np.empty(size * n)
-    widths = np.empty(n)
-    ts = np.empty(n)
-    error = np.empty(n)
-    growth = np.empty(n_vectors)
+    widths, ts, error, overlap = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    growth = np.empty((n_vectors, n))
     running = n
     for _ in range(max_attempts):
         running = 0
@@ -90,6 +95,7 @@ def _flow_growth(
         tangent(t, x, p, k[0])
         step(tangent, stages, nodes, weights, n_control, t, widths, x, p, k, flat, total, ts, y)
         error_norm(errors, n_control, widths, x, y, flat, tolerance, tolerance, total, error)
+        orthonormalise(y, n_dim, overlap, growth)
         for i in range(n):
             if status[i] != RUNNING:
                 continue
@@ -100,11 +106,9 @@ def _flow_growth(
                 continue
             for d in range(size):
                 x[d, i] = y[d, i]
-            growth[:] = 0.0
-            orthonormalise(x, n_dim, i, growth)
             b = min(int((t[i] - start) / block), sums.shape[0] - 1)
             for v in range(n_vectors):
-                sums[b, v, i] += growth[v]
+                sums[b, v, i] += growth[v, i]
             durations[b, i] += widths[i]
             t[i] += widths[i]
             if widths[i] < h[i]:
@@ -120,23 +124,25 @@ def _flow_growth(
 def _map_growth(tangent, n_dim, first_time, start, stop, block, x, p, sums, broken):
     size, n = x.shape
     y = np.empty_like(x)
-    t = np.empty(n)
-    growth = np.empty(size // n_dim - 1)
+    t, overlap = np.empty(n), np.empty(n)
+    growth = np.empty((size // n_dim - 1, n))
     for step_number in range(start, stop):
         t[:] = first_time + step_number
         tangent(t, x, p, y)
-        for d in range(size):
-            for i in range(n):
-                x[d, i] = y[d, i]
+        orthonormalise(y, n_dim, overlap, growth)
+        x[:] = y
         b = step_number // block
-        for i in range(n):
-            growth[:] = 0.0
-            orthonormalise(x, n_dim, i, growth)
-            for v in range(growth.shape[0]):
-                sums[b, v, i] += growth[v]
-            if broken[i] < 0:
+        for v in range(growth.shape[0]):
+            for i in range(n):
+                sums[b, v, i] += growth[v, i]
+        lost = 0
+        for d in range(n_dim):
+            for i in range(n):
+                lost += not abs(x[d, i]) < np.inf
+        if lost:
+            for i in range(n):
                 for d in range(n_dim):
-                    if not np.isfinite(x[d, i]):
+                    if broken[i] < 0 and not np.isfinite(x[d, i]):
                         broken[i] = step_number + 1
 
 

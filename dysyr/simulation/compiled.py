@@ -7,6 +7,7 @@ import numpy as np
 
 from dysyr.core.codegen import kernel_source
 from dysyr.kernels.elementary import with_own_functions
+from dysyr.kernels.fused_growth import fused_growth_function, fused_growth_source
 from dysyr.kernels.fused_source import fused_function, fused_map_function, fused_map_source, fused_source
 from dysyr.kernels.jit import first_class, load_generated, matrix_function, right_hand_side
 from dysyr.kernels.ode_views import with_windows
@@ -45,6 +46,12 @@ class CompiledSystem:
             module = load_generated(text, f"{self.system.name or self.system.kind}_{tableau.name}")
             self._fused[tableau.name] = first_class(module.integrate, fused_function(self.dtype))
         return self._fused[tableau.name]
+
+    def fused_growth(self, tableau, n_vectors):
+        """Compiled fixed-step growth of tangent vectors, see :mod:`dysyr.kernels.fused_growth`."""
+        text = fused_growth_source(self.source, tableau, n_vectors)
+        module = load_generated(text, f"{self.system.name or self.system.kind}_growth_{tableau.name}")
+        return first_class(module.grow, fused_growth_function())
 
     @functools.cached_property
     def fused_iterator(self):

@@ -5,6 +5,8 @@ import time
 import numpy as np
 
 from dysyr.core.codegen import kernel_source
+from dysyr.core.errors import InputError
+from dysyr.kernels.fused_growth import MOST_STAGE_VALUES, can_fuse_growth
 from dysyr.kernels.jit import first_class, load_generated, right_hand_side
 from dysyr.kernels.lane_blocks import block_width, in_short_calls, next_size, run_blocks
 from dysyr.kernels.lyapunov import flow_growth, map_growth, tangent_source
@@ -16,6 +18,7 @@ from dysyr.simulation.initial_states import given_states, spread_states
 from dysyr.simulation.maps import iterate
 
 TOLERANCE = 1e-9
+GROWTH_LANES = 64
 ALIGNMENT = 0.1
 """Part of the time, before the measured one, in which the tangent vectors turn into their directions."""
 
@@ -69,6 +72,73 @@ def growth_rates(system, *, duration, n_blocks, initial_state=None, n_trajectori
     while (durations == 0).any() and durations.shape[1] > 1:
         growth, durations = _pairs(growth), _pairs(durations)
     return growth, durations
+
+
+def growth_rates_with_fixed_steps(
+    system, *, dt, n_steps, every, n_blocks, initial_state, method="rk4", n_exponents=None, seed=0
+):  # fmt: skip
+    """Growth of orthonormal tangent vectors with equal steps, for flows of few variables and large ensembles.
+
+    The vectors are made orthonormal after every ``every`` steps. The first tangent vectors are random: the first
+    block holds the time in which they turn into their directions.
+
+    Args:
+        system: a System of kind "ode" without sites.
+        dt: step in system time units.
+        n_steps: number of steps, a multiple of ``every * n_blocks``.
+        every: steps between two orthonormalisations.
+        n_blocks: number of blocks of equal length.
+        initial_state: (dim,) or (trajectory, dim) states at time 0.
+        method: "rk4", "tsit5" or "dop853".
+        n_exponents: how many of the leading exponents; by default all.
+        seed: seed of the first tangent vectors.
+
+    Returns:
+        growth (trajectory, block, n_exponents), sums of log R_kk, and the length of a block in system time units.
+
+    Raises:
+        InputError: the system is too large or not a flow, or n_steps does not fit.
+        DivergedError: a trajectory is no longer finite.
+
+    Reference:
+        benettin1980
+    """
+    n_vectors = system.dim if n_exponents is None else n_exponents
+    tableau = TABLEAUS[method]
+    if system.kind != "ode" or not can_fuse_growth(tableau, system.dim, n_vectors):
+        raise InputError(
+            "growth with fixed steps needs a small flow",
+            got=f"kind '{system.kind}', {system.dim} variables, {n_vectors} vectors, method '{method}'",
+            expected=f"kind 'ode', variables*(1 + vectors)*stages at most {MOST_STAGE_VALUES}",
+            do="take growth_rates, which has no limit, or fewer n_exponents",
+        )
+    if n_steps < 1 or n_steps % (every * n_blocks):
+        raise InputError("n_steps", got=n_steps, expected=f"a multiple of every*n_blocks = {every * n_blocks}")
+    compiled = CompiledSystem(system)
+    x0 = given_states(system, initial_state, 1)
+    rng = np.random.default_rng([seed, 2])
+    vectors = np.linalg.qr(rng.standard_normal((len(x0), system.dim, n_vectors)))[0]
+    grow = compiled.fused_growth(tableau, n_vectors)
+    n_intervals = n_steps // every
+
+    def work(first, last, stopped):
+        x, p = _stacked(x0[first:last], vectors[first:last]), compiled.parameter_lanes(last - first)
+        sums, broken = np.zeros((n_blocks, n_vectors, last - first)), np.full(last - first, -1)
+
+        def advance(start, stop):
+            grow(0.0, dt, start, stop, every, n_intervals // n_blocks, x, p, sums, broken)
+
+        in_short_calls(advance, n_intervals, stopped)
+        return sums, broken, x[: system.dim]
+
+    blocks = run_blocks(work, len(x0), GROWTH_LANES)
+    sums, broken, final = (np.concatenate([part[i] for part in blocks], axis=-1) for i in range(3))
+    if (broken >= 0).any():
+        left = np.where(broken >= 0, broken * every * dt, np.inf)
+        raise_diverged(
+            system, left, final.T, f"take smaller steps than {dt:g}, or growth_rates, which chooses its step"
+        )
+    return sums.transpose(2, 0, 1), n_steps // n_blocks * dt
 
 
 def _of_flow(compiled, tangent, x0, vectors, n_blocks, block):

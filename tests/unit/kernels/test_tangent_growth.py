@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from dysyr.core.errors import DivergedError, InputError
 from dysyr.core.system import System
-from dysyr.kernels.lyapunov import growth_of_map
-from dysyr.simulation.exponents import growth_rates
+from dysyr.kernels.lyapunov import growth_of_map, orthonormalise
+from dysyr.simulation.exponents import growth_rates, growth_rates_with_fixed_steps
 
 
 def rates(system, **settings):
@@ -92,3 +93,81 @@ def test_a_direction_that_is_lost_has_minus_infinity():
 def test_an_orbit_that_diverges_gives_nan_not_a_number_that_looks_right():
     growth, _ = growth_of_map(lambda z: z**2, lambda z: np.full((1, 1, 1), np.inf), np.full((1, 1), 3.0), 5)
     assert np.isnan(growth).all()
+
+
+LORENZ = System.ode(
+    {"x": "s*(y - x)", "y": "x*(r - z) - y", "z": "x*y - b*z"},
+    parameters={"s": 10.0, "r": 28.0, "b": "8/3"},
+    initial_state=[1.0, 1.0, 20.0],
+)
+
+
+def numpy_growth(x, vectors, dt, n_steps, every):
+    """RK4 of the state and the tangent vectors of one orbit, QR by NumPy; (interval, vector) logarithms."""
+
+    def rates(x, v):
+        jacobian = np.array([[-10.0, 10.0, 0.0], [28 - x[2], -1.0, -x[0]], [x[1], x[0], -8 / 3]])
+        return np.array([10 * (x[1] - x[0]), x[0] * (28 - x[2]) - x[1], x[0] * x[1] - 8 / 3 * x[2]]), jacobian @ v
+
+    logs = []
+    for step in range(n_steps):
+        k = [rates(x, vectors)]
+        for width in (dt / 2, dt / 2, dt):
+            k.append(rates(x + width * k[-1][0], vectors + width * k[-1][1]))
+        x, vectors = (a + dt / 6 * (k[0][i] + 2 * k[1][i] + 2 * k[2][i] + k[3][i]) for i, a in enumerate((x, vectors)))
+        if step % every == every - 1:
+            vectors, r = np.linalg.qr(vectors)
+            logs.append(np.log(np.abs(np.diagonal(r))))
+    return np.array(logs)
+
+
+@pytest.mark.parametrize("n_exponents", [3, 1])
+def test_fixed_steps_agree_with_a_numpy_loop(n_exponents, rng):
+    x0 = rng.normal(size=(11, 3)) + [1, 1, 20]
+    growth, length = growth_rates_with_fixed_steps(
+        LORENZ, dt=0.01, n_steps=60, every=3, n_blocks=5, initial_state=x0, n_exponents=n_exponents, seed=4
+    )
+    draws = np.random.default_rng([4, 2]).standard_normal((11, 3, n_exponents))
+    first = np.linalg.qr(draws)[0]
+    slow = [numpy_growth(x, v, 0.01, 60, 3).reshape(5, 4, -1).sum(axis=1) for x, v in zip(x0, first, strict=True)]
+    assert length == pytest.approx(0.12)
+    np.testing.assert_allclose(growth, slow, rtol=1e-9, atol=1e-11)
+
+
+def test_rare_decompositions_with_fixed_steps_give_the_same_growth():
+    settings = {"dt": 0.01, "n_steps": 800, "n_blocks": 4, "initial_state": [1.0, 1.0, 20.0]}
+    often, _ = growth_rates_with_fixed_steps(LORENZ, every=1, **settings)
+    rarely, _ = growth_rates_with_fixed_steps(LORENZ, every=10, **settings)
+    np.testing.assert_allclose(often, rarely, atol=1e-7)
+
+
+def test_growth_with_fixed_steps_refuses_what_it_cannot_do():
+    chain = System.ode({"x[i]": "x[i+1] - x[i]"}, index={"i": 20})
+    with pytest.raises(InputError, match=r"small flow: kind 'ode', 20 variables.*take growth_rates"):
+        growth_rates_with_fixed_steps(chain, dt=0.1, n_steps=10, every=1, n_blocks=2, initial_state=np.ones(20))
+    with pytest.raises(InputError, match=r"n_steps: 10; a multiple of every\*n_blocks = 6"):
+        growth_rates_with_fixed_steps(LORENZ, dt=0.1, n_steps=10, every=3, n_blocks=2, initial_state=np.ones(3))
+    with pytest.raises(DivergedError, match=r"take smaller steps than 1"):
+        growth_rates_with_fixed_steps(LORENZ, dt=1.0, n_steps=40, every=1, n_blocks=2, initial_state=np.ones(3))
+
+
+def test_vectors_of_all_lanes_become_orthonormal(rng):
+    x = rng.normal(size=(4 * 5, 7))
+    given = x.copy().reshape(5, 4, 7)[1:].transpose(2, 1, 0)
+    growth = np.empty((4, 7))
+    orthonormalise(x, 4, np.empty(7), growth)
+    q, r = np.linalg.qr(given)
+    signs = np.sign(np.diagonal(r, axis1=1, axis2=2))
+    vectors = x.reshape(5, 4, 7)[1:].transpose(2, 1, 0)
+    np.testing.assert_allclose(vectors, q * signs[:, None, :], atol=1e-13)
+    np.testing.assert_allclose(growth.T, np.log(np.abs(np.diagonal(r, axis1=1, axis2=2))), atol=1e-12)
+
+
+def test_a_vector_that_vanishes_does_not_spoil_the_others():
+    x = np.zeros((6, 3))
+    x[2] = 2.0
+    growth = np.empty((2, 3))
+    orthonormalise(x, 2, np.empty(3), growth)
+    np.testing.assert_allclose(growth[0], np.log(2.0))
+    assert (growth[1] == -np.inf).all()
+    np.testing.assert_array_equal(x[2:], [[1, 1, 1], [0, 0, 0], [0, 0, 0], [0, 0, 0]])
