@@ -14,7 +14,7 @@ from dysyr.kernels.jit import jit
 from dysyr.kernels.scans.arguments import refuse_second_derivatives
 from dysyr.kernels.scans.buffers import contiguous, empty, flat
 from dysyr.kernels.scans.lane_functions import exp
-from dysyr.kernels.scans.lanes import LANES, load, load_part, spread, store, store_part, total
+from dysyr.kernels.scans.lanes import LANES, load, load_part, spread, store, store_part, total, zeros
 from dysyr.kernels.scans.work_parts import run_units
 
 
@@ -79,7 +79,7 @@ def _backward(decay, gradient, da, n, first, last):
         sums[:] = 0
         for i in range(n - 1, -1, -1):
             at = (unit * n + i) * n
-            value = da[0] * 0
+            value = total(zeros(da))
             for j in range(0, i, LANES):
                 count = min(LANES, i - j)
                 row = load_part(decay, at + j, count) * load_part(gradient, at + j, count)

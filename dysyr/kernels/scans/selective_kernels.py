@@ -4,7 +4,10 @@ Channels of a group are cut into tiles of 16 lanes, the last one filled with zer
 sequence; units share nothing, so they may run on several threads with the same bits. Time runs in chunks, so that the
 inputs of a chunk stay in the cache while all tiles pass over it. The forward pass may keep the states at the chunk
 borders; the backward pass computes the states within a chunk again from there, which costs less than storing all of
-them, and keeps them for its way back. Arrays are flat:
+them, and keeps them for its way back. What a step needs beside the states, step sizes and gates, is computed for a
+whole chunk before and after: in one loop with the states, the latency of a softplus would hold up each step.
+
+Arrays are flat:
 
     u, delta, z, y        (batch, time, group, channel)         rates, state     (unit or group, tile, state, lane)
     B, C                  (batch, time, group, state)           skip, bias       (group, tile, lane)
@@ -47,6 +50,8 @@ def forward(
     n_tiles = (width + LANES - 1) // LANES
     n_chunks = (n_steps + CHUNK - 1) // CHUNK
     block = n_states * LANES
+    dts, dtxs = np.empty(CHUNK * LANES, u.dtype), np.empty(CHUNK * LANES, u.dtype)
+    outs = np.empty(CHUNK * LANES, u.dtype)
     for unit in range(first, last):
         sequence, group = unit // n_groups, unit % n_groups
         for begun in range(start, stop, CHUNK):
@@ -57,20 +62,30 @@ def forward(
                     border = ((unit * n_chunks + begun // CHUNK) * n_tiles + tile) * block
                     borders[border : border + block] = state[at_state : at_state + block]
                 count = min(LANES, width - tile * LANES)
-                for t in range(begun, min(begun + CHUNK, stop)):
-                    row = (sequence * n_steps + t) * n_groups + group
-                    at = row * width + tile * LANES
-                    dt = load_part(delta, at, count) + load(bias, at_group * LANES)
+                n = min(CHUNK, stop - begun)
+                first_row = (sequence * n_steps + begun) * n_groups + group
+                bias_row, skip_row = load(bias, at_group * LANES), load(skip, at_group * LANES)
+                for k in range(n):
+                    at = (first_row + k * n_groups) * width + tile * LANES
+                    dt = load_part(delta, at, count) + bias_row
                     if positive:
                         dt = softplus(dt)
                     x = load_part(u, at, count)
-                    dtx = dt * x
-                    out = load(skip, at_group * LANES) * x
-                    for n in range(n_states):
-                        decay = exp(dt * load(rates, at_group * block + n * LANES))
-                        h = decay * load(state, at_state + n * LANES) + dtx * spread(B, row * n_states + n)
-                        store(state, at_state + n * LANES, h)
-                        out = out + spread(C, row * n_states + n) * h
+                    store(dts, k * LANES, dt)
+                    store(dtxs, k * LANES, dt * x)
+                    store(outs, k * LANES, skip_row * x)
+                for k in range(n):
+                    at_vectors = (first_row + k * n_groups) * n_states
+                    dt, dtx, out = load(dts, k * LANES), load(dtxs, k * LANES), load(outs, k * LANES)
+                    for s in range(n_states):
+                        decay = exp(dt * load(rates, at_group * block + s * LANES))
+                        h = decay * load(state, at_state + s * LANES) + dtx * spread(B, at_vectors + s)
+                        store(state, at_state + s * LANES, h)
+                        out = out + spread(C, at_vectors + s) * h
+                    store(outs, k * LANES, out)
+                for k in range(n):
+                    at = (first_row + k * n_groups) * width + tile * LANES
+                    out = load(outs, k * LANES)
                     if gated:
                         gate = load_part(z, at, count)
                         out = out * (gate * logistic(gate))
@@ -105,8 +120,8 @@ def backward(
     for unit in range(first, last):
         sequence, group = unit // n_groups, unit % n_groups
         for chunk in range((stop + CHUNK - 1) // CHUNK - 1, start // CHUNK - 1, -1):
-            begun = chunk * CHUNK
-            n = min(CHUNK, stop - begun)
+            n = min(CHUNK, stop - chunk * CHUNK)
+            first_row = (sequence * n_steps + chunk * CHUNK) * n_groups + group
             sum_B[:] = 0
             sum_C[:] = 0
             for tile in range(n_tiles):
@@ -117,45 +132,52 @@ def backward(
                 h[:block] = borders[border : border + block]
                 bias_row, skip_row = load(bias, at_group * LANES), load(skip, at_group * LANES)
                 for k in range(n):
-                    row = (sequence * n_steps + begun + k) * n_groups + group
-                    at = row * width + tile * LANES
+                    at = (first_row + k * n_groups) * width + tile * LANES
                     dt = load_part(delta, at, count) + bias_row
                     if positive:
                         store(slopes, k * LANES, logistic(dt))
                         dt = softplus(dt)
                     x = load_part(u, at, count)
-                    dtx = dt * x
-                    out = skip_row * x
+                    store(xs, k * LANES, x)
+                    store(dts, k * LANES, dt)
+                    store(gs, k * LANES, skip_row * x)
+                for k in range(n):
+                    at_vectors = (first_row + k * n_groups) * n_states
+                    dt, out = load(dts, k * LANES), load(gs, k * LANES)
+                    dtx = dt * load(xs, k * LANES)
                     for s in range(n_states):
+                        here = k * block + s * LANES
                         a = exp(dt * load(rates, at_group * block + s * LANES))
-                        after = a * load(h, k * block + s * LANES) + dtx * spread(B, row * n_states + s)
-                        store(decay, k * block + s * LANES, a)
-                        store(h, (k + 1) * block + s * LANES, after)
-                        out = out + spread(C, row * n_states + s) * after
+                        after = a * load(h, here) + dtx * spread(B, at_vectors + s)
+                        store(decay, here, a)
+                        store(h, here + block, after)
+                        out = out + spread(C, at_vectors + s) * after
+                    store(gs, k * LANES, out)
+                for k in range(n):
+                    at = (first_row + k * n_groups) * width + tile * LANES
                     g = load_part(dy, at, count)
                     if gated:
                         gate = load_part(z, at, count)
                         open_ = logistic(gate)
-                        store_part(dz, at, count, g * out * open_ * (1.0 + gate * (1.0 - open_)))
+                        slope = open_ * (1.0 + gate * (1.0 - open_))
+                        store_part(dz, at, count, g * load(gs, k * LANES) * slope)
                         g = g * gate * open_
-                    store(xs, k * LANES, x)
-                    store(dts, k * LANES, dt)
                     store(gs, k * LANES, g)
                 sum_bias, sum_skip = load(dbias, at_tile * LANES), load(dskip, at_tile * LANES)
                 for k in range(n - 1, -1, -1):
-                    row = (sequence * n_steps + begun + k) * n_groups + group
-                    at = row * width + tile * LANES
+                    at = (first_row + k * n_groups) * width + tile * LANES
+                    at_vectors = (first_row + k * n_groups) * n_states
                     x, dt, g = load(xs, k * LANES), load(dts, k * LANES), load(gs, k * LANES)
                     dtx = dt * x
                     through_B, through_rates = zeros(u), zeros(u)
                     for s in range(n_states):
                         at_s = at_tile * block + s * LANES
                         here = k * block + s * LANES
-                        dh = load(state, at_s) + spread(C, row * n_states + s) * g
+                        dh = load(state, at_s) + spread(C, at_vectors + s) * g
                         a = load(decay, here)
                         store(sum_C, here, load(sum_C, here) + g * load(h, here + block))
                         store(sum_B, here, load(sum_B, here) + dtx * dh)
-                        through_B = through_B + dh * spread(B, row * n_states + s)
+                        through_B = through_B + dh * spread(B, at_vectors + s)
                         dh = a * dh
                         store(state, at_s, dh)
                         dh = dh * load(h, here)
@@ -171,7 +193,7 @@ def backward(
                 store(dbias, at_tile * LANES, sum_bias)
                 store(dskip, at_tile * LANES, sum_skip)
             for k in range(n):
-                row = (sequence * n_steps + begun + k) * n_groups + group
+                at_vectors = (first_row + k * n_groups) * n_states
                 for s in range(n_states):
-                    dB[row * n_states + s] = total(load(sum_B, k * block + s * LANES))
-                    dC[row * n_states + s] = total(load(sum_C, k * block + s * LANES))
+                    dB[at_vectors + s] = total(load(sum_B, k * block + s * LANES))
+                    dC[at_vectors + s] = total(load(sum_C, k * block + s * LANES))

@@ -129,6 +129,14 @@ def test_segment_decay_equals_the_masked_square(rng, shape):
     torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-14)
 
 
+def test_old_numbers_in_fresh_memory_do_not_matter(monkeypatch):
+    """Memory that is to be filled may hold NaN from its last user."""
+    a = torch.full((3, 5), -0.5, requires_grad=True)
+    (expected,) = torch.autograd.grad(reference_decay(a).sum(), a)
+    monkeypatch.setattr(torch, "empty", lambda shape, *, dtype: torch.full(shape, torch.nan, dtype=dtype))
+    torch.testing.assert_close(torch.autograd.grad(segment_decay(a).sum(), a)[0], expected)
+
+
 def test_segment_sums_do_not_cancel():
     a = torch.full((64,), -1e-3)
     a[0] = -1e6
