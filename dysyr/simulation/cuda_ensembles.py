@@ -7,7 +7,7 @@ is asked for.
 
 import numpy as np
 
-from dysyr.core.codegen import kernel_source
+from dysyr.core.codegen_device import device_source
 from dysyr.core.errors import InputError
 from dysyr.kernels.cuda.device import require_device
 from dysyr.kernels.philox import key_of
@@ -33,7 +33,7 @@ class CudaSystem:
 
         self.system = system
         self.dtype = np.dtype(dtype)
-        self.scalar = scalar_system(kernel_source(system, dtype=self.dtype.name), self.dtype.name)
+        self.scalar = scalar_system(device_source(system, self.dtype.name), self.dtype.name)
         self._kernels = {}
 
     def kernel(self, method, adaptive=False):

@@ -11,11 +11,8 @@ import numpy as np
 
 from dysyr.kernels.cuda.compilation import device_function
 from dysyr.kernels.cuda.device import is_simulated
+from dysyr.kernels.cuda.scalar_source import ELEMENTARY
 
-NAMES = (
-    "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "exp", "log", "log10",
-    "sqrt", "absolute", "sign", "floor",
-)  # fmt: skip
 _IN_MATH = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2"}
 
 
@@ -42,4 +39,4 @@ def _function(name):
 
 (
     sin, cos, tan, arcsin, arccos, arctan, arctan2, sinh, cosh, tanh, exp, log, log10, sqrt, absolute, sign, floor,
-) = (_function(name) for name in NAMES)  # fmt: skip
+) = (_function(name) for name in ELEMENTARY)  # fmt: skip

@@ -30,6 +30,12 @@ from dysyr.kernels.cuda.compilation import device_function, kernel
 from dysyr.kernels.cuda.random_numbers import philox_words, two_normals_float32, two_normals_float64
 '''
 
+ELEMENTARY = (
+    "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "exp", "log", "log10",
+    "sqrt", "absolute", "sign", "floor",
+)  # fmt: skip
+"""Elementary functions that generated code calls; :mod:`dysyr.kernels.cuda.elementary` has them all."""
+
 _LOOP = re.compile(r"^( *)for i in range\(x\.shape\[1\]\):$")
 
 
@@ -64,7 +70,7 @@ def scalar_system(system_source, dtype):
     """Device code of a system.
 
     Args:
-        system_source: text of ``dysyr.core.codegen.kernel_source``.
+        system_source: text of ``dysyr.core.codegen_device.device_source``.
         dtype: "float32" or "float64", that of the text.
 
     Returns:
@@ -99,7 +105,8 @@ def scalar_system(system_source, dtype):
         diffusion = _device_text(body, "diffusion", names, **parts)
     return ScalarSystem(
         dtype=dtype, dim=dim, n_parameters=parts["n_parameters"], n_noise=n_noise, diagonal=diagonal,
-        in_registers=in_registers, header=_device_header(header, dtype), drift=drift, diffusion=diffusion,
+        in_registers=in_registers, header=_device_header(header, drift + diffusion, dtype), drift=drift,
+        diffusion=diffusion,
     )  # fmt: skip
 
 
@@ -206,9 +213,9 @@ def _device_text(body, name, results, *, dim, n_parameters, in_registers):
     return f"@device_function\ndef {name}({arguments}):\n{text}\n    return {', '.join(results)},\n"
 
 
-def _device_header(header, dtype):
+def _device_header(header, functions, dtype):
     """Imports, elementary functions of the device and the constants of the processor's text."""
-    used = re.findall(r"^(\w+) = np\.\1$", header, re.MULTILINE)
+    used = sorted(set(re.findall(rf"\b({'|'.join(ELEMENTARY)})\(", functions)))
     constants = re.findall(r"^(?:N_DIM = .*|K\d+ = .*)$", header, re.MULTILINE)
     lines = [HEADER]
     if used:

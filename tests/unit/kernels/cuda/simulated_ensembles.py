@@ -1,4 +1,4 @@
-"""Integrators of the device against their slow twins and the processor: run by test_in_simulator.py."""
+"""Integrators of the device against their slow twins and the processor: run by test_kernels_run.py."""
 
 import numpy as np
 import pytest

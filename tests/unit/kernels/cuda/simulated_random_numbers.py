@@ -1,4 +1,4 @@
-"""Philox words and normal numbers of the device: run by test_in_simulator.py."""
+"""Philox words and normal numbers of the device: run by test_kernels_run.py."""
 
 import numpy as np
 import pytest
@@ -47,6 +47,17 @@ def apply_elementary(x, out):
     out[2, i] = floor(x[i])
 
 
+@device_function
+def doubled(value):
+    return value + value
+
+
+@kernel
+def quadruple(x):
+    i = cuda.grid(1)
+    x[i] = doubled(doubled(x[i]))
+
+
 @pytest.mark.parametrize("seed", [0, 17, 2**40 + 3, 2**64 - 1])
 def test_words_are_those_of_the_processor_bit_for_bit(seed):
     low, high = key_of(seed)
@@ -91,16 +102,7 @@ def test_elementary_functions_under_the_names_of_the_processor():
     np.testing.assert_array_equal(out, [np.sign(x), np.absolute(x), np.floor(x)])
 
 
-def test_device_functions_can_be_called_from_others():
-    @device_function
-    def doubled(value):
-        return value + value
-
-    @kernel
-    def quadruple(x):
-        i = cuda.grid(1)
-        x[i] = doubled(doubled(x[i]))
-
+def test_device_functions_can_be_called_from_kernels():
     x = np.arange(3.0)
     quadruple[1, 3](x)
     np.testing.assert_array_equal(x, [0.0, 4.0, 8.0])

@@ -1,4 +1,4 @@
-"""Scans of the device against plain loops in NumPy: run by test_in_simulator.py."""
+"""Scans of the device against plain loops in NumPy: run by test_kernels_run.py."""
 
 import numpy as np
 import pytest
