@@ -22,12 +22,12 @@ def contests(*, quick):
     """Contests of the stochastic integrators.
 
     Args:
-        quick: a tenth of the steps, and few repeats.
+        quick: half of the steps, and few repeats.
 
     Yields:
         Contest.
     """
-    n_steps, repeats = (100, 3) if quick else (1_000, REPEATS)
+    n_steps, repeats = (500, 3) if quick else (1_000, REPEATS)
     for dtype in ("float32", "float64"):
         yield _against_torchsde("Euler-Maruyama", "additive", dtype, n_steps, repeats, goal=20.0, floor=14.0)
         yield _against_torchsde("Euler-Maruyama", "additive", dtype, n_steps, repeats, prepared=True)
