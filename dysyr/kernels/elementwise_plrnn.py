@@ -116,7 +116,7 @@ def forward(theta, at, owner, batch, first, strength, form, affine, ws):
             )  # fmt: skip
             if n_inputs:
                 drive = ((first + k) * n + t + 1) * n_inputs * lanes
-                add_product(p, own + at.C, n_inputs, 1, latent_dim, n_inputs, inputs, drive, z, after, z, after)
+                add_product(p, own + at.C, n_inputs, 1, latent_dim, n_inputs, inputs, drive, z, after)
 
 
 @jit

@@ -116,9 +116,7 @@ def prepare(theta, at, owner, batch, first, affine, ws):
             ws.z[k, 0] = zero
             copy(n_observed, seen, window, z, start)
             start += n_observed * lanes
-            add_product(
-                flat, own * size + at.L, n_observed, 1, extra, n_observed, seen, window, z, start, z, start
-            )  # fmt: skip
+            add_product(flat, own * size + at.L, n_observed, 1, extra, n_observed, seen, window, z, start)
             continue
         pseudo = ws.pseudo[own].reshape(-1)
         for t in range(n_steps):
@@ -131,8 +129,7 @@ def prepare(theta, at, owner, batch, first, affine, ws):
                     ws.known[k, t, m, i] = complete
             ws.zbar[k, t] = zero
             add_product(
-                pseudo, 0, n_observed, 1, latent_dim, n_observed, seen, window + t * n_observed * lanes,
-                bar, here, bar, here,
+                pseudo, 0, n_observed, 1, latent_dim, n_observed, seen, window + t * n_observed * lanes, bar, here
             )  # fmt: skip
         ws.z[k, 0] = ws.zbar[k, 0]
 
@@ -168,14 +165,12 @@ def squared_error(theta, grad, at, owner, batch, first, count, affine, ws, losse
                 continue
             here = (k * n_steps + t) * width
             ws.residual[k, t] = zero
-            add_product(
-                p, own + at.B, latent_dim, 1, n_observed, latent_dim, z, after, output, here, output, here
-            )  # fmt: skip
+            add_product(p, own + at.B, latent_dim, 1, n_observed, latent_dim, z, after, output, here)
             residual(
                 n_observed, output, here, target, wanted, weight, wanted, ws.scale, k, partial, total,
                 output, here, partial, total,
             )  # fmt: skip
-            add_product(p, own + at.B, 1, latent_dim, latent_dim, n_observed, output, here, g, now, g, now)
+            add_product(p, own + at.B, 1, latent_dim, latent_dim, n_observed, output, here, g, now)
         if affine:
             outer(
                 output, k * n_steps * width, width, n_observed, z, (k * (n_steps + 1) + 1) * state, state, latent_dim,
@@ -184,6 +179,27 @@ def squared_error(theta, grad, at, owner, batch, first, count, affine, ws, losse
         for j in range(n_observed):
             for i in range(lanes):
                 losses[model] += ws.partial[k, j, i] / weights
+
+
+@jit
+def _readout_gradient(b, pseudo, g):
+    """-P' G P' + (I - B P) G' P P' + P' P G' (I - P B) in float64, (N, M); b (N, M), pseudo = P and g = G (M, N)."""
+    b, p = b.astype(np.float64), pseudo.astype(np.float64)
+    pt, gt = p.T, g.T
+    first, second = _dot(_dot(pt, g), pt), _dot(gt, _dot(p, pt))
+    third = _dot(_dot(pt, p), gt)
+    return second - first - _dot(b, _dot(p, second)) + third - _dot(third, _dot(p, b))
+
+
+@jit
+def _dot(a, b):
+    """Matrix product, in loops: small, and a call of BLAS takes longer to compile than the rest of the kernel."""
+    out = np.zeros((a.shape[0], b.shape[1]))
+    for i in range(a.shape[0]):
+        for k in range(a.shape[1]):
+            for j in range(b.shape[1]):
+                out[i, j] += a[i, k] * b[k, j]
+    return out
 
 
 @jit
@@ -212,11 +228,7 @@ def start_gradient(theta, grad, at, owner, batch, first, affine, ws):
                     g[m, j] += ws.c[k, m, i] * batch.seen[first + k, 0, j, i]
         start = model * size + at.B
         b = theta.reshape(-1)[start : start + n_observed * latent_dim].reshape(n_observed, latent_dim)
-        b, pinv = b.astype(np.float64), ws.pseudo[model].astype(np.float64)
-        pt, gt = np.ascontiguousarray(pinv.T), np.ascontiguousarray(g.T)
-        slope = -pt @ g @ pt
-        slope += (np.eye(n_observed) - b @ pinv) @ gt @ (pinv @ pt)
-        slope += (pt @ pinv) @ gt @ (np.eye(latent_dim) - pinv @ b)
+        slope = _readout_gradient(b, ws.pseudo[model], g)
         for j in range(n_observed):
             for m in range(latent_dim):
                 change[start + j * latent_dim + m] += theta.dtype.type(slope[j, m])

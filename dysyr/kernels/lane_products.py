@@ -6,8 +6,7 @@ Parameters are numbers in flat arrays, spread over the lanes as they are read. E
 from dysyr.kernels.jit import jit
 from dysyr.kernels.vector_blocks import each_row, product
 
-add_product = product("r", 1, lambda y: y, lambda total, y: (total,))
-"""(y, y): y += W x."""
+_add_product = product("r", 1, lambda y: y, lambda total, y: (total,))
 
 matrix_product = product("", 1, None, lambda total: (total,))
 """(y): y = W x."""
@@ -72,6 +71,12 @@ sum_of_two = each_row("rr", 1, lambda a, b: (a + b,))
 
 add_times = each_row("rrr", 1, lambda a, b, total: (a.times(b, total),))
 """(a, b, total, total): total += a b."""
+
+
+@jit
+def add_product(w, at, row, column, n_rows, n_columns, x, x_at, y, y_at):
+    """y += W x; a function of its own, not a part of every caller."""
+    _add_product(w, at, row, column, n_rows, n_columns, x, x_at, y, y_at, y, y_at)
 
 
 @jit

@@ -91,7 +91,7 @@ def _tangent(w1, w2, pairs, base, diagonal, h1, h2, clipped, every, z, q, norms)
     for decomposition in range(n_qr):
         for _ in range(every):
             before[:] = 0.0
-            add_product(w2, 0, dim, 1, n_hidden, dim, z, 0, before, 0, before, 0)
+            add_product(w2, 0, dim, 1, n_hidden, dim, z, 0, before, 0)
             if clipped:
                 for k in range(before.size):
                     shifted = before[k] + h2[k]
@@ -104,12 +104,12 @@ def _tangent(w1, w2, pairs, base, diagonal, h1, h2, clipped, every, z, q, norms)
                     gates[k] = 1.0 if shifted > 0.0 else 0.0
             for j in range(z.size):
                 after[j] = diagonal[j] * z[j] + h1[j]
-            add_product(w1, 0, n_hidden, 1, dim, n_hidden, active, 0, after, 0, after, 0)
+            add_product(w1, 0, n_hidden, 1, dim, n_hidden, active, 0, after, 0)
             for j in range(z.size):
                 z[j] = after[j]
             for j in range(base.size):
                 jacobian[j] = base[j]
-            add_product(pairs, 0, n_hidden, 1, square, n_hidden, gates, 0, jacobian, 0, jacobian, 0)
+            add_product(pairs, 0, n_hidden, 1, square, n_hidden, gates, 0, jacobian, 0)
             for vector in range(dim):
                 at = vector * dim * lanes
                 for i in range(dim):

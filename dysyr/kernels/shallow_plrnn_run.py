@@ -31,9 +31,7 @@ def _run(p, z, u, clipped, out):
             w1, 0, hidden_dim, 1, latent_dim, hidden_dim, active, 0, p.A, 0, now, 0, p.h1, 0, flat, after
         )  # fmt: skip
         if n_inputs:
-            add_product(
-                c, 0, n_inputs, 1, latent_dim, n_inputs, inputs, t * n_inputs * lanes, flat, after, flat, after
-            )  # fmt: skip
+            add_product(c, 0, n_inputs, 1, latent_dim, n_inputs, inputs, t * n_inputs * lanes, flat, after)
         for j in range(latent_dim * lanes):
             now[j] = flat[after + j]
 

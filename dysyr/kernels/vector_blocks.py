@@ -15,6 +15,7 @@ over columns are split into a number of parts that depends on the shape only: th
 
 from numba.extending import intrinsic
 
+from dysyr.kernels.jit import jit
 from dysyr.kernels.vector_code import LANES, Rows, lowered, muladd, sums_over_lanes
 
 ROW_BLOCKS = ((10, 1), (5, 2), (3, 4), (1, 8))
@@ -105,8 +106,7 @@ def each_row(operands, n_outputs, finish):
 
 
 @intrinsic
-def outer(typingctx, a, a_at, a_step, n_a, b, b_at, b_step, n_b, n_steps, out, out_at):
-    """out[i, j] += sum over steps t and lanes of a[t, i] b[t, j]; out is (n_a, n_b), n_a rather the smaller one."""
+def _outer(typingctx, a, a_at, a_step, n_a, b, b_at, b_step, n_b, n_steps, out, out_at):
     given = (a, a_at, a_step, n_a, b, b_at, b_step, n_b, n_steps, out, out_at)
 
     def build(code, args):
@@ -139,6 +139,12 @@ def outer(typingctx, a, a_at, a_step, n_a, b, b_at, b_step, n_b, n_steps, out, o
         code.in_blocks(n_a, [(r, 1) for r in TILE_ROWS], row_block)
 
     return lowered(build, given)
+
+
+@jit
+def outer(a, a_at, a_step, n_a, b, b_at, b_step, n_b, n_steps, out, out_at):
+    """out[i, j] += sum over steps t and lanes of a[t, i] b[t, j]; out is (n_a, n_b), n_a rather the smaller one."""
+    _outer(a, a_at, a_step, n_a, b, b_at, b_step, n_b, n_steps, out, out_at)
 
 
 @intrinsic
