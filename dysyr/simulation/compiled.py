@@ -49,9 +49,12 @@ class CompiledSystem:
 
     def fused_growth(self, tableau, n_vectors):
         """Compiled fixed-step growth of tangent vectors, see :mod:`dysyr.kernels.fused_growth`."""
-        text = fused_growth_source(self.source, tableau, n_vectors)
-        module = load_generated(text, f"{self.system.name or self.system.kind}_growth_{tableau.name}")
-        return first_class(module.grow, fused_growth_function())
+        key = tableau.name, n_vectors
+        if key not in self._fused:
+            text = fused_growth_source(self.source, tableau, n_vectors)
+            module = load_generated(text, f"{self.system.name or self.system.kind}_growth_{tableau.name}")
+            self._fused[key] = first_class(module.grow, fused_growth_function())
+        return self._fused[key]
 
     @functools.cached_property
     def fused_iterator(self):

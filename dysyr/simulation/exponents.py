@@ -114,11 +114,34 @@ def growth_rates_with_fixed_steps(
         )
     if n_steps < 1 or n_steps % (every * n_blocks):
         raise InputError("n_steps", got=n_steps, expected=f"a multiple of every*n_blocks = {every * n_blocks}")
-    compiled = CompiledSystem(system)
     x0 = given_states(system, initial_state, 1)
     rng = np.random.default_rng([seed, 2])
     vectors = np.linalg.qr(rng.standard_normal((len(x0), system.dim, n_vectors)))[0]
-    grow = compiled.fused_growth(tableau, n_vectors)
+    growth = fixed_step_growth(CompiledSystem(system), method, x0, vectors, dt, n_steps, every, n_blocks)
+    return growth, n_steps // n_blocks * dt
+
+
+def fixed_step_growth(compiled, method, x0, vectors, dt, n_steps, every, n_blocks):
+    """As growth_rates_with_fixed_steps, from given states and vectors, for a system that is compiled once.
+
+    Args:
+        compiled: CompiledSystem of a small flow.
+        method: "rk4", "tsit5" or "dop853".
+        x0: (trajectory, dim) states at time 0.
+        vectors: (trajectory, dim, vector) orthonormal tangent vectors.
+        dt: step in system time units.
+        n_steps: number of steps, a multiple of ``every * n_blocks``.
+        every: steps between two orthonormalisations.
+        n_blocks: number of blocks of equal length.
+
+    Returns:
+        (trajectory, block, vector) sums of log R_kk.
+
+    Raises:
+        DivergedError: a trajectory is no longer finite.
+    """
+    system, n_vectors = compiled.system, vectors.shape[2]
+    grow = compiled.fused_growth(TABLEAUS[method], n_vectors)
     n_intervals = n_steps // every
 
     def work(first, last, stopped):
@@ -135,10 +158,8 @@ def growth_rates_with_fixed_steps(
     sums, broken, final = (np.concatenate([part[i] for part in blocks], axis=-1) for i in range(3))
     if (broken >= 0).any():
         left = np.where(broken >= 0, broken * every * dt, np.inf)
-        raise_diverged(
-            system, left, final.T, f"take smaller steps than {dt:g}, or growth_rates, which chooses its step"
-        )
-    return sums.transpose(2, 0, 1), n_steps // n_blocks * dt
+        raise_diverged(system, left, final.T, f"take smaller steps than {dt:g}, or growth_rates")
+    return sums.transpose(2, 0, 1)
 
 
 def _of_flow(compiled, tangent, x0, vectors, n_blocks, block):
