@@ -19,9 +19,10 @@ The slow twin is ``selective_scan_reference.py``.
 import numpy as np
 
 from dysyr.kernels.jit import jit
-from dysyr.kernels.scans.lane_functions import exp, logistic, softplus
+from dysyr.kernels.scans.lane_functions import exp2, logistic, softplus
 from dysyr.kernels.scans.lanes import LANES, load, load_part, spread, store, store_part, total, zeros
 
+LN2 = np.log(2.0)
 CHUNK = 16
 """Steps between two borders. The states of a chunk and of one tile, 16 states each, fill a first-level cache."""
 
@@ -35,7 +36,7 @@ def forward(
     Args:
         u, delta, z: inputs, step sizes, gates; z is empty when not ``gated``.
         B, C: input and output vectors.
-        rates, skip, bias: A, D and the bias of the step sizes, in tiles.
+        rates, skip, bias: A log2(e), D and the bias of the step sizes, in tiles.
         gated: whether y is multiplied by silu(z).
         positive: whether step sizes go through softplus.
         sizes: (n_steps, n_groups, width, n_states), width = channels of a group.
@@ -74,15 +75,32 @@ def forward(
                     store(dts, k * LANES, dt)
                     store(dtxs, k * LANES, dt * x)
                     store(outs, k * LANES, skip_row * x)
-                for k in range(n):
-                    at_vectors = (first_row + k * n_groups) * n_states
-                    dt, dtx, out = load(dts, k * LANES), load(dtxs, k * LANES), load(outs, k * LANES)
-                    for s in range(n_states):
-                        decay = exp(dt * load(rates, at_group * block + s * LANES))
-                        h = decay * load(state, at_state + s * LANES) + dtx * spread(B, at_vectors + s)
-                        store(state, at_state + s * LANES, h)
-                        out = out + spread(C, at_vectors + s) * h
-                    store(outs, k * LANES, out)
+                for s in range(0, n_states - n_states % 4, 4):
+                    here, at_rates = at_state + s * LANES, at_group * block + s * LANES
+                    r0, r1 = load(rates, at_rates), load(rates, at_rates + LANES)
+                    r2, r3 = load(rates, at_rates + 2 * LANES), load(rates, at_rates + 3 * LANES)
+                    h0, h1 = load(state, here), load(state, here + LANES)
+                    h2, h3 = load(state, here + 2 * LANES), load(state, here + 3 * LANES)
+                    for k in range(n):
+                        v = (first_row + k * n_groups) * n_states + s
+                        dt, dtx, out = load(dts, k * LANES), load(dtxs, k * LANES), load(outs, k * LANES)
+                        h0 = exp2(dt * r0) * h0 + dtx * spread(B, v)
+                        h1 = exp2(dt * r1) * h1 + dtx * spread(B, v + 1)
+                        h2 = exp2(dt * r2) * h2 + dtx * spread(B, v + 2)
+                        h3 = exp2(dt * r3) * h3 + dtx * spread(B, v + 3)
+                        out = out + spread(C, v) * h0 + spread(C, v + 1) * h1
+                        store(outs, k * LANES, out + spread(C, v + 2) * h2 + spread(C, v + 3) * h3)
+                    store(state, here, h0)
+                    store(state, here + LANES, h1)
+                    store(state, here + 2 * LANES, h2)
+                    store(state, here + 3 * LANES, h3)
+                for s in range(n_states - n_states % 4, n_states):
+                    r0, h0 = load(rates, at_group * block + s * LANES), load(state, at_state + s * LANES)
+                    for k in range(n):
+                        v = (first_row + k * n_groups) * n_states + s
+                        h0 = exp2(load(dts, k * LANES) * r0) * h0 + load(dtxs, k * LANES) * spread(B, v)
+                        store(outs, k * LANES, load(outs, k * LANES) + spread(C, v) * h0)
+                    store(state, at_state + s * LANES, h0)
                 for k in range(n):
                     at = (first_row + k * n_groups) * width + tile * LANES
                     out = load(outs, k * LANES)
@@ -147,7 +165,7 @@ def backward(
                     dtx = dt * load(xs, k * LANES)
                     for s in range(n_states):
                         here = k * block + s * LANES
-                        a = exp(dt * load(rates, at_group * block + s * LANES))
+                        a = exp2(dt * load(rates, at_group * block + s * LANES))
                         after = a * load(h, here) + dtx * spread(B, at_vectors + s)
                         store(decay, here, a)
                         store(h, here + block, after)
@@ -184,7 +202,7 @@ def backward(
                         through_rates = through_rates + dh * load(rates, at_group * block + s * LANES)
                         store(drates, at_s, load(drates, at_s) + dt * dh)
                     store_part(du, at, count, skip_row * g + dt * through_B)
-                    d = x * through_B + through_rates
+                    d = x * through_B + LN2 * through_rates
                     if positive:
                         d = d * load(slopes, k * LANES)
                     store_part(ddelta, at, count, d)

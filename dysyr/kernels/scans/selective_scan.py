@@ -29,6 +29,8 @@ from dysyr.kernels.scans.lanes import LANES
 from dysyr.kernels.scans.work_parts import run_units
 
 METHODS = ("sequential",)
+LOG2_E = 1.4426950408889634
+"""Kernels take powers of two."""
 
 
 def selective_scan(
@@ -149,7 +151,7 @@ class _Run:
         gate = blank if z is None else contiguous(z)
         inputs = [flat(contiguous(tensor)) for tensor in (u, delta, gate, B, C)]
         rows = [self.tiled((u.new_zeros(n_channels) if row is None else row).view(1, -1, 1)) for row in (D, bias)]
-        self.inputs = (*inputs, self.tiled(A.unsqueeze(0)), *rows, z is not None, positive, sizes)
+        self.inputs = (*inputs, self.tiled(A.detach().unsqueeze(0) * LOG2_E), *rows, z is not None, positive, sizes)
 
     @property
     def n_borders(self):

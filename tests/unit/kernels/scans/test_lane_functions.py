@@ -3,17 +3,18 @@ import numpy as np
 import pytest
 
 from dysyr.kernels.jit import jit
-from dysyr.kernels.scans.lane_functions import exp, logistic, softplus
+from dysyr.kernels.scans.lane_functions import exp, exp2, logistic, softplus
 from dysyr.kernels.scans.lanes import LANES, load, load_part, spread, store, store_part, total, zeros
 
-ULP = {"exp": 1.0, "softplus": 3.5, "logistic": 2.5}
+ULP = {"exp": 1.0, "exp2": 1.0, "softplus": 3.5, "logistic": 2.5}
 
 
 @jit
-def apply(x, exps, softplusses, logistics):
+def apply(x, exps, powers, softplusses, logistics):
     for i in range(0, x.size, LANES):
         row = load(x, i)
         store(exps, i, exp(row))
+        store(powers, i, exp2(row))
         store(softplusses, i, softplus(row))
         store(logistics, i, logistic(row))
 
@@ -45,6 +46,8 @@ def exact(name, x):
     x = mpmath.mpf(float(x))
     if name == "exp":
         return mpmath.exp(x)
+    if name == "exp2":
+        return mpmath.mpf(2) ** x
     return mpmath.log1p(mpmath.exp(x)) if name == "softplus" else 1 / (1 + mpmath.exp(-x))
 
 
@@ -65,6 +68,7 @@ def test_limits(dtype):
     x[:7] = [np.nan, np.inf, -np.inf, 0, 1e4, -1e4, -0.0]
     expected = {
         "exp": [np.nan, np.inf, 0, 1, np.inf, 0, 1],
+        "exp2": [np.nan, np.inf, 0, 1, np.inf, 0, 1],
         "softplus": [np.nan, np.inf, 0, np.log(dtype(2)), 1e4, 0, np.log(dtype(2))],
         "logistic": [np.nan, 1, 0, 0.5, 1, 0, 0.5],
     }
