@@ -10,6 +10,7 @@ from dysyr.kernels.elementary import with_own_functions
 from dysyr.kernels.fused_growth import fused_growth_function, fused_growth_source
 from dysyr.kernels.fused_source import fused_function, fused_map_function, fused_map_source, fused_source
 from dysyr.kernels.jit import first_class, load_generated, matrix_function, right_hand_side
+from dysyr.kernels.ode_pointer import FunctionPointer
 from dysyr.kernels.ode_views import with_windows
 
 
@@ -33,6 +34,11 @@ class CompiledSystem:
     def rhs(self):
         """Compiled f(t, x, p, out)."""
         return first_class(self.module.rhs, right_hand_side(self.dtype))
+
+    @functools.cached_property
+    def rhs_pointer(self):
+        """The address of ``rhs``, for integrators."""
+        return FunctionPointer(self.rhs, right_hand_side(self.dtype))
 
     @functools.cached_property
     def diffusion(self):

@@ -4,12 +4,12 @@ import time
 
 import numpy as np
 
-from dysyr.core.codegen import kernel_source
 from dysyr.core.errors import InputError
 from dysyr.kernels.fused_growth import MOST_STAGE_VALUES, can_fuse_growth
 from dysyr.kernels.jit import first_class, load_generated, right_hand_side
 from dysyr.kernels.lane_blocks import block_width, in_short_calls, next_size, run_blocks
 from dysyr.kernels.lyapunov import flow_growth, map_growth, tangent_source
+from dysyr.kernels.ode_pointer import FunctionPointer
 from dysyr.kernels.runge_kutta import COLLAPSED
 from dysyr.simulation.compiled import CompiledSystem
 from dysyr.simulation.divergence import raise_diverged
@@ -52,8 +52,9 @@ def growth_rates(system, *, duration, n_blocks, initial_state=None, n_trajectori
         x = spread_states(system, compiled, n_trajectories, duration, transient, seed)
     else:
         x = given_states(system, initial_state, n_trajectories)
-    module = load_generated(tangent_source(kernel_source(system)), f"{system.name or system.kind}_tangent")
-    tangent = first_class(module.tangent, right_hand_side(np.float64))
+    module = load_generated(tangent_source(compiled.source), f"{system.name or system.kind}_tangent")
+    signature = right_hand_side(np.float64)
+    tangent = FunctionPointer(first_class(module.tangent, signature), signature)
     rng = np.random.default_rng([seed, 2])
     n_vectors = system.dim if n_exponents is None else n_exponents
     vectors = np.linalg.qr(rng.standard_normal((len(x), system.dim, n_vectors)))[0]

@@ -73,7 +73,7 @@ def integrate_adaptive(compiled, method, x0, start, times, rtol, atol):
         while running and not stopped.is_set():
             begun = time.perf_counter()
             running = integrate(
-                compiled.rhs, *arrays, tableau.n_control, float(tableau.error_order), *tolerances, attempts,
+                compiled.rhs_pointer, *arrays, tableau.n_control, float(tableau.error_order), *tolerances, attempts,
                 times[-1], times, 0, t, h, x, p, old_error, next_output, status, counts, out,
             )  # fmt: skip
             attempts = next_size(attempts, time.perf_counter() - begun)
@@ -113,15 +113,16 @@ def integrate_fixed(compiled, method, x0, times, substeps, keep=True):
         integrate, width = compiled.fused_integrator(tableau), LANES
     else:
         arrays = coefficients(method, dtype)[:3]
-        integrate = functools.partial(fixed_step_integrator(dtype), compiled.rhs, *arrays)
+        integrate = functools.partial(fixed_step_integrator(dtype), compiled.rhs_pointer, *arrays)
         width = fixed_step_width(dim * dtype.itemsize * (len(tableau.weights) + 3))
     out = np.empty((times.size if keep else 1, dim, n), dtype)
     out[0] = x0.T
+    parameters = compiled.parameter_lanes(min(n, width))
 
     def work(first, last, stopped):
         x = np.array(x0[first:last].T, dtype, order="C")
         broken = np.full(last - first, -1)
-        p = compiled.parameter_lanes(last - first)
+        p = parameters if last - first == parameters.shape[1] else compiled.parameter_lanes(last - first)
 
         def advance(begin, end):
             integrate(times, begin, end, substeps, x, p, keep, out[1:], first, broken)

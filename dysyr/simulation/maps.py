@@ -43,7 +43,7 @@ def iterate(compiled, x0, first_time, n_outputs, stride=1, keep=True):
             if fused:
                 function(float(first_time), begin, end, stride, x, p, keep, out[1:], first, broken)
             else:
-                function(compiled.rhs, float(first_time), begin, end, stride, x, p, keep, own, broken)
+                function(compiled.rhs_pointer, float(first_time), begin, end, stride, x, p, keep, own, broken)
 
         in_short_calls(advance, n_outputs, stopped)
         if keep and not fused:
