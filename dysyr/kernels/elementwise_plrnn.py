@@ -37,7 +37,7 @@ from dysyr.kernels.lane_products import (
 )
 from dysyr.kernels.spline_blocks import spline, spline_back, spline_back_clipped, spline_clipped
 from dysyr.kernels.vector_blocks import outer, sum_over_steps
-from dysyr.kernels.vector_code import LANES
+from dysyr.kernels.vector_code import LANES, lane_zeros
 
 Parameters = namedtuple("Parameters", "A W h alpha H C L B")
 """Parts of one flat vector: A (M,), W (M, M), h (M,), slopes alpha (n_bases,) and thresholds H (M, n_bases) of the
@@ -79,8 +79,8 @@ def workspace(part_shapes, n_steps, dtype=np.float32, *, n_groups=1, n_models=1)
     """Buffers for ``n_groups`` groups of windows of ``n_steps`` forced steps; reused from update to update."""
     latent_dim, n_bases = part_shapes.H
     common = forced.buffers(part_shapes, n_steps, latent_dim, dtype, n_groups, n_models)
-    q = np.zeros((latent_dim, LANES), dtype)
-    return Workspace(**common, q=q, sums=np.zeros((n_bases * (1 + latent_dim), LANES), dtype))
+    q = lane_zeros((latent_dim, LANES), dtype)
+    return Workspace(**common, q=q, sums=lane_zeros((n_bases * (1 + latent_dim), LANES), dtype))
 
 
 @jit

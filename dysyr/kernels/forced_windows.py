@@ -19,7 +19,10 @@ import numpy as np
 from dysyr.kernels.jit import jit
 from dysyr.kernels.lane_products import add_product, copy, residual
 from dysyr.kernels.vector_blocks import outer
-from dysyr.kernels.vector_code import LANES
+from dysyr.kernels.vector_code import LANES, lane_zeros
+
+STEPS_PER_BLOCK = 16
+"""Steps of the backward pass between two sums of weight gradients: what they need is then still in the cache."""
 
 Batch = namedtuple("Batch", "x seen observed counts u")
 """Windows of n samples: x (group, n, N, 16) what is to be predicted, zero where missing; seen, the same with jitter,
@@ -55,8 +58,8 @@ def views(flat, part_shapes):
 
 def empty_batch(part_shapes, n_groups, n, dtype=np.float32):
     """``Batch`` of zeros for ``n_groups`` groups of windows of ``n`` samples."""
-    windows = [np.zeros((n_groups, n, n_observed(part_shapes), LANES), dtype) for _ in range(4)]
-    return Batch(*windows, u=np.zeros((n_groups, n, part_shapes.C[1], LANES), dtype))
+    windows = [lane_zeros((n_groups, n, n_observed(part_shapes), LANES), dtype) for _ in range(4)]
+    return Batch(*windows, u=lane_zeros((n_groups, n, part_shapes.C[1], LANES), dtype))
 
 
 def buffers(part_shapes, n_steps, n_hidden, dtype, n_groups, n_models):
@@ -71,10 +74,10 @@ def buffers(part_shapes, n_steps, n_hidden, dtype, n_groups, n_models):
         n_models: models.
     """
     latent_dim, n, affine = part_shapes.A[0], n_observed(part_shapes), part_shapes.B[0] > 0
-    block = min(n_steps, max(8, 4096 // n_hidden))
+    block = min(n_steps, STEPS_PER_BLOCK)
 
     def empty(*shape):
-        return np.zeros((*shape, LANES), dtype=dtype)
+        return lane_zeros((*shape, LANES), dtype)
 
     return {
         "s": empty(n_groups, n_steps, latent_dim),

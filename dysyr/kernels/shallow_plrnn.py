@@ -37,7 +37,7 @@ from dysyr.kernels.lane_products import (
     sum_of_two,
 )
 from dysyr.kernels.vector_blocks import outer, sum_over_steps
-from dysyr.kernels.vector_code import LANES
+from dysyr.kernels.vector_code import LANES, lane_zeros
 
 Parameters = namedtuple("Parameters", "A W1 W2 h1 h2 C L B")
 """Parts of one flat vector: A (M,), W1 (M, H), W2 (H, M), h1 (M,), h2 (H,), C (M, K), L (M-N, N) the start of the
@@ -77,9 +77,9 @@ def workspace(part_shapes, n_steps, dtype=np.float32, *, n_groups=1, n_models=1,
     common = forced.buffers(part_shapes, n_steps, hidden_dim, dtype, n_groups, n_models)
     return Workspace(
         **common,
-        a=np.zeros((n_groups, n_steps if clipped else 0, hidden_dim, LANES), dtype),
-        above=np.zeros((len(common["d"]) if clipped else 0, hidden_dim, LANES), dtype),
-        sum_h2=np.zeros((hidden_dim, LANES), dtype),
+        a=lane_zeros((n_groups, n_steps if clipped else 0, hidden_dim, LANES), dtype),
+        above=lane_zeros((len(common["d"]) if clipped else 0, hidden_dim, LANES), dtype),
+        sum_h2=lane_zeros((hidden_dim, LANES), dtype),
         W2=np.zeros((latent_dim, hidden_dim), dtype),
     )
 

@@ -62,8 +62,8 @@ def _add_direct(p, s, u, r, slope, above, row, i):
 
 
 @jit
-def sensitivities(p, batch, group, lane, strength, clipped, affine, ws, out):
-    """out[t, n, :] = w[t+1, n] dO(z[t+1])_n / dtheta of one window, w = 1 where a value counts.
+def sensitivities(p, batch, group, lane, strength, every, clipped, affine, ws, out):
+    """out[j, n, :] = w[t+1, n] dO(z[t+1])_n / dtheta of one window, t = every (j + 1) - 1, w = 1 where a value counts.
 
     Args:
         p: Parameters of the model.
@@ -71,12 +71,13 @@ def sensitivities(p, batch, group, lane, strength, clipped, affine, ws, out):
         group: group of the window.
         lane: its lane.
         strength: (n_steps,) forcing strengths.
+        every: only every so many steps are written.
         clipped: the clipped form of the hidden layer.
         affine: affine readout.
         ws: Workspace after ``prepare`` and ``forward``.
-        out: (n_steps, N, n) float64, filled.
+        out: (n_steps // every, N, n) float64, filled.
     """
-    n_steps, n_observed, size = out.shape
+    _, n_observed, size = out.shape
     latent_dim, hidden_dim = p.W1.shape
     n_inputs = p.C.shape[1]
     seen = ws.known if affine else batch.observed
@@ -89,7 +90,7 @@ def sensitivities(p, batch, group, lane, strength, clipped, affine, ws, out):
         for i in range(p.L.shape[0]):
             for j in range(n_observed):
                 old[n_observed + i, at_l + i * n_observed + j] = batch.seen[group, 0, j, lane]
-    for t in range(n_steps):
+    for t in range(out.shape[0] * every):
         _units(ws, p.h2, clipped, group, t, lane, r, slope, above)
         for k in range(n_inputs):
             inputs[k] = batch.u[group, t + 1, k, lane]
@@ -114,17 +115,19 @@ def sensitivities(p, batch, group, lane, strength, clipped, affine, ws, out):
                 for q in range(size):
                     row[q] += factor * before[q]
             _add_direct(p, s, inputs, r, slope, above, row, i)
+        old, new = new, old
+        if (t + 1) % every:
+            continue
         for n in range(n_observed):
-            weight, row = batch.counts[group, t + 1, n, lane], out[t, n]
+            weight, row = batch.counts[group, t + 1, n, lane], out[t // every, n]
             if affine:
                 for q in range(size):
                     row[q] = 0.0
                 for m in range(latent_dim):
-                    factor, part = weight * p.B[n, m], new[m]
+                    factor, part = weight * p.B[n, m], old[m]
                     for q in range(size):
                         row[q] += factor * part[q]
             else:
-                part = new[n]
+                part = old[n]
                 for q in range(size):
                     row[q] = weight * part[q]
-        old, new = new, old

@@ -4,10 +4,28 @@ All code that builds LLVM instructions for lane rows is here, since it depends o
 16 lanes are unrolled into scalars before the compiler's vectoriser sees them; explicit vector types are not.
 """
 
+import math
+
+import numpy as np
 from llvmlite import ir
 from numba import types
 
 LANES = 16
+CACHE_LINE = 64
+
+
+def lane_zeros(shape, dtype):
+    """Zeros (..., 16) whose rows begin at cache lines: a row across two lines is read at half the speed.
+
+    Args:
+        shape: shape; the last axis holds the lanes.
+        dtype: real type.
+    """
+    size, dtype = math.prod(shape), np.dtype(dtype)
+    line = CACHE_LINE // dtype.itemsize
+    memory = np.zeros(size + line, dtype)
+    first = -(memory.ctypes.data // dtype.itemsize) % line
+    return memory[first : first + size].reshape(shape)
 
 
 class Rows:

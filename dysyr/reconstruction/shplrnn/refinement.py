@@ -26,7 +26,8 @@ from dysyr.reconstruction.shplrnn.training import Draw, exponential, forcing_pat
 ROWS_PER_PARAMETER = 8
 MAX_WINDOWS = 320
 EVERY = 4
-"""One window in four for the matrix S'S, where those still hold eight errors for each parameter."""
+"""Steps between two rows of S in the matrix S'S. Derivatives change little from step to step, so that the sum over
+every fourth is nearly a quarter of the whole, which the sum over every fourth window is not: refinements stall."""
 FIRST_DAMPING = 1e-3
 LEAST_DAMPING = 1e-9
 MOST_DAMPING = 1e6
@@ -64,7 +65,7 @@ class Refinement:
         self._pattern = forcing_pattern(recipe.n_steps, recipe.interval).astype(np.float64)
         decay, centre = penalty(shapes, recipe.weight_decay)
         self._decay, self._centre = decay[: self._size].astype(np.float64), centre[: self._size].astype(np.float64)
-        self._every = max(1, min(EVERY, size // n_needed(recipe, self._size)))
+        self._every = max(1, min(EVERY, recipe.n_steps // 2, size // n_needed(recipe, self._size)))
 
     @property
     def over(self):
@@ -134,24 +135,25 @@ class Refinement:
     def _normal_equations(self, strength):
         """S'S / n with the penalty, and half the gradient of the cost, at the states of the last call of ``_cost``.
 
-        The gradient is that of all windows, by the backward pass; S'S, which needs the derivatives of each error on its
-        own and only shapes the step, is estimated from a part of them. Neither is finite where a window diverges; the
-        iteration then changes nothing.
+        The gradient is that of all errors, by the backward pass; S'S, which needs the derivatives of each error on its
+        own and only shapes the step, is estimated from a part of the steps. Neither is finite where a window diverges;
+        the iteration then changes nothing.
         """
         r, size, ws, batch = self.recipe, self._size, self._workspace, self._draw.batch
         slopes, theta = np.zeros((1, self.theta.size)), self.theta[None]
         kernel.backward(theta, slopes, *self._common(), 0, strength[None], r.clipped, r.affine, ws)
         forced.start_gradient(theta, slopes, *self._common(), 0, r.affine, ws)
         p = forced.views(self.theta, self._shapes)
-        rows = np.empty((r.n_steps, r.n_observed, size))
+        every = self._every
+        rows = np.empty((r.n_steps // every, r.n_observed, size))
         flat = rows.reshape(-1, size)
         matrix, counted = np.zeros((size, size)), 0.0
         for group, n_valid in enumerate(self._draw.n_valid):
-            for lane in range(0, n_valid, self._every):
-                sensitivities(p, batch, group, lane, strength, r.clipped, r.affine, ws, rows)
+            for lane in range(n_valid):
+                sensitivities(p, batch, group, lane, strength, every, r.clipped, r.affine, ws, rows)
                 with np.errstate(over="ignore", invalid="ignore"):
                     matrix += flat.T @ flat
-                counted += float(batch.counts[group, :, :, lane].sum())
+                counted += float(batch.counts[group, every::every, :, lane].sum())
         matrix /= max(counted, 1.0)
         matrix[np.diag_indices(size)] += self._decay
         return matrix, slopes[0, :size] / 2 + self._decay * (self.theta[:size] - self._centre)

@@ -143,7 +143,10 @@ def test_sensitivities_equal_autograd(latent_dim, hidden_dim, n_observed, n_inpu
     fused.forward(*common, strength[None], clipped, affine, ws)
     size, group, lane = n_refined(shapes), 1, 5
     rows = np.empty((n_steps, n_observed, size))
-    sensitivities(p, batch, group, lane, strength, clipped, affine, ws, rows)
+    sensitivities(p, batch, group, lane, strength, 1, clipped, affine, ws, rows)
+    third = np.empty((n_steps // 3, n_observed, size))
+    sensitivities(p, batch, group, lane, strength, 3, clipped, affine, ws, third)
+    np.testing.assert_array_equal(third, rows[2::3])
     readout = torch.tensor(flat[size:])
 
     def ahead(theta):
