@@ -15,6 +15,7 @@ import numba
 import numpy as np
 from numba import types
 
+from dysyr.kernels.elementary64 import exp64, log64
 from dysyr.kernels.jit import array_type, first_class, jit, right_hand_side
 from dysyr.kernels.ode_views import aligned, block, window
 from dysyr.kernels.output import record
@@ -198,8 +199,8 @@ def error_norm(errors, n_control, h, x, y, flat, rtol, atol, total, error):
 def next_step(h, error, old_error, order):
     """Proportional-integral step rule h <- 0.9 h err^(-0.7/order) err_old^(0.4/order), within a factor 0.2 to
     6."""
-    factor = 0.9 * max(error, 1e-8) ** (-0.7 / order) * old_error ** (0.4 / order)
-    return h * min(max(factor, 0.2), 6.0)
+    exponent = (0.4 * log64(old_error) - 0.7 * log64(max(error, 1e-8))) / order
+    return h * min(max(0.9 * exp64(exponent), 0.2), 6.0)
 
 
 @jit
@@ -226,7 +227,8 @@ def _integrate_adaptive(
     typed_t = np.empty(n, x.dtype)
     typed_h = np.empty(n, x.dtype)
     ts = np.empty(n, x.dtype)
-    error = np.empty(n, x.dtype)
+    error, accepted = np.empty(n, x.dtype), np.empty(n, x.dtype)
+    following = np.empty(n)
     resolution = np.finfo(x.dtype).eps
     running = n
     typed_t[:] = t
@@ -256,6 +258,9 @@ def _integrate_adaptive(
             for m in range(n_powers):
                 combine(dense[m], n_all, flat, powers[m])
         for i in range(n):
+            following[i] = next_step(float(typed_h[i]), float(error[i]), old_error[i], order)
+            accepted[i] = 0
+        for i in range(n):
             if status[i] != RUNNING:
                 continue
             if not error[i] <= 1:
@@ -280,15 +285,14 @@ def _integrate_adaptive(
                 o += 1
             next_output[i] = o
             counts[0, i] += 1
-            if width < h[i]:
-                h[i] = max(h[i], next_step(width, float(error[i]), old_error[i], order))
-            else:
-                h[i] = next_step(width, float(error[i]), old_error[i], order)
+            accepted[i] = 1
+            h[i] = max(h[i], following[i]) if width < h[i] else following[i]
             old_error[i] = max(float(error[i]), 1e-4)
             t[i] = reached
-            for d in range(n_dim):
-                x[d, i] = y[d, i]
-                k[0, d, i] = k[n_stages, d, i]
+        for d in range(n_dim):
+            for i in range(n):
+                x[d, i] = y[d, i] if accepted[i] > 0 else x[d, i]
+                k[0, d, i] = k[n_stages, d, i] if accepted[i] > 0 else k[0, d, i]
     return running
 
 
