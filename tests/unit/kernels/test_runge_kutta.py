@@ -1,15 +1,21 @@
 """Runge-Kutta integrators: order of convergence, the slow twins, lanes that do not touch each other."""
 
+import re
+
+import numba
 import numpy as np
 import pytest
 
 from dysyr.core.errors import DivergedError
 from dysyr.core.system import System
+from dysyr.kernels.fused_source import fused_function, fused_source
+from dysyr.kernels.jit import FAST, load_generated
 from dysyr.kernels.runge_kutta_reference import integrate_adaptive_reference, integrate_fixed_reference
 from dysyr.kernels.tableau import RK4, TSIT5
 from dysyr.kernels.tableau_dop853 import DOP853
 from dysyr.simulation.compiled import CompiledSystem
 from dysyr.simulation.flows import first_steps, integrate_adaptive, integrate_fixed
+from dysyr.simulation.maps import iterate
 
 LINEAR = CompiledSystem(
     System.ode({"x": "-0.3*x + w*y", "y": "-w*x - 0.3*y"}, parameters={"w": 2.0}, name="damped_rotation")
@@ -165,3 +171,77 @@ def test_single_precision_computes_in_single_precision():
     reference = integrate_fixed(LORENZ, "rk4", x0, times, 10)
     assert x.dtype == np.float32
     assert 1e-8 < np.abs(x - reference).max() < 1e-3
+
+
+def test_saved_states_and_the_last_one_are_the_same_bits(rng):
+    x0 = rng.normal(size=(13, 3)) + [1, 1, 20]
+    times = np.linspace(0, 0.5, 6)
+    for method in ("rk4", "dop853"):
+        saved = integrate_fixed(LORENZ, method, x0, times, 4)
+        np.testing.assert_array_equal(saved[:, -1], integrate_fixed(LORENZ, method, x0, times, 4, keep=False))
+        np.testing.assert_array_equal(saved[:, 0], x0)
+
+
+@METHODS
+def test_lattices_in_blocks_equal_the_slow_twin(tableau, rng):
+    n = 17
+    ring = CompiledSystem(System.ode({"x[i]": "(x[i+1] - x[i-2])*x[i-1] - x[i] + 8"}, index={"i": n}, name="ring"))
+    x0, times = rng.normal(size=(37, n)) + 3, np.array([0, 0.03, 0.1])
+
+    def ring_of_one(t, x):
+        return (np.roll(x, -1) - np.roll(x, 2)) * np.roll(x, 1) - x + 8
+
+    fast = integrate_fixed(ring, tableau.name, x0, times, 2)
+    slow = [integrate_fixed_reference(tableau, ring_of_one, times, x, 2) for x in x0[[0, 20, 36]]]
+    np.testing.assert_allclose(fast[[0, 20, 36]], slow, rtol=1e-12, atol=1e-12)
+
+
+def test_single_precision_kernels_hold_no_vectors_of_doubles():
+    single = CompiledSystem(LORENZ.system, "float32")
+    text = fused_source(single.source, RK4, "float32")
+    integrate = load_generated(text, "single_precision").integrate
+    fresh = numba.njit(error_model="numpy", fastmath=FAST)(integrate.py_func)
+    fresh.compile(fused_function("float32"))
+    code = fresh.inspect_llvm(fresh.signatures[0])
+    assert re.search(r"<\d+ x float>", code)
+    assert not re.search(r"<\d+ x double>", code)
+    # scalar doubles are the times of outputs and steps, none of them inside the loop over lanes
+    assert len(re.findall(r"= fmul .*double", code)) <= 4
+
+
+def test_maps_fused_and_general_agree(rng, monkeypatch):
+    henon = CompiledSystem(System.map({"x": "1 - 1.4*x**2 + y", "y": "0.3*x + 0.01*t"}, name="driven_henon"))
+    x0 = 0.05 * rng.normal(size=(11, 2))
+    fused = iterate(henon, x0, -3, 5, 2)
+    assert fused.shape == (11, 6, 2)
+    x, y = x0.T
+    for t in range(-3, 7):
+        x, y = 1 - 1.4 * x**2 + y, 0.3 * x + 0.01 * t
+    np.testing.assert_allclose(fused[:, -1], np.stack([x, y], axis=1), rtol=1e-10)
+    monkeypatch.setattr("dysyr.simulation.maps.can_fuse_map", lambda dim: False)
+    np.testing.assert_allclose(iterate(henon, x0, -3, 5, 2), fused, rtol=1e-12)
+
+
+def test_a_map_that_leaves_is_named_with_its_time():
+    square = CompiledSystem(System.map({"x": "x**2"}, name="square"))
+    with pytest.raises(DivergedError, match="trajectory 1") as caught:
+        iterate(square, np.array([[0.5], [2.0], [1.0]]), 0, 20)
+    assert caught.value.time == 10
+
+
+@pytest.mark.parametrize("method", ["rk4", "dop853"])
+@pytest.mark.parametrize(
+    "system",
+    [
+        System.ode({"x[i]": "sin(x[i+1] - x[i]) + sin(x[i-1] - x[i]) + 0.1*exp(-x[i]**2)"}, index={"i": 17}),
+        System.ode({"x": "y + 0.1*exp(-x*x)", "y": "-sin(x) - 0.1*y/(1 + x*x) + cos(t)"}),
+    ],
+    ids=["lattice", "small"],
+)
+def test_bits_do_not_depend_on_the_blocks_of_lanes(method, system, rng):
+    compiled = CompiledSystem(system)
+    x0, times = rng.normal(size=(300, system.dim)), np.linspace(0, 1, 3)
+    together = integrate_fixed(compiled, method, x0, times, 7)
+    for k in (0, 63, 64, 150, 299):
+        np.testing.assert_array_equal(together[k], integrate_fixed(compiled, method, x0[[k]], times, 7)[0])
+    np.testing.assert_array_equal(together[5:18], integrate_fixed(compiled, method, x0[5:18], times, 7))
