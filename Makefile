@@ -1,4 +1,4 @@
-# make demo | test | test-slow | lint | docs : each makes the environment it needs in .venv
+# make demo | test | test-slow | bench | lint | docs : each makes the environment it needs in .venv
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND = Agg
 
-.PHONY: demo test test-slow lint docs clean
+.PHONY: demo test test-slow bench lint docs clean
 
 demo: $(READY)
 	$(BIN)/dysyr run examples/lorenz63.toml -o out/lorenz63
@@ -17,6 +17,10 @@ test: $(READY) lint
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+bench: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	$(BIN)/dysyr bench --write docs/results/kernels.md
 
 lint: $(READY)
 	$(BIN)/ruff check dysyr tests examples systems data

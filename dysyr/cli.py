@@ -318,6 +318,35 @@ def doctor(as_json: Json = False):
         raise typer.Exit(EXIT_FAILED)
 
 
+@app.command()
+def bench(
+    subjects: Annotated[list[str] | None, typer.Argument(help="ode, sde, elementary, plrnn, scans, measures.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, few repeats.")] = False,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    write: Annotated[Path | None, typer.Option(help="Markdown file to write the table into.")] = None,
+    as_json: Json = False,
+):
+    """Run the kernels beside their baselines and print how many times as fast they are.
+
+    Both run in turns in one process on one thread, and their results are compared first.
+    """
+    from dysyr.benchmark.speed.command import bench as run_contests
+    from dysyr.benchmark.speed.command import line, table
+
+    if write is not None:
+        _must_be_writable(write)
+    say = None if as_json else lambda row: print(line(row), flush=True)
+    rows = run_contests(quick=quick, device=device, subjects=subjects or None, say=say)
+    if write is not None:
+        from dysyr.core.atomic import write_text
+
+        options = [*(subjects or []), "--quick" if quick else "", "" if device == "cpu" else f"--device {device}"]
+        command = " ".join(["dysyr bench", *filter(None, options), f"--write {write}"])
+        write_text(write, table(rows, command=command))
+    if as_json:
+        _print([dataclasses.asdict(row) for row in rows], as_json)
+
+
 def _must_be_writable(path):
     """Refuse before the work rather than after it when the result could not be written."""
     folder = next(parent for parent in path.absolute().parents if parent.exists())
