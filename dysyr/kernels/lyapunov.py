@@ -18,6 +18,7 @@ from numba import types
 
 from dysyr.kernels.elementary64 import log64
 from dysyr.kernels.jit import array_type, first_class, jit, right_hand_side
+from dysyr.kernels.ode_views import block as block_of
 from dysyr.kernels.runge_kutta import ARRIVED, COLLAPSED, RUNNING, error_norm, next_step, smaller_step, step
 
 _TANGENT = '''
@@ -76,11 +77,10 @@ def _flow_growth(
 ):  # fmt: skip
     size, n = x.shape
     n_vectors = size // n_dim - 1
-    k = np.empty((n_control, size, n))
+    k = np.empty(n_control * size * n)
     y = np.empty_like(x)
-    flat = k.reshape(n_control, size * n)
-    total = np.empty(size * n)
-    widths, ts, error, overlap = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    total, wide_h = np.empty(size * n), np.empty(size * n)
+    widths, ts, error, overlap, following = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     growth = np.empty((n_vectors, n))
     running = n
     for _ in range(max_attempts):
@@ -92,10 +92,12 @@ def _flow_growth(
                 widths[i] = min(h[i], t_end - t[i])
         if running == 0:
             break
-        tangent(t, x, p, k[0])
-        step(tangent, stages, nodes, weights, n_control, t, widths, x, p, k, flat, total, ts, y)
-        error_norm(errors, n_control, widths, x, y, flat, tolerance, tolerance, total, error)
+        tangent(t, x, p, block_of(k, 0, size, n))
+        step(tangent, stages, nodes, weights, n_control, t, widths, x, p, k, wide_h, total, ts, y)
+        error_norm(errors, n_control, widths, x, y, k, tolerance, tolerance, total, error)
         orthonormalise(y, n_dim, overlap, growth)
+        for i in range(n):
+            following[i] = next_step(widths[i], error[i], old_error[i], order)
         for i in range(n):
             if status[i] != RUNNING:
                 continue
@@ -111,10 +113,7 @@ def _flow_growth(
                 sums[b, v, i] += growth[v, i]
             durations[b, i] += widths[i]
             t[i] += widths[i]
-            if widths[i] < h[i]:
-                h[i] = max(h[i], next_step(widths[i], error[i], old_error[i], order))
-            else:
-                h[i] = next_step(widths[i], error[i], old_error[i], order)
+            h[i] = max(h[i], following[i]) if widths[i] < h[i] else following[i]
             old_error[i] = max(error[i], 1e-4)
             if t_end - t[i] <= 1e-14 * abs(t_end):
                 status[i] = ARRIVED

@@ -25,55 +25,82 @@ RUNNING, ARRIVED, COLLAPSED = 0, 1, 2
 
 
 @jit
-def combine(weights, n_terms, k, total):
-    """total = sum_s weights_s k_s over s < n_terms; k (stage, dim*lane), total (dim*lane,)."""
-    size = total.shape[0]
-    for j in range(size):
-        total[j] = 0
+def combine(weights, k, total):
+    """total = sum_s weights_s k_s; weights (stage,), k (stage*dim*lane,), total (dim*lane,)."""
+    size, last = total.shape[0], weights.shape[0] - 1
     s = 0
-    while s < n_terms:
-        if weights[s] == 0:
-            s += 1
-        elif s + 4 <= n_terms:
-            a, b, c, d = weights[s], weights[s + 1], weights[s + 2], weights[s + 3]
+    while s < last and weights[s] == 0:
+        s += 1
+    begun = s
+    while s <= last:
+        zero = total.dtype.type(0)
+        s1, s2, s3 = min(s + 1, last), min(s + 2, last), min(s + 3, last)
+        a = weights[s]
+        b = weights[s1] if s1 == s + 1 else zero
+        c = weights[s2] if s2 == s + 2 else zero
+        d = weights[s3] if s3 == s + 3 else zero
+        q, r = window(k, s * size, size), window(k, s1 * size, size)
+        u, v = window(k, s2 * size, size), window(k, s3 * size, size)
+        if s > begun:
             for j in range(size):
-                total[j] += a * k[s, j] + b * k[s + 1, j] + c * k[s + 2, j] + d * k[s + 3, j]
-            s += 4
+                total[j] += a * q[j] + b * r[j] + c * u[j] + d * v[j]
         else:
-            a = weights[s]
             for j in range(size):
-                total[j] += a * k[s, j]
-            s += 1
+                total[j] = a * q[j] + b * r[j] + c * u[j] + d * v[j]
+        s += 4
 
 
 @jit
-def advance(weights, n_terms, h, x, flat, total, y):
-    """y = x + h sum_s weights_s k_s; h (lane,), x and y (dim, lane), flat (stage, dim*lane), total
-    (dim*lane,)."""
+def advance(weights, h, x, k, total, y):
+    """y = x + h sum_s weights_s k_s with a step for each lane.
+
+    Args:
+        weights: (stage,) of the stages that count.
+        h: (dim*lane,) steps, repeated for each variable.
+        x: (dim*lane,).
+        k: (stage*dim*lane,).
+        total: (dim*lane,) workspace.
+        y: (dim*lane,) result.
+    """
+    combine(weights, k, total)
+    for j in range(x.shape[0]):
+        y[j] = x[j] + h[j] * total[j]
+
+
+@jit
+def step(rhs, stages, nodes, weights, n_control, t, h, x, p, k, wide_h, total, ts, y):
+    """All stages of one step with a step for each lane; the first stage f(t, x) is given.
+
+    With n_control > len(weights) the stage n_control - 1, f(t + h, y), is computed too.
+
+    Args:
+        rhs: right-hand side.
+        stages, nodes, weights: coefficients of the method.
+        n_control: stages needed before a step is accepted.
+        t, h: (lane,) times and steps.
+        x: (dim, lane) states.
+        p: (parameter, lane).
+        k: (stage*dim*lane,) stages; the first is read, the others are filled.
+        wide_h, total: (dim*lane,) workspaces; wide_h receives h for each variable.
+        ts: (lane,) workspace.
+        y: (dim, lane) receives the states after the step.
+    """
     n_dim, n = x.shape
-    combine(weights, n_terms, flat, total)
+    size, n_stages = n_dim * n, weights.shape[0]
+    flat_x, flat_y = window(x, 0, size), window(y, 0, size)
     for d in range(n_dim):
         for i in range(n):
-            y[d, i] = x[d, i] + h[i] * total[d * n + i]
-
-
-@jit
-def step(rhs, stages, nodes, weights, n_control, t, h, x, p, k, flat, total, ts, y):
-    """All stages of one step; k[0] = f(t, x) is given; flat is k as (stage, dim*lane).
-
-    With n_control > len(weights) the stage k[n_control - 1] = f(t + h, y) is computed too.
-    """
-    n_stages = weights.shape[0]
+            wide_h[d * n + i] = h[i]
     for s in range(1, n_stages):
-        advance(stages[s], s, h, x, flat, total, y)
-        for i in range(t.shape[0]):
+        advance(window(stages, s * stages.shape[1], s), wide_h, flat_x, k, total, flat_y)
+        for i in range(n):
             ts[i] = t[i] + nodes[s] * h[i]
-        rhs(ts, y, p, k[s])
-    advance(weights, n_stages, h, x, flat, total, y)
+        rhs(ts, y, p, block(k, s * size, n_dim, n))
+    advance(window(weights, 0, n_stages), wide_h, flat_x, k, total, flat_y)
     if n_control > n_stages:
-        for i in range(t.shape[0]):
+        for i in range(n):
             ts[i] = t[i] + h[i]
-        rhs(ts, y, p, k[n_stages])
+        rhs(ts, y, p, block(k, n_stages * size, n_dim, n))
 
 
 @jit
@@ -172,22 +199,26 @@ def _integrate_fixed(rhs, stages, nodes, weights, times, start, stop, substeps, 
 
 
 @jit
-def error_norm(errors, n_control, h, x, y, flat, rtol, atol, total, error):
+def error_norm(errors, n_control, h, x, y, k, rtol, atol, total, error):
     """Root mean square of the estimated error over atol + rtol max(|x|, |y|), per lane; <= 1 accepts the
     step.
 
     With two estimates e, e' it is |h| sum e^2 / sqrt(dim (sum e^2 + 0.01 sum e'^2)), as in DOP853.
     """
     n_dim, n = x.shape
+    size = n_dim * n
+    flat_x, flat_y = window(x, 0, size), window(y, 0, size)
     second = np.zeros(n, x.dtype)
-    error[:] = 0
+    fill(error, x.dtype.type(0))
     for r in range(errors.shape[0]):
-        combine(errors[r], n_control, flat, total)
+        combine(window(errors, r * errors.shape[1], n_control), k, total)
+        for j in range(size):
+            scaled = total[j] / (atol + rtol * max(abs(flat_x[j]), abs(flat_y[j])))
+            total[j] = scaled * scaled
         target = error if r == 0 else second
         for d in range(n_dim):
             for i in range(n):
-                scaled = total[d * n + i] / (atol + rtol * max(abs(x[d, i]), abs(y[d, i])))
-                target[i] += scaled * scaled
+                target[i] += total[d * n + i]
     for i in range(n):
         if errors.shape[0] == 1:
             error[i] = h[i] * np.sqrt(error[i] / n_dim)
@@ -195,12 +226,15 @@ def error_norm(errors, n_control, h, x, y, flat, rtol, atol, total, error):
             error[i] = h[i] * error[i] / np.sqrt(n_dim * (error[i] + second[i] * 0.01))
 
 
-@jit
+@jit(inline="always")
 def next_step(h, error, old_error, order):
     """Proportional-integral step rule h <- 0.9 h err^(-0.7/order) err_old^(0.4/order), within a factor 0.2 to
     6."""
-    exponent = (0.4 * log64(old_error) - 0.7 * log64(max(error, 1e-8))) / order
-    return h * min(max(0.9 * exp64(exponent), 0.2), 6.0)
+    # selects rather than min and max, whose rules for NaN keep a loop over lanes from being vectorised
+    least = error if error > 1e-8 else 1e-8
+    factor = 0.9 * exp64((0.4 * log64(old_error) - 0.7 * log64(least)) / order)
+    factor = factor if factor > 0.2 else 0.2
+    return h * (factor if factor < 6.0 else 6.0)
 
 
 @jit
@@ -218,12 +252,13 @@ def _integrate_adaptive(
     n_dim, n = x.shape
     n_stages, n_all, n_powers = weights.shape[0], nodes.shape[0], dense.shape[0]
     n_outputs = times.shape[0]
-    k = np.empty((n_all, n_dim, n), x.dtype)
-    flat = k.reshape(n_all, n_dim * n)
-    powers = np.empty((n_powers, n_dim * n), x.dtype)
-    y = np.empty_like(x)
-    extra = np.empty_like(x)
-    total = np.empty(n_dim * n, x.dtype)
+    size = n_dim * n
+    owner = aligned((n_all + n_powers + 4) * size, x)
+    flat, rest = window(owner, 0, n_all * size), n_all * size
+    total, wide_h = window(owner, rest, size), window(owner, rest + size, size)
+    y, extra = block(owner, rest + 2 * size, n_dim, n), block(owner, rest + 3 * size, n_dim, n)
+    powers = block(owner, rest + 4 * size, n_powers, size)
+    first, last_stage = block(flat, 0, n_dim, n), block(flat, n_stages * size, n_dim, n)
     typed_t = np.empty(n, x.dtype)
     typed_h = np.empty(n, x.dtype)
     ts = np.empty(n, x.dtype)
@@ -232,7 +267,7 @@ def _integrate_adaptive(
     resolution = np.finfo(x.dtype).eps
     running = n
     typed_t[:] = t
-    rhs(typed_t, x, p, k[0])
+    rhs(typed_t, x, p, first)
     for _ in range(max_attempts):
         running = 0
         for i in range(n):
@@ -243,7 +278,7 @@ def _integrate_adaptive(
                 typed_h[i] = min(h[i], t_end - t[i])
         if running == 0:
             break
-        step(rhs, stages, nodes, weights, n_control, typed_t, typed_h, x, p, k, flat, total, ts, y)
+        step(rhs, stages, nodes, weights, n_control, typed_t, typed_h, x, p, flat, wide_h, total, ts, y)
         error_norm(errors, n_control, typed_h, x, y, flat, rtol, atol, total, error)
         wanted = False
         for i in range(n):
@@ -251,12 +286,13 @@ def _integrate_adaptive(
                 wanted = wanted or times[next_output[i]] <= t[i] + typed_h[i] or t_end - t[i] <= typed_h[i]
         if wanted:
             for s in range(n_control, n_all):
-                advance(stages[s], s, typed_h, x, flat, total, extra)
+                flat_x, flat_extra = window(x, 0, size), window(extra, 0, size)
+                advance(window(stages, s * stages.shape[1], s), wide_h, flat_x, flat, total, flat_extra)
                 for i in range(n):
                     ts[i] = typed_t[i] + nodes[s] * typed_h[i]
-                rhs(ts, extra, p, k[s])
+                rhs(ts, extra, p, block(flat, s * size, n_dim, n))
             for m in range(n_powers):
-                combine(dense[m], n_all, flat, powers[m])
+                combine(window(dense, m * n_all, n_all), flat, window(powers, m * size, size))
         for i in range(n):
             following[i] = next_step(float(typed_h[i]), float(error[i]), old_error[i], order)
             accepted[i] = 0
@@ -292,7 +328,9 @@ def _integrate_adaptive(
         for d in range(n_dim):
             for i in range(n):
                 x[d, i] = y[d, i] if accepted[i] > 0 else x[d, i]
-                k[0, d, i] = k[n_stages, d, i] if accepted[i] > 0 else k[0, d, i]
+                first[d, i] = last_stage[d, i] if accepted[i] > 0 else first[d, i]
+    # numba frees an array after its last use, and the views do not count as uses
+    owner[0] = 0
     return running
 
 
