@@ -24,10 +24,10 @@ def random_batch(shapes, n_groups, n, dtype=np.float64, seed=1):
     starts = rng.integers(0, len(data) - n, (n_groups, LANES))
     starts[0, 0] = 101
     batch, count = forced.empty_batch(shapes, n_groups, n, dtype), np.zeros(n_groups)
-    n_valid = np.full(n_groups, LANES)
-    n_valid[-1] = 11
+    scored = np.stack([np.full(starts.shape, n // 10 + 1), np.full(starts.shape, n)], axis=1)
+    scored[-1, 1, 11:] = 0
     noise, offsets = rng.normal(size=(n_groups, 64)).astype(dtype), rng.integers(0, 64, starts.shape)
     gather(
-        data, observed, drive, starts, n_valid, np.arange(n_groups), n // 10, dtype(0.1), noise, offsets, batch, count
+        data, observed, drive, starts, scored, np.arange(n_groups), dtype(0.1), noise, offsets, batch, count
     )  # fmt: skip
     return batch, count

@@ -8,24 +8,22 @@ from dysyr.kernels.vector_code import LANES
 
 
 @jit
-def gather(data, observed, drive, starts, n_valid, owner, warm_up, jitter, noise, offsets, batch, count):
+def gather(data, observed, drive, starts, scored, owner, jitter, noise, offsets, batch, count):
     """Copy windows into lanes and set the weights of the loss.
 
         x[g, t, k, i] = data[starts[g, i] + t, k]                       what is to be predicted
         seen[g, t, k, i] = x[g, t, k, i] + jitter * fresh normal        what the model is forced with
 
-    Lanes from ``n_valid[g]`` on are padding: they repeat a window and weigh nothing. The first ``warm_up`` predictions
-    are not scored either: they still carry the noise of the first sample, and scoring them teaches the model to
-    contract.
+    A prediction counts in the loss where there is a value and its sample is in the lane's range: padding has an empty
+    one, and the first predictions of a window may be left out, which still carry the noise of the first sample.
 
     Args:
-        data: (total, N), zero where missing.
+        data: (total, N), zero where missing; every window lies within.
         observed: (total, N), 1 where there is a value, else 0.
         drive: (total, K) inputs.
         starts: (group, 16) first rows of the windows.
-        n_valid: (group,) number of lanes that count.
+        scored: (group, 2, 16) first sample that counts, and the one after the last.
         owner: (group,) model of each group.
-        warm_up: number of predictions at the start of each window that are not scored.
         jitter: standard deviation of the noise on what the model is forced with.
         noise: (model, 2^k) standard normal numbers.
         offsets: (group, 16) where each window begins to read them.
@@ -37,7 +35,7 @@ def gather(data, observed, drive, starts, n_valid, owner, warm_up, jitter, noise
     lanes, last = np.uint64(LANES), np.uint64(noise.shape[1] - 1)
     values, presence, inputs = data.reshape(-1), observed.reshape(-1), drive.reshape(-1)
     row, begin, total = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64), np.empty(LANES, data.dtype)
-    size, unscored = np.uint64(n * n_observed), np.uint64((warm_up + 1) * n_observed)
+    width, n_drives = np.uint64(n_observed), np.uint64(n_inputs)
     count[:] = 0.0
     for g in range(n_groups):
         x, seen, there, counts, u = (
@@ -48,22 +46,21 @@ def gather(data, observed, drive, starts, n_valid, owner, warm_up, jitter, noise
         for i in range(LANES):
             row[i], begin[i], total[i] = starts[g, i], offsets[g, i], zero
         # unsigned indices: numba needs no check for negative ones, and the loops stay tight
-        for q in range(size):
+        for q in range(np.uint64(n) * width):
             for i in range(lanes):
-                source, place = row[i] * np.uint64(n_observed) + q, q * lanes + i
+                source, place = row[i] * width + q, q * lanes + i
                 x[place] = values[source]
                 there[place] = presence[source]
                 seen[place] = pool[(begin[i] + q) & last]
-        for place in range(size * lanes):
+        for q in range(np.uint64(n) * n_drives):
+            for i in range(lanes):
+                u[q * lanes + i] = inputs[row[i] * n_drives + q]
+        for place in range(np.uint64(x.size)):
             seen[place] = x[place] + jitter * there[place] * seen[place]
-        counts[: unscored * lanes] = zero
-        for place in range(unscored * lanes, size * lanes):
             counts[place] = there[place]
-        if n_valid[g] < LANES:
-            batch.counts[g, :, :, n_valid[g] :] = zero
+        for i in range(LANES):
+            batch.counts[g, : scored[g, 0, i], :, i] = zero
+            batch.counts[g, scored[g, 1, i] :, :, i] = zero
         sum_over_steps(counts, 0, LANES, 1, n * n_observed, total, 0)
         for i in range(LANES):
             count[owner[g]] += total[i]
-        for q in range(np.uint64(n * n_inputs)):
-            for i in range(lanes):
-                u[q * lanes + i] = inputs[row[i] * np.uint64(n_inputs) + q]

@@ -12,6 +12,9 @@ NOISE_POOL = 2**16
 class Draw:
     """A number of windows for each of some models, to be drawn again and again.
 
+    Where the whole state is observed and replaced every ``interval`` steps, nothing of a model crosses such a step: a
+    window is then as good as its pieces between them. The pieces fill the lanes that a few long windows leave empty.
+
     Args:
         recipe: Recipe.
         windows: Windows.
@@ -19,27 +22,45 @@ class Draw:
         size: windows per model and draw.
         dtype: real type.
         jitter: standard deviation of the noise on what the models are forced with.
+        cut: whether windows may be cut into pieces.
 
     Attributes:
         batch: Batch of the kernels.
+        n_steps: forced steps of each window, or of each piece.
+        interval: steps between two forced steps within it.
         owner: (group,) the model of each group.
-        n_valid: (group,) the number of windows in it that count.
+        n_valid: (group,) the number of windows or pieces in it that count.
         count: (model,) sum of the loss weights of the last draw.
     """
 
-    def __init__(self, recipe, windows, rngs, size, dtype, jitter):
-        self.recipe, self.windows, self.rngs, self.size = recipe, windows, rngs, size
-        per_model = -(-size // LANES)
+    def __init__(self, recipe, windows, rngs, size, dtype, jitter, *, cut=True):
+        self.windows, self.rngs, self.size = windows, rngs, size
+        pieces = n_pieces(recipe, windows, size) if cut else 1
+        self.n_steps = recipe.n_steps if pieces == 1 else recipe.interval
+        self.interval = recipe.interval if pieces == 1 else self.n_steps
+        per_model = -(-size * pieces // LANES)
         self.owner = np.repeat(np.arange(len(rngs)), per_model)
-        self.n_valid = np.tile(np.minimum(size - LANES * np.arange(per_model), LANES), len(rngs))
-        self.batch = forced.empty_batch(recipe.shapes(), len(self.owner), recipe.n_steps + 1, dtype)
+        self.n_valid = np.tile(np.minimum(size * pieces - LANES * np.arange(per_model), LANES), len(rngs))
+        self.batch = forced.empty_batch(recipe.shapes(), len(self.owner), self.n_steps + 1, dtype)
         self.count = np.zeros(len(rngs))
-        self._lanes = np.minimum(np.arange(per_model * LANES), size - 1)
+        lanes = np.minimum(np.arange(per_model * LANES), size * pieces - 1)
+        self._window, self._offset = lanes // pieces, lanes % pieces * self.n_steps
+        self._scored = self._scored_samples(recipe)
+        tail = ((0, self.n_steps), (0, 0))
         self._data, self._observed, self._drive = (
-            np.ascontiguousarray(part, dtype) for part in (windows.data, windows.observed, windows.drive)
-        )
+            np.ascontiguousarray(np.pad(part, tail), dtype)
+            for part in (windows.data, windows.observed, windows.drive)
+        )  # fmt: skip
         self._noise = np.stack([rng.standard_normal(NOISE_POOL).astype(dtype) for rng in rngs])
         self._jitter = np.dtype(dtype).type(jitter)
+
+    def _scored_samples(self, recipe):
+        """First sample that counts and the one after the last, (group, 2, 16)."""
+        first = np.clip(recipe.warm_up + 1 - self._offset, 1, self.n_steps + 1)
+        last = np.minimum(recipe.n_steps + 1 - self._offset, self.n_steps + 1)
+        valid = np.arange(LANES) < self.n_valid[:, None]
+        first, last = (np.tile(part.reshape(-1, LANES), (len(self.rngs), 1)) for part in (first, last))
+        return np.stack([first, np.where(valid, last, first)], axis=1)
 
     def fresh(self):
         """Fill the batch with windows drawn with replacement."""
@@ -53,10 +74,21 @@ class Draw:
         self._fill([(even + rng.integers(0, n)) % n for rng in self.rngs])
 
     def _fill(self, chosen):
-        starts = [self.windows.starts[windows][self._lanes] for windows in chosen]
-        offsets = [rng.integers(0, NOISE_POOL, self.size)[self._lanes] for rng in self.rngs]
+        n_observed = self.batch.x.shape[2]
+        starts = [self.windows.starts[windows][self._window] + self._offset for windows in chosen]
+        offsets = [
+            rng.integers(0, NOISE_POOL, self.size)[self._window] + self._offset * n_observed for rng in self.rngs
+        ]
         gather(
-            self._data, self._observed, self._drive, np.concatenate(starts).reshape(-1, LANES), self.n_valid,
-            self.owner, self.recipe.warm_up, self._jitter, self._noise,
-            np.concatenate(offsets).reshape(-1, LANES), self.batch, self.count,
+            self._data, self._observed, self._drive, np.concatenate(starts).reshape(-1, LANES), self._scored,
+            self.owner, self._jitter, self._noise, np.concatenate(offsets).reshape(-1, LANES), self.batch, self.count,
         )  # fmt: skip
+
+
+def n_pieces(recipe, windows, size):
+    """Pieces into which each window is cut at its forced steps; 1 where that is not exact, or fills no more lanes."""
+    hard = recipe.estimator is None and recipe.alpha == (1.0,)
+    whole = recipe.latent_dim == recipe.n_observed and not recipe.affine and windows.observed.all()
+    pieces = -(-recipe.n_steps // recipe.interval)
+    steps = -(-size * pieces // LANES) * recipe.interval
+    return pieces if hard and whole and steps < -(-size // LANES) * recipe.n_steps else 1

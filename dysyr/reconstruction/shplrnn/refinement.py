@@ -56,7 +56,7 @@ class Refinement:
         shapes = recipe.shapes()
         self._shapes, self._size = shapes, n_refined(shapes)
         size = min(n_windows(recipe, self._size), len(windows.starts))
-        self._draw = Draw(recipe, windows, [rng], size, np.float64, 0.0)
+        self._draw = Draw(recipe, windows, [rng], size, np.float64, 0.0, cut=False)
         self._draw.spaced()
         n_groups = len(self._draw.owner)
         self._workspace = kernel.workspace(

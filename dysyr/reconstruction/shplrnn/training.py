@@ -104,7 +104,6 @@ class Population:
         self.first, self.second, self._gradient = (np.zeros_like(self.theta) for _ in range(3))
         self.alpha = np.array([recipe.alpha[0] for recipe in recipes], dtype=np.float64)
         self.alive, self.count = np.ones(n_models, dtype=bool), 0
-        self._pattern = forcing_pattern(common.n_steps, common.interval)
         penalties = [penalty(shapes, recipe.weight_decay) for recipe in recipes]
         self._decay, self._centre = np.stack([decay for decay, _ in penalties]), penalties[0][1]
         self._clip = np.array([recipe.gradient_clip for recipe in recipes])
@@ -112,7 +111,8 @@ class Population:
         for m, (recipe, rng) in enumerate(zip(recipes, rngs, strict=True)):
             initialise(self.parameters(m), recipe, windows, rng)
         self._draw = Draw(common, windows, rngs, common.batch_size, np.float32, common.jitter)
-        self._workspace = kernel.workspace(shapes, common.n_steps, n_models=n_models, clipped=common.clipped)
+        self._pattern = forcing_pattern(self._draw.n_steps, self._draw.interval)
+        self._workspace = kernel.workspace(shapes, self._draw.n_steps, n_models=n_models, clipped=common.clipped)
         self._losses = np.zeros(n_models)
 
     def parameters(self, model):

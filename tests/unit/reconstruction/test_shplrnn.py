@@ -1,11 +1,14 @@
 """What is SHPLRNN's own: its arguments, its ways of forcing, its restarts, its piecewise-linear map."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import dysyr
 from dysyr.reconstruction import SHPLRNN
+from dysyr.reconstruction.shplrnn import draws
 from dysyr.reconstruction.shplrnn.refinement import FINAL_SHARE, Refinement, n_windows
 from dysyr.reconstruction.shplrnn.search import Search
 from dysyr.reconstruction.shplrnn.training import (
@@ -165,6 +168,29 @@ def test_a_model_that_diverges_stops_alone():
     losses = population.advance(20)
     assert population.alive.tolist() == [True, False]
     assert np.isfinite(losses[:, 0]).all() and np.isnan(losses[-1, 1])
+
+
+@pytest.mark.parametrize(("warm_up", "jitter"), [(0, 0.0), (3, 0.1)])
+def test_windows_cut_at_hard_forced_steps_give_the_same_losses(monkeypatch, warm_up, jitter):
+    """Where the whole state is replaced nothing crosses the step, so pieces of a window are as good as the window."""
+    sparse = recipe(estimator=None, interval=4, batch_size=3, warm_up=warm_up, jitter=jitter)
+    cut = Attempt(sparse, windows(), np.random.default_rng(0))
+    assert draws.n_pieces(sparse, windows(), 3) == 3
+    monkeypatch.setattr(draws, "n_pieces", lambda *_: 1)
+    whole = Attempt(sparse, windows(), np.random.default_rng(0))
+    assert (cut._population._draw.n_steps, whole._population._draw.n_steps) == (4, 10)
+    np.testing.assert_allclose(cut.advance(5), whole.advance(5), rtol=2e-5)
+    np.testing.assert_allclose(cut.theta, whole.theta, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"latent_dim": 3}, {"affine": True}, {"alpha": (0.5,)}, {"estimator": "explog"}, {"batch_size": 16}]
+)
+def test_windows_stay_whole_where_cutting_is_not_exact_or_saves_nothing(changes):
+    sparse = recipe(**{"estimator": None, "interval": 5, "batch_size": 3, **changes})
+    assert draws.n_pieces(sparse, windows(), sparse.batch_size) == 1
+    gappy = dataclasses.replace(windows(), observed=np.zeros_like(windows().observed))
+    assert draws.n_pieces(recipe(estimator=None, interval=5, batch_size=3), gappy, 3) == 1
 
 
 def test_a_population_of_unlike_models_is_refused():
