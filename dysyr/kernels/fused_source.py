@@ -20,6 +20,9 @@ MOST_STAGE_VALUES = 40
 LANES = 256
 """Lanes of a tile: their states lie in the first-level cache, and a loop over them hides its start."""
 
+LANES_SAVED = 512
+"""The same where every state is stored: longer rows are written faster."""
+
 _IMPORTS = """import numpy as np
 
 from dysyr.kernels.output import store

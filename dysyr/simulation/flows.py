@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from dysyr.kernels.fused_source import LANES, can_fuse
+from dysyr.kernels.fused_source import LANES, LANES_SAVED, can_fuse
 from dysyr.kernels.lane_blocks import block_width, fixed_step_width, in_short_calls, next_size, run_blocks
 from dysyr.kernels.runge_kutta import ARRIVED, COLLAPSED, adaptive_integrator, fixed_step_integrator
 from dysyr.kernels.tableau import RK4, TSIT5
@@ -110,7 +110,7 @@ def integrate_fixed(compiled, method, x0, times, substeps, keep=True):
     tableau = TABLEAUS[method]
     n, dim = x0.shape
     if can_fuse(tableau, dim):
-        integrate, width = compiled.fused_integrator(tableau), LANES
+        integrate, width = compiled.fused_integrator(tableau), LANES_SAVED if keep else LANES
     else:
         arrays = coefficients(method, dtype)[:3]
         integrate = functools.partial(fixed_step_integrator(dtype), compiled.rhs_pointer, *arrays)
