@@ -22,6 +22,7 @@ MOST_STAGE_VALUES = 100
 _GROW = '''
 def grow(first_time, width, start, stop, every, block, x, p, sums, broken):
     """Intervals start to stop - 1 of ``every`` steps each; log R_kk of interval o is added to sums[o // block]."""
+    wide_vectors()
     n = x.shape[1]
     h = REAL(width)
 {hoisted}
@@ -36,6 +37,7 @@ def grow(first_time, width, start, stop, every, block, x, p, sums, broken):
 
 def orthonormalise_rows(x, sums, b):
     """As orthonormalise in dysyr.kernels.lyapunov, in one loop; adds log R_kk to sums[b]."""
+    wide_vectors()
     for i in range(x.shape[1]):
 {rows}
 '''

@@ -25,12 +25,14 @@ LANES_SAVED = 512
 
 _IMPORTS = """import numpy as np
 
+from dysyr.kernels.ode_width import wide_vectors
 from dysyr.kernels.output import store
 """
 
 _FLOW = '''
 def integrate(times, start, stop, substeps, x, p, keep, out, first, broken):
     """As fixed_step_integrator in dysyr.kernels.runge_kutta, without the method's arguments."""
+    wide_vectors()
     n = x.shape[1]
     for o in range(start, stop):
         width = (times[o + 1] - times[o]) / substeps
@@ -46,6 +48,7 @@ def integrate(times, start, stop, substeps, x, p, keep, out, first, broken):
 _MAP = '''
 def iterate(first_time, start, stop, stride, x, p, keep, out, first, broken):
     """As map_iterator in dysyr.kernels.iteration, without the function's pointer."""
+    wide_vectors()
     n = x.shape[1]
     for o in range(start, stop):
         for j in range(stride):

@@ -18,6 +18,7 @@ from numba import types
 from dysyr.kernels.elementary64 import exp64, log64
 from dysyr.kernels.jit import array_type, first_class, jit, right_hand_side
 from dysyr.kernels.ode_views import aligned, block, window
+from dysyr.kernels.ode_width import wide_vectors
 from dysyr.kernels.output import record
 
 RUNNING, ARRIVED, COLLAPSED = 0, 1, 2
@@ -169,6 +170,7 @@ def advance_flat(weights, h, x, k, total, y):
 
 
 def _integrate_fixed(rhs, stages, nodes, weights, times, start, stop, substeps, x, p, keep, out, first, broken):
+    wide_vectors()
     n_dim, n = x.shape
     size, n_stages = n_dim * n, weights.shape[0]
     owner = aligned((n_stages + 3) * size + n, x)
@@ -249,6 +251,7 @@ def _integrate_adaptive(
     rhs, stages, nodes, weights, errors, dense, n_control, order, rtol, atol, max_attempts, t_end, times,
     first_output, t, h, x, p, old_error, next_output, status, counts, out,
 ):  # fmt: skip
+    wide_vectors()
     n_dim, n = x.shape
     n_stages, n_all, n_powers = weights.shape[0], nodes.shape[0], dense.shape[0]
     n_outputs = times.shape[0]

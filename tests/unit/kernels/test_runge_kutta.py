@@ -10,6 +10,7 @@ from dysyr.core.errors import DivergedError
 from dysyr.core.system import System
 from dysyr.kernels.fused_source import fused_function, fused_source
 from dysyr.kernels.jit import FAST, load_generated
+from dysyr.kernels.ode_width import PREFERENCE
 from dysyr.kernels.runge_kutta_reference import integrate_adaptive_reference, integrate_fixed_reference
 from dysyr.kernels.tableau import RK4, TSIT5
 from dysyr.kernels.tableau_dop853 import DOP853
@@ -205,6 +206,7 @@ def test_single_precision_kernels_hold_no_vectors_of_doubles():
     code = fresh.inspect_llvm(fresh.signatures[0])
     assert re.search(r"<\d+ x float>", code)
     assert not re.search(r"<\d+ x double>", code)
+    assert PREFERENCE in code
     # scalar doubles are the times of outputs and steps, none of them inside the loop over lanes
     assert len(re.findall(r"= fmul .*double", code)) <= 4
 
