@@ -118,7 +118,7 @@ def piecewise_linear_newton(linearise, z0, n_steps, *, start=None, parallel="new
         Solution; the residual is |z_t - J_t z_{t-1} - c_t| in the last pieces, rounding errors only.
 
     Raises:
-        NotConverged: masks still change after ``max_iterations`` rounds.
+        NotConverged: masks still change after ``max_iterations`` rounds, or states are beyond 1e8 or not finite.
         InputError: a tensor has a wrong shape, dtype or device, or ``parallel`` or a number is none.
 
     Reference:
@@ -138,6 +138,12 @@ def piecewise_linear_newton(linearise, z0, n_steps, *, start=None, parallel="new
         J, c, mask = linearise(before, part)
         check_shape(name, "J of linearise", J, (*before.shape, n_states), "(batch, time, state, state)")
         check_shape(name, "c of linearise", c, before.shape, "(batch, time, state)")
+        if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool or mask.shape[:2] != before.shape[:2]:
+            got = f"{tuple(mask.shape)} {mask.dtype}" if isinstance(mask, torch.Tensor) else type(mask).__name__
+            raise InputError(
+                f"{name}: linearise returned another mask", got=got,
+                expected=f"booleans of shape {tuple(before.shape[:2])} and further axes",
+            )  # fmt: skip
         return J, c, mask
 
     def solve_by_loop():
@@ -152,12 +158,16 @@ def piecewise_linear_newton(linearise, z0, n_steps, *, start=None, parallel="new
         z = z0.detach().unsqueeze(1).expand(shape) if start is None else start.detach()
         J, c, mask = pieces(_before(z, z0), slice(0, n_steps))
         for n in range(1, max_iterations + 1):
-            z = _bounded(affine_scan(J, c, z0.detach()))
+            exact = affine_scan(J, c, z0.detach())
+            z = _bounded(exact)
             old = mask
             J, c, mask = pieces(_before(z, z0), slice(0, n_steps))
-            changed = (mask != old).flatten(2).any(2).any(0)
+            changed = (mask != old).reshape(n_batch, n_steps, -1).any(2).any(0)
             if not changed.any():
-                return z, n
+                if torch.equal(z, exact):
+                    return z, n
+                # the masks are those of the bounded states: further rounds would repeat this one
+                raise _not_converged(name, n, n_steps, f"states beyond {BOUND:g} or not finite")
         first = int(changed.nonzero()[0])
         raise _not_converged(
             name, max_iterations, n_steps, f"masks change at {int(changed.sum())} time steps, the first is {first}"
@@ -222,9 +232,9 @@ def _check_choice(name, parallel, max_iterations):
         raise InputError(f"{name} needs at least one round", got=f"max_iterations={max_iterations}")
 
 
-def _not_converged(name, max_iterations, n_steps, fact):
+def _not_converged(name, n_rounds, n_steps, fact):
     return NotConverged(
-        f"{name}: not solved after {max_iterations} rounds over {n_steps} time steps",
+        f"{name}: not solved after {n_rounds} rounds over {n_steps} time steps",
         got=fact,
         expected="a chaotic recurrence that runs freely needs about one round per time step",
         do="force it more strongly, take shorter windows, or parallel='sequential'",

@@ -170,6 +170,30 @@ def test_masks_that_still_change_are_reported(rng):
     assert torch.equal(auto.states, loop.states)
 
 
+@pytest.mark.parametrize("gain", [20.0, float("nan")])
+def test_states_that_leave_every_bound_are_not_taken_for_a_solution(rng, gain):
+    """Masks of iterates that were kept within bounds are not those of the states."""
+    network = Network(rng, n_steps=60, strength=0.0, gain=gain)
+    with pytest.raises(NotConverged, match=r"after \d+ rounds over 60 time steps: states beyond 1e\+08 or not finite"):
+        piecewise_linear_newton(network.linearise, network.z0, 60)
+    auto = piecewise_linear_newton(network.linearise, network.z0, 60, parallel="auto")
+    theirs = reference.piecewise_linear_states(network.linearise, network.z0, 60)
+    assert auto.parallel == "sequential" and not bool((theirs.detach().abs() < 1e8).all())
+    torch.testing.assert_close(auto.states, theirs, rtol=1e-9, atol=0, equal_nan=True)
+
+
+def test_one_mask_for_each_time():
+    """A tent map, whose state is on one of two pieces."""
+
+    def linearise(z, part):
+        right = (z > 0.5).squeeze(-1)
+        slope = torch.where(right, -0.9, 0.9).to(z.dtype)
+        return slope[..., None, None], torch.where(right, 0.9, 0.0).to(z.dtype)[..., None], right
+
+    ours = piecewise_linear_newton(linearise, ZERO + 0.3, 12)
+    torch.testing.assert_close(ours.states, reference.piecewise_linear_states(linearise, ZERO + 0.3, 12))
+
+
 @pytest.mark.parametrize(
     "change, match",
     [
@@ -195,5 +219,7 @@ def test_bad_pieces_are_refused(rng):
         piecewise_linear_newton(
             lambda z, part: (network.linearise(z, part)[0], network.linearise(z, part)[0], None), network.z0, 40
         )
+    with pytest.raises(InputError, match=r"another mask: NoneType; booleans of shape \(3, 40\) and further axes"):
+        piecewise_linear_newton(lambda z, part: (*network.linearise(z, part)[:2], None), network.z0, 40)
     with pytest.raises(InputError, match="at least one step: n_steps=0"):
         piecewise_linear_newton(network.linearise, network.z0, 0)
