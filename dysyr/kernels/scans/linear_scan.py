@@ -61,9 +61,11 @@ def linear_scan(a, b, h0=None, *, reverse=False, method="sequential", out=None, 
     given = [tensor for tensor in (a, b, h0) if tensor is not None]
     if out.requires_grad or (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)):
         raise InputError(f"{name}: out= has no gradients", do="pass a workspace instead, or call under torch.no_grad()")
-    taken = {tensor.untyped_storage().data_ptr() for tensor in given}
-    if not out.is_contiguous() or out.untyped_storage().data_ptr() in taken:
-        raise InputError(f"{name}: out= must be contiguous and share no memory with the inputs")
+    if not out.is_contiguous():
+        raise InputError(f"{name}: out= must be contiguous", got=f"strides {out.stride()}", do="use torch.empty")
+    for label, tensor in (("a", a), ("b", b), ("h0", h0)):
+        if tensor is not None and _overlap(tensor, out):
+            raise InputError(f"{name}: out= must share no memory with the inputs", got=f"memory of {label}")
     _run(a, b, h0, bool(reverse), out)
     return out
 
@@ -92,6 +94,15 @@ class _LinearScan(torch.autograd.Function):
             a, not ctx.reverse,
         )  # fmt: skip
         return da, db, None if h0 is None else state, None, None
+
+
+def _overlap(first, second):
+    """Whether the memory from the first to the last number of each tensor has a part in common."""
+    ends = []
+    for tensor in (first, second):
+        reach = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+        ends.append((tensor.data_ptr(), tensor.data_ptr() + (reach + 1) * tensor.itemsize))
+    return max(ends[0][0], ends[1][0]) < min(ends[0][1], ends[1][1])
 
 
 def _run(a, b, h0, reverse, h):

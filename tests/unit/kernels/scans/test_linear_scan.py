@@ -130,7 +130,15 @@ def test_bad_input_is_refused(change, match):
         linear_scan(**given)
 
 
-def test_out_may_not_be_an_input():
-    a, b = torch.zeros(2, 3, 4), torch.zeros(2, 3, 4)
-    with pytest.raises(InputError, match="share no memory with the inputs"):
-        linear_scan(a, b, out=b)
+def test_out_may_not_overlap_an_input():
+    a, b, memory = torch.zeros(2, 3, 4), torch.zeros(2, 3, 4), np.zeros((3, 3, 4), np.float32)
+    halves = torch.from_numpy(memory[:2]), torch.from_numpy(memory[1:])
+    for given in ({"b": b, "out": b}, {"b": halves[0], "out": halves[1]}, {"b": halves[1], "out": halves[0]}):
+        with pytest.raises(InputError, match="share no memory with the inputs: memory of b"):
+            linear_scan(a, **given)
+
+
+def test_out_may_lie_beside_an_input(rng):
+    memory = random(rng, 3, 2, 5, 4)
+    expected = linear_scan(memory[0].clone(), memory[2].clone())
+    assert torch.equal(linear_scan(memory[0], memory[2], out=memory[1]), expected)
