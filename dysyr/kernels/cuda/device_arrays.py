@@ -7,8 +7,6 @@ from dysyr.core.errors import InputError
 from dysyr.kernels.cuda.compilation import configured, kernel
 from dysyr.kernels.cuda.device import require_device
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-
 
 def on_device(name, values, shape, dtype):
     """An array on the device; an array that lies there already (also a torch tensor) is not copied.
@@ -23,10 +21,10 @@ def on_device(name, values, shape, dtype):
         C-contiguous device array.
 
     Raises:
-        InputError: another shape or dtype, or strides that are not contiguous.
+        InputError: another shape or dtype, a tensor of the processor, or strides that are not contiguous.
     """
     require_device()
-    if hasattr(values, "__cuda_array_interface__") and not cuda.is_cuda_array(values):
+    if hasattr(values, "__cuda_array_interface__") and not _is_numbas(values):
         values = cuda.as_cuda_array(values)
     if isinstance(values, np.ndarray):
         values = np.ascontiguousarray(values)
@@ -34,10 +32,14 @@ def on_device(name, values, shape, dtype):
         raise InputError(f"{name} is not an array", got=type(values).__name__, expected=f"shape {shape}")
     if tuple(values.shape) != tuple(shape):
         raise InputError(f"{name} has another shape", got=str(tuple(values.shape)), expected=str(tuple(shape)))
-    if np.dtype(values.dtype) != np.dtype(dtype):
-        raise InputError(f"{name} has another dtype", got=str(values.dtype), expected=str(np.dtype(dtype)))
+    if _dtype_name(values) != np.dtype(dtype).name:
+        raise InputError(f"{name} has another dtype", got=_dtype_name(values), expected=np.dtype(dtype).name)
     if isinstance(values, np.ndarray):
         return cuda.to_device(values)
+    if not _is_numbas(values):
+        raise InputError(
+            f"{name} is no array of NumPy or of the device", got=type(values).__name__, do="pass it as a NumPy array"
+        )
     if not values.is_c_contiguous():
         raise InputError(f"{name} is not contiguous", got=f"strides {values.strides}", do="copy it")
     return values
@@ -49,10 +51,20 @@ def float_dtype(name, values):
     Raises:
         InputError: neither float32 nor float64.
     """
-    text = str(getattr(values, "dtype", type(values).__name__)).removeprefix("torch.")
+    text = _dtype_name(values)
     if text not in ("float32", "float64"):
         raise InputError(f"dtype of {name}", got=text, expected="float32 or float64")
     return np.dtype(text)
+
+
+def _is_numbas(values):
+    """Whether an array on the device is of numba's own type; ``cuda.is_cuda_array`` is true of any other's too."""
+    return getattr(values, "__cuda_ndarray__", False)
+
+
+def _dtype_name(values):
+    """As NumPy calls it, also that of a torch tensor; the type's name where there is no dtype."""
+    return str(getattr(values, "dtype", type(values).__name__)).removeprefix("torch.")
 
 
 @kernel

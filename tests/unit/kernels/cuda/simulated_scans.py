@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 from numba import cuda
 
 from dysyr.core.errors import InputError
-from dysyr.kernels.cuda.device_arrays import summed
+from dysyr.kernels.cuda.device import is_simulated
+from dysyr.kernels.cuda.device_arrays import on_device, summed
 from dysyr.kernels.cuda.linear_scan import Blocking, linear_scan, linear_scan_backward
 from dysyr.kernels.cuda.selective_scan import CHECKPOINT, selective_scan, selective_scan_backward
 
@@ -157,6 +159,27 @@ def test_sums_run_in_the_order_of_the_first_axis(rng):
     np.testing.assert_array_equal(summed(cuda.to_device(partial)).copy_to_host(), expected)
 
 
+class ForeignArray:
+    """An array on the device that another library made, as torch's tensors are."""
+
+    def __init__(self, values):
+        self.array = cuda.to_device(values)
+        self.shape, self.dtype = values.shape, f"torch.{values.dtype}"
+
+    @property
+    def __cuda_array_interface__(self):
+        return {} if is_simulated() else self.array.__cuda_array_interface__
+
+
+def test_arrays_of_other_libraries_are_taken_where_they_lie(rng, monkeypatch):
+    if is_simulated():
+        monkeypatch.setattr(cuda, "as_cuda_array", lambda foreign: foreign.array, raising=False)
+    a, b, h0 = rng.normal(size=(1, 5, 2)), rng.normal(size=(1, 5, 2)), rng.normal(size=(1, 2))
+    h = linear_scan(ForeignArray(a), ForeignArray(b), ForeignArray(h0))
+    np.testing.assert_array_equal(h.copy_to_host(), linear_scan(a, b, h0).copy_to_host())
+    assert on_device("h", h, h.shape, h.dtype) is h
+
+
 ONES = np.ones((1, 4, 2))
 
 
@@ -166,6 +189,8 @@ ONES = np.ones((1, 4, 2))
         (lambda: linear_scan(ONES, ONES[:, :3], ONES[:, 0]), r"b has another shape: \(1, 3, 2\); \(1, 4, 2\)"),
         (lambda: linear_scan(ONES, ONES.astype("float32"), ONES[:, 0]), "b has another dtype: float32; float64"),
         (lambda: linear_scan(ONES.astype(int), ONES, ONES[:, 0]), "dtype of a: int64; float32 or float64"),
+        (lambda: linear_scan(torch.ones(1, 4, 2), ONES, ONES[:, 0]), "a is no array of NumPy or of the device: Tensor"),
+        (lambda: linear_scan(ONES, [1], ONES[:, 0]), "b is not an array: list"),
         (lambda: linear_scan(ONES[0], ONES[0], ONES[0]), r"shape of a: \(4, 2\); \(batch, time, channel\)"),
         (
             lambda: selective_scan(ONES, ONES, np.ones((2, 300)), ONES, ONES, ONES, ONES, ONES, ONES),
