@@ -77,8 +77,9 @@ def integrate_fixed_on_device(device_system, method, x0, times, substeps, keep=T
 
     Raises:
         DivergedError: a trajectory is no longer finite; the others were computed to their end.
-        InputError: an unknown method, or states or times of another shape.
+        InputError: an unknown method, another kind of system, or states or times of another shape.
     """
+    _check_kind(device_system, ("ode", "pde"))
     _check_method(method, tuple(TABLEAUS))
     kernel = device_system.kernel(method)
     times = _checked_times(times)
@@ -109,14 +110,17 @@ def integrate_adaptive_on_device(device_system, method, x0, times, rtol, atol, k
 
     Raises:
         DivergedError: a trajectory's step shrank to nothing.
-        InputError: a method without step control, or states or times of another shape.
+        InputError: a method without step control, another kind of system, or states, times or tolerances that
+            cannot be used.
     """
     from numba import cuda
 
     from dysyr.kernels.cuda.adaptive_source import COLLAPSED
     from dysyr.kernels.cuda.ensembles import advance_adaptive, parameter_lanes
 
+    _check_kind(device_system, ("ode", "pde"))
     _check_method(method, tuple(name for name, tableau in TABLEAUS.items() if tableau.error))
+    _check_tolerances(rtol, atol)
     dtype, tableau = device_system.dtype, TABLEAUS[method]
     times, x0 = _checked_times(times), _checked_states(device_system, x0)
     n, dim = x0.shape
@@ -159,10 +163,12 @@ def iterate_on_device(device_system, x0, first_time, n_outputs, stride=1, keep=T
 
     Raises:
         DivergedError: a trajectory is no longer finite.
+        InputError: another kind of system, or states of another shape.
     """
+    _check_kind(device_system, ("map",))
+    _check_count(stride)
     times = first_time + stride * np.arange(n_outputs + 1.0)
     kernel = device_system.kernel("map")
-    _check_count(stride)
     values, broken, final = _run_fixed(device_system, kernel, x0, times, np.ones(n_outputs), stride, keep)
     if (broken >= 0).any():
         left = np.where(broken >= 0, times[broken], np.inf)
@@ -191,13 +197,14 @@ def integrate_paths_on_device(device_system, method, x0, times, substeps, seed, 
 
     Raises:
         DivergedError: a path is no longer finite.
-        InputError: a method that does not converge to the solution of this equation.
+        InputError: another kind of system, or a method that does not converge to the solution of this equation.
 
     Reference:
         kloeden1992, rossler2010
     """
     from dysyr.kernels.cuda.stochastic_source import METHODS
 
+    _check_kind(device_system, ("sde",))
     _check_method(method, METHODS)
     check_method(device_system.system, method)
     low, high = (int(word) for word in key_of(seed))
@@ -259,8 +266,8 @@ def _checked_states(device_system, x0):
 
 def _checked_times(times):
     times = np.asarray(times, float)
-    if times.ndim != 1 or times.size < 2 or not (np.diff(times) > 0).all():
-        raise InputError("times", got=f"shape {times.shape}", expected="two or more ascending times")
+    if times.ndim != 1 or times.size < 2 or not (np.isfinite(times).all() and (np.diff(times) > 0).all()):
+        raise InputError("times", got=f"shape {times.shape}", expected="two or more finite, ascending times")
     return times
 
 
@@ -271,8 +278,22 @@ def _widths(times, substeps):
 
 
 def _check_count(substeps):
-    if int(substeps) != substeps or substeps < 1:
+    if not isinstance(substeps, (int, np.integer)) or substeps < 1:
         raise InputError("number of steps in an interval", got=repr(substeps), expected="an integer of at least 1")
+
+
+def _check_tolerances(rtol, atol):
+    if not (np.isfinite([rtol, atol]).all() and rtol >= 0 and atol > 0):
+        raise InputError("tolerances", got=f"rtol={rtol}, atol={atol}", expected="rtol >= 0 and atol > 0, finite")
+
+
+def _check_kind(device_system, kinds):
+    system = device_system.system
+    if system.kind not in kinds:
+        raise InputError(
+            f"{system.name or 'the system'} needs another integrator on a device", got=f"kind {system.kind}",
+            expected=f"kind {' or '.join(kinds)}",
+        )  # fmt: skip
 
 
 def _check_method(method, known):

@@ -170,6 +170,10 @@ def test_a_lane_that_diverges_stops_alone_and_is_reported():
         integrate_adaptive_on_device(CudaSystem(system), "tsit5", x0, times, 1e-6, 1e-6)
 
 
+def device_of(name):
+    return CudaSystem(catalogue_system(name))
+
+
 def raw_run(device, x0, times, substeps):
     """Outputs (time, dim, lane) and broken lanes of the RK4 kernel."""
     states, out = np.array(x0.T, order="C"), np.zeros((times.size - 1, x0.shape[1], x0.shape[0]))
@@ -185,8 +189,22 @@ def raw_run(device, x0, times, substeps):
         (lambda d: integrate_fixed_on_device(d, "euler", STATES, [0, 1], 1), "unknown method on a device: 'euler'"),
         (lambda d: integrate_adaptive_on_device(d, "rk4", STATES, [0, 1], 1e-6, 1e-6), "one of tsit5, dop853"),
         (lambda d: integrate_fixed_on_device(d, "rk4", STATES[:, :2], [0, 1], 1), r"shape \(3, 2\); \(trajectory, 3\)"),
-        (lambda d: integrate_fixed_on_device(d, "rk4", STATES, [1, 0], 1), "two or more ascending times"),
+        (lambda d: integrate_fixed_on_device(d, "rk4", STATES, [1, 0], 1), "two or more finite, ascending times"),
+        (lambda d: integrate_fixed_on_device(d, "rk4", STATES, [0, np.inf], 1), "two or more finite, ascending times"),
         (lambda d: integrate_fixed_on_device(d, "rk4", STATES, [0, 1], 0), "an integer of at least 1"),
+        (lambda d: integrate_fixed_on_device(d, "rk4", STATES, [0, 1], np.nan), "interval: nan; an integer"),
+        (lambda d: integrate_adaptive_on_device(d, "tsit5", STATES, [0, 1], 1e-6, 0), "rtol=1e-06, atol=0; rtol >= 0"),
+        (lambda d: integrate_adaptive_on_device(d, "tsit5", STATES, [0, 1], np.nan, 1e-6), "tolerances: rtol=nan"),
+        (lambda d: iterate_on_device(d, STATES, 0, 2), "lorenz63 needs another integrator .*: kind ode; kind map"),
+        (lambda d: integrate_paths_on_device(d, "sri", STATES, [0, 1], 1, 0), "kind ode; kind sde"),
+        (
+            lambda d: integrate_fixed_on_device(device_of("stochastic_lorenz63"), "rk4", STATES, [0, 1], 1),
+            "kind sde; kind ode or pde",
+        ),
+        (
+            lambda d: integrate_adaptive_on_device(device_of("henon"), "tsit5", STATES[:, :2], [0, 1], 1e-6, 1e-6),
+            "kind map; kind ode or pde",
+        ),
         (lambda d: CudaSystem(d.system, "float16"), "float64 or float32"),
     ],
 )
