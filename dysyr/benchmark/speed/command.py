@@ -15,6 +15,7 @@ import platform
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from dysyr.benchmark.speed.contest import Disagreement, Row, hold
@@ -35,15 +36,15 @@ def bench(*, quick=False, device="cpu", subjects=None, say=None):
     Args:
         quick: small sizes and few repeats: a look, not a result.
         device: "cpu" or "cuda".
-        subjects: names out of SUBJECTS; all by default.
+        subjects: names out of SUBJECTS, on the processor; all by default.
         say: function that is told each row as soon as it is there.
 
     Returns:
         list of Row.
 
     Raises:
-        InputError: an unknown subject or device, or no such device.
-        DysyrError: a kernel and its baseline do not agree, or the process died.
+        InputError: an unknown subject or device, or subjects on a device that has all contests in one.
+        DysyrError: a kernel and its baseline do not agree, the device cannot be used, or the process died.
     """
     if device not in DEVICES:
         raise InputError("unknown device of a benchmark", got=repr(device), expected=" or ".join(DEVICES))
@@ -51,6 +52,8 @@ def bench(*, quick=False, device="cpu", subjects=None, say=None):
     unknown = [name for name in chosen if name not in SUBJECTS]
     if unknown:
         raise InputError("unknown subject of a benchmark", got=unknown[0], expected=f"some of {', '.join(SUBJECTS)}")
+    if device != "cpu" and subjects is not None:
+        raise InputError(f"contests on '{device}' are one subject", got=", ".join(chosen), do="name no subjects")
     rows = []
     for subject in chosen if device == "cpu" else ("cuda",):
         for row in _rows_of(subject, quick):
@@ -142,16 +145,22 @@ def _versions():
 def _rows_of(subject, quick):
     """Rows of one subject as they come out of its process."""
     call = [sys.executable, "-m", __name__, subject, *(["--quick"] if quick else [])]
-    with subprocess.Popen(
-        call, env={**os.environ, **ONE_THREAD}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    # what it says beside goes into a file: nobody would read a second pipe until the first one ends
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as said,
+        subprocess.Popen(
+            call, env={**os.environ, **ONE_THREAD}, stdout=subprocess.PIPE, stderr=said, text=True
+        ) as process,
+    ):
         for text in process.stdout:
             fields = json.loads(text)
             if "failure" in fields:
                 raise DysyrError(fields["failure"])
             fields["spread"] = None if fields["spread"] is None else tuple(fields["spread"])
             yield Row(**fields)
-        complaint = process.stderr.read().strip()
+        process.wait()
+        said.seek(0)
+        complaint = said.read().strip()
     if process.returncode:
         raise DysyrError(
             f"the benchmark of '{subject}' ended early", got=complaint.splitlines()[-1] if complaint else "no message"

@@ -55,7 +55,7 @@ class Share:
     """A kernel against a limit of the machine that was measured in the same run.
 
     Attributes:
-        job, size, goal, floor, repeats, note: as in Contest.
+        job, size, goal, floor, repeats, note, clock: as in Contest.
         limit: name of the limit.
         ours: does the job once.
         work: how much work that is, e.g. floating-point operations.
@@ -77,6 +77,7 @@ class Share:
     goal_is_rate: bool = False
     repeats: int = REPEATS
     note: str = ""
+    clock: Callable[[], float] = time.process_time
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -131,9 +132,9 @@ def hold(contest):
         agreement = contest.compare(ours, contest.theirs())
     own, other = [], []
     for _ in range(contest.repeats):
-        own.append(_seconds(contest.ours, contest.clock))
+        own.append(_timed(contest.ours, contest.clock)[0])
         if contest.theirs is not None:
-            other.append(contest.scale * _seconds(contest.theirs, contest.clock))
+            other.append(contest.scale * _timed(contest.theirs, contest.clock)[0])
     ratio = statistics.median(other) / statistics.median(own) if other else None
     turns = [b / a for a, b in zip(own, other, strict=False)]
     return Row(
@@ -149,15 +150,14 @@ def _share(contest):
         contest.capacity()
     own, rates, turns = [], [], []
     for _ in range(contest.repeats):
-        seconds = _seconds(contest.ours, time.process_time)
+        seconds, _ = _timed(contest.ours, contest.clock)
         own.append(seconds)
         rate = contest.work / seconds / 1e9
         if contest.capacity is None:
             turns.append(rate)
             continue
-        begun = time.process_time()
-        done = contest.capacity()
-        rates.append(done / (time.process_time() - begun) / 1e9)
+        seconds, done = _timed(contest.capacity, contest.clock)
+        rates.append(done / seconds / 1e9)
         turns.append(rate / rates[-1])
     rate = contest.work / statistics.median(own) / 1e9
     is_rate = contest.capacity is None or contest.goal_is_rate
@@ -175,10 +175,10 @@ def _share(contest):
     )  # fmt: skip
 
 
-def _seconds(run, clock):
+def _timed(run, clock):
     begun = clock()
-    run()
-    return max(clock() - begun, 1e-9)
+    result = run()
+    return max(clock() - begun, 1e-9), result
 
 
 def _met(ratio, goal):
