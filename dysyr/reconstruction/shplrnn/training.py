@@ -14,7 +14,7 @@ from dysyr.kernels import forced_windows as forced
 from dysyr.kernels import shallow_plrnn as kernel
 from dysyr.kernels.forcing import ESTIMATORS, growth
 from dysyr.kernels.optimiser import radam_rows
-from dysyr.reconstruction.shplrnn.draws import Draw
+from dysyr.reconstruction.shplrnn.draws import Draw, n_pieces
 
 ALPHA_EVERY = 5
 MAX_ESTIMATOR_TIMES = 40
@@ -96,6 +96,7 @@ class Population:
 
     def __init__(self, recipes, windows, rngs):
         _must_be_alike(recipes, self.OWN)
+        _must_be_cut_alike(recipes, windows)
         self.recipes, self.rngs = recipes, rngs
         common = recipes[0]
         shapes, n_models = common.shapes(), len(recipes)
@@ -262,6 +263,18 @@ def _must_be_alike(recipes, own):
                 raise InputError(
                     f"models of a population share '{name}'", got=f"{value!r} for model {k}", expected=repr(first[name])
                 )  # fmt: skip
+
+
+def _must_be_cut_alike(recipes, windows):
+    """Windows are cut where forcing is hard, which the forcing strength of each model decides."""
+    pieces = [n_pieces(recipe, windows, recipe.batch_size) for recipe in recipes]
+    for k, n in enumerate(pieces):
+        if n != pieces[0]:
+            raise InputError(
+                "models of a population are all forced with strength 1, or none is, where that cuts windows",
+                got=f"alpha={recipes[k].alpha} for model {k}", expected=f"like alpha={recipes[0].alpha}",
+                do="train them in two populations",
+            )  # fmt: skip
 
 
 def exponential(start, end, progress):

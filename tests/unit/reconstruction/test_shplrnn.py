@@ -199,6 +199,16 @@ def test_a_population_of_unlike_models_is_refused():
         Population(unlike, windows(), [np.random.default_rng(0)] * 2)
 
 
+@pytest.mark.parametrize("strengths", [(1.0, 0.5), (0.5, 1.0)])
+def test_hard_and_soft_forcing_do_not_share_windows_that_are_cut(strengths):
+    rngs = [np.random.default_rng(0)] * 2
+    unlike = [recipe(estimator=None, interval=4, batch_size=3, alpha=(alpha,)) for alpha in strengths]
+    with pytest.raises(dysyr.InputError, match=rf"alpha=\({strengths[1]},\) for model 1; like .* two populations"):
+        Population(unlike, windows(), rngs)
+    whole = [dataclasses.replace(made, batch_size=16) for made in unlike]
+    assert Population(whole, windows(), rngs).advance(1).shape == (1, 2)
+
+
 def begun(n_refinements=6, **changes):
     """A refinement of a hundred updates."""
     made = recipe(n_updates=100, n_refinements=n_refinements, **changes)
