@@ -4,11 +4,14 @@
 
 One Philox call gives four words and so four normals. Their tail ends at sqrt(66 ln 2) = 6.76 standard
 deviations. The quarter turn and the rest of the angle are read off the word exactly, and in float32 the logarithm of
-a u near 1 is that of 1 - (1 - u), so that either width has the relative error of its own rounding.
+a u near 1 is that of 1 - (1 - u), so that either width has the relative error of its own rounding. Code for CUDA
+makes its normals of the same two functions, :func:`normal_pair32` and :func:`normal_pair64`.
 
 Reference:
     box1958
 """
+
+import math
 
 import numpy as np
 from numba import types
@@ -40,7 +43,7 @@ def normal_pair32(word, turn):
     rest = -((np.float32(np.uint32(word ^ _ALL)) + _HALF32) * _SCALE32)
     f = rest if word >= _NEAR_ONE else f
     k = np.float32(0.0) if word >= _NEAR_ONE else k - _WORD_BITS32
-    radius = np.sqrt(_MINUS_TWO32 * log_scaled32(f, k))
+    radius = math.sqrt(_MINUS_TWO32 * log_scaled32(f, k))
     shifted = np.uint32(turn + _EIGHTH_TURN)
     within = np.int32(shifted & _WITHIN_QUARTER) - np.int32(_EIGHTH_TURN)
     s, c = sincos_eighth32((np.float32(np.int32(within)) + _HALF32) * _ANGLE32)
@@ -52,7 +55,7 @@ def normal_pair32(word, turn):
 def normal_pair64(word, turn):
     """Two float64 normals of two uint32 words."""
     f, k = parted64((from_bits(np.uint64(word) | _TWO_52_BITS) - _TWO_52) + _HALF64)
-    radius = np.sqrt(_MINUS_TWO64 * log_scaled64(f, k - _WORD_BITS64))
+    radius = math.sqrt(_MINUS_TWO64 * log_scaled64(f, k - _WORD_BITS64))
     shifted = np.uint32(turn + _EIGHTH_TURN)
     within = np.int32(shifted & _WITHIN_QUARTER) - np.int32(_EIGHTH_TURN)
     s, c = sincos_eighth64((np.float64(np.int32(within)) + _HALF64) * _ANGLE64)

@@ -65,8 +65,8 @@ def device_function(function):
 def load_device_module(source, name):
     """Import generated device code as a module in the cache folder.
 
-    The file is named by a hash of the text, of all CUDA kernel modules and of the versions of the compilers,
-    so that a change of any of them compiles anew.
+    The file is named by a hash of the text, of all kernel modules (device code takes scalar functions of the
+    processor's) and of the versions of the compilers, so that a change of any of them compiles anew.
 
     Args:
         source: text of a Python module with its decorators.
@@ -109,7 +109,8 @@ def ptx_of(function, signature):
 
 def _fingerprint(source):
     digest = hashlib.sha256(source.encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    folder = Path(__file__).parent
+    for path in (*sorted(folder.glob("*.py")), *sorted(folder.parent.glob("*.py"))):
         digest.update(path.read_bytes())
     versions = (platform.python_version(), np.__version__, numba.__version__, numba_cuda.__version__)
     digest.update("|".join(versions).encode())

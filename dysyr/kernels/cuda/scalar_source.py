@@ -27,7 +27,8 @@ import numpy as np
 from numba import cuda
 
 from dysyr.kernels.cuda.compilation import device_function, kernel
-from dysyr.kernels.cuda.random_numbers import philox_words, two_normals_float32, two_normals_float64
+from dysyr.kernels.cuda.random_numbers import philox_words
+from dysyr.kernels.normals import normal_pair32, normal_pair64
 '''
 
 ELEMENTARY = (

@@ -56,7 +56,7 @@ def stochastic_source(system, method):
 
 def _draw(system, n_draws):
     """Lines that draw the normals of a step: n_0, n_1, ... or the local array n."""
-    pair = f"two_normals_{system.dtype}"
+    pair = f"normal_pair{system.dtype.removeprefix('float')}"
     number = "np.uint32(first_step + o * substeps + j)"
     if not system.in_registers:
         return [

@@ -136,6 +136,16 @@ def test_stochastic_paths_are_those_of_the_processor(name, method):
     np.testing.assert_array_equal(later, device[2:])
 
 
+def test_paths_with_noise_in_float32_are_those_of_the_processor():
+    """In float32 a quarter of the logarithms are those of 1 - (1 - u): the last digits of paths show it."""
+    system = System.sde({"x": "-x", "y": "-y"}, diffusion={"x": "1", "y": "1"}, interpretation="ito")
+    x0, times = np.zeros((50, 2)), np.linspace(0, 1, 5)
+    processor = integrate_paths(CompiledSystem(system, "float32"), "euler_maruyama", x0, times, 20, 7)
+    device = integrate_paths_on_device(CudaSystem(system, "float32"), "euler_maruyama", x0, times, 20, 7)
+    assert device.dtype == processor.dtype == np.float32
+    np.testing.assert_allclose(device, processor, rtol=0, atol=2e-6)
+
+
 def test_noise_matrix_and_noise_of_a_lattice():
     matrix = System.sde(
         {"x": "-x", "y": "x - y"}, diffusion={"x": ["0.1", "0.2", "0"], "y": ["0", "0.3*y", "0.1*x"]},

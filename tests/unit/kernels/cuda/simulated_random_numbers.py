@@ -6,8 +6,8 @@ from numba import cuda
 
 from dysyr.kernels.cuda.compilation import device_function, kernel
 from dysyr.kernels.cuda.elementary import absolute, floor, sign
-from dysyr.kernels.cuda.random_numbers import philox_words, two_normals_float32, two_normals_float64
-from dysyr.kernels.normals import normals_reference
+from dysyr.kernels.cuda.random_numbers import philox_words
+from dysyr.kernels.normals import normal_pair32, normal_pair64, normals_reference
 from dysyr.kernels.philox import key_of, philox4x32, philox4x32_reference
 
 
@@ -26,7 +26,7 @@ def draw_words(step, low, high, out):
 @kernel
 def draw_normals_float32(words, out):
     i = cuda.grid(1)
-    first, second = two_normals_float32(words[0, i], words[1, i])
+    first, second = normal_pair32(words[0, i], words[1, i])
     out[0, i] = first
     out[1, i] = second
 
@@ -34,7 +34,7 @@ def draw_normals_float32(words, out):
 @kernel
 def draw_normals_float64(words, out):
     i = cuda.grid(1)
-    first, second = two_normals_float64(words[0, i], words[1, i])
+    first, second = normal_pair64(words[0, i], words[1, i])
     out[0, i] = first
     out[1, i] = second
 
