@@ -63,7 +63,7 @@ def _integrator_contests(quick, repeats, note):
                 limit=f"multiply-add peak of the card, {dtype}", ours=functools.partial(run, n_steps),
                 work=float(FLOPS[method] * n_lanes * n_steps), unit="GF/s",
                 capacity=functools.partial(multiply_adds_at_full_speed, dtype, _scaled(100_000, 20_000, 2, quick)),
-                goal=0.40 if dtype == "float32" else None, repeats=repeats, note=note,
+                goal=0.40 if dtype == "float32" else None, repeats=repeats, note=note, clock=time.perf_counter,
             )  # fmt: skip
     run = _prepared_run("lorenz63", "rk4", "float32", n_lanes)
     n_compared = min(n_steps, 100)
@@ -123,7 +123,7 @@ def _scan_contests(quick, repeats, note):
         yield Share(
             job="linear scan forward, CUDA", size=size, limit="rate of torch.add(a, b, out=c)", ours=forward,
             work=3.0 * a.nbytes, unit="GB/s", capacity=_on_torch(cuda_torch.add, a, b), goal=1 / 1.5, repeats=repeats,
-            note=note,
+            note=note, clock=time.perf_counter,
         )  # fmt: skip
     yield Contest(
         job="linear scan forward and backward, CUDA", size=size, baseline="torch loop over unbound views",

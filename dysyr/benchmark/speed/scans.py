@@ -69,7 +69,7 @@ def _linear(shape, repeats):
         theirs=functools.partial(linear_scan_reference.linear_scan, a, b), compare=_same, repeats=repeats,
         note="ours into memory that is there already",
     )  # fmt: skip
-    inputs = [a.requires_grad_(), b.requires_grad_()]
+    inputs = [_leaf(a), _leaf(b)]
     theirs = functools.partial(_gradients, linear_scan_reference.linear_scan, inputs, upstream)
     yield Contest(
         job="linear scan, forward and backward", size=size, baseline=LOOP,
@@ -94,7 +94,7 @@ def _linear(shape, repeats):
 def _affine(shape, repeats):
     n_batch, n_steps, n = shape
     A, b, upstream = _random(0, *shape, n) / n**0.5, _random(1, *shape), _random(2, *shape)
-    inputs = [A.requires_grad_(), b.requires_grad_()]
+    inputs = [_leaf(A), _leaf(b)]
     yield Contest(
         job="affine scan, forward and backward", size=f"{n_batch} x {n_steps:,} steps x {n} x {n}, float32",
         baseline=LOOP, ours=functools.partial(_gradients, affine_scan, inputs, upstream),
@@ -119,7 +119,7 @@ def _selective(shape, repeats):
         theirs=functools.partial(theirs, *tensors), compare=_same, goal=15.0, floor=7.0, repeats=repeats,
         note="with a workspace; the loop's time depends threefold on what fresh memory costs",
     )  # fmt: skip
-    inputs, upstream = [tensor.requires_grad_() for tensor in tensors], _random(8, *rows)
+    inputs, upstream = [_leaf(tensor) for tensor in tensors], _random(8, *rows)
     yield Contest(
         job="selective scan, forward and backward", size=size, baseline=LOOP,
         ours=functools.partial(_gradients, ours, inputs, upstream),
@@ -135,7 +135,7 @@ def _duality(shape, repeats):
         _random(0, *rows), _random(1, n_batch, n_steps, n_heads) - 1, -torch.exp(_random(2, n_heads)),
         _random(3, *vectors), _random(4, *vectors),
     ]  # fmt: skip
-    inputs, upstream = [tensor.requires_grad_() for tensor in inputs], _random(5, *rows)
+    inputs, upstream = [_leaf(tensor) for tensor in inputs], _random(5, *rows)
     theirs = _first(functools.partial(ssd_reference.ssd, dt_softplus=True))
     size = f"{n_batch} x {n_steps:,} steps x {n_heads} heads x {n_dims} x {n_states} states, float32"
     for method in ("chunked", "sequential"):
@@ -174,6 +174,11 @@ def _newton(shape, repeats):
 
 def _random(seed, *shape):
     return torch.from_numpy(np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32))
+
+
+def _leaf(tensor):
+    """The same numbers with gradients; the tensor itself stays without, for the contests before."""
+    return tensor.detach().requires_grad_()
 
 
 def _first(scan):
