@@ -247,7 +247,9 @@ def _kernel_imports(source):
     found, waiting = set(), [source]
     while waiting:
         for package, names in _IMPORT.findall(waiting.pop()):
-            modules = [package[1:]] if package else re.findall(r"(\w+)(?: as \w+)?", names)
+            listed = re.findall(r"(\w+)(?: as \w+)?", names)
+            # what is imported from a package is a module, from a module it is a function: only modules are files
+            modules = [package[1:], *(f"{package[1:]}.{name}" for name in listed)] if package else listed
             for module in modules:
                 if module not in found and _kernel_file(module).exists():
                     found.add(module)

@@ -9,6 +9,7 @@ import math
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core.errors import TypingError
 
 LANES = 16
 CACHE_LINE = 64
@@ -169,7 +170,15 @@ class Code:
 
 
 def lowered(build, given):
-    """Signature and code generator of an intrinsic whose arguments are flat arrays and whole numbers."""
+    """Signature and code generator of an intrinsic whose arguments are flat arrays and whole numbers.
+
+    Raises:
+        TypingError: an array with gaps or more axes, whose memory would be read in the wrong places, or another type.
+    """
+    arrays = [typ for typ in given if isinstance(typ, types.Array)]
+    for typ in arrays:
+        if typ.ndim != 1 or typ.layout != "C" or typ.dtype != arrays[0].dtype:
+            raise TypingError(f"lane rows lie in flat contiguous arrays of one type: {typ}; expected like {arrays[0]}")
 
     def codegen(context, builder, sig, values):
         code = Code(builder, context.get_value_type(types.intp))

@@ -73,6 +73,8 @@ def test_fingerprint_depends_on_text_and_on_imported_kernels(monkeypatch, tmp_pa
     in_brackets = "from dysyr.kernels import (\n    shallow_plrnn as k,\n)"
     assert {"lane_products", "vector_code"} <= jit._kernel_imports(in_brackets)
     assert jit._kernel_imports("from dysyr.kernels import nothing_of_the_kind") == set()
+    of_a_package = jit._kernel_imports("from dysyr.kernels.scans import linear_kernels as kernels, work_parts")
+    assert {"scans.linear_kernels", "scans.work_parts", "scans.lanes"} <= of_a_package
     plain = jit._fingerprint(text)
     assert plain != jit._fingerprint(text + "\n")
     changed = tmp_path / "changed.py"
