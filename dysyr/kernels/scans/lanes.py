@@ -13,12 +13,13 @@ import operator
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
 from dysyr.kernels.jit import FAST
+from dysyr.kernels.vector_code import LANES, sums_over_lanes
 
-LANES = 16
 FLAGS = tuple(sorted(FAST))
 
 
@@ -81,7 +82,7 @@ def load(typingctx, array, index):
         pointer = _pointer(context, builder, sig.args, args)
         return builder.load(pointer, align=_itemsize(sig.args[0]))
 
-    return Lanes(array.dtype)(array, index), codegen
+    return _row_of(array)(array, index), codegen
 
 
 @intrinsic
@@ -93,7 +94,7 @@ def store(typingctx, array, index, row):
         builder.store(args[2], pointer, align=_itemsize(sig.args[0]))
         return context.get_dummy_value()
 
-    return types.void(array, index, row), codegen
+    return types.void(array, index, _row_of(array)), codegen
 
 
 @intrinsic
@@ -115,7 +116,7 @@ def load_part(typingctx, array, index, count):
                     builder.store(number, builder.gep(numbers, [loop.index], inbounds=True))
         return builder.load(buffer)
 
-    return Lanes(array.dtype)(array, index, count), codegen
+    return _row_of(array)(array, index, count), codegen
 
 
 @intrinsic
@@ -137,7 +138,7 @@ def store_part(typingctx, array, index, count, row):
                     builder.store(number, builder.gep(data, [builder.add(index, loop.index)], inbounds=True))
         return context.get_dummy_value()
 
-    return types.void(array, index, count, row), codegen
+    return types.void(array, index, count, _row_of(array)), codegen
 
 
 @intrinsic
@@ -146,10 +147,11 @@ def spread(typingctx, array, index):
 
     def codegen(context, builder, sig, args):
         data = context.make_array(sig.args[0])(context, builder, args[0]).data
-        scalar = builder.load(builder.gep(data, [args[1]], inbounds=True))
+        index = context.cast(builder, args[1], sig.args[1], types.intp)
+        scalar = builder.load(builder.gep(data, [index], inbounds=True))
         return _splat(builder, scalar)
 
-    return Lanes(array.dtype)(array, index), codegen
+    return _row_of(array)(array, index), codegen
 
 
 @intrinsic
@@ -159,7 +161,7 @@ def zeros(typingctx, array):
     def codegen(context, builder, sig, args):
         return ir.Constant(context.get_value_type(sig.return_type), [0.0] * LANES)
 
-    return Lanes(array.dtype)(array), codegen
+    return _row_of(array)(array), codegen
 
 
 @intrinsic
@@ -167,12 +169,7 @@ def total(typingctx, row):
     """Sum of a row's numbers, always in the same order: halves are added to halves."""
 
     def codegen(context, builder, sig, args):
-        value, width = args[0], LANES
-        while width > 1:
-            width //= 2
-            low, high = (_mask(range(first, first + width)) for first in (0, width))
-            value = builder.fadd(builder.shuffle_vector(value, value, low), builder.shuffle_vector(value, value, high))
-        return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
+        return sums_over_lanes(builder, [args[0]])
 
     return row.dtype(row), codegen
 
@@ -227,6 +224,13 @@ def _arithmetic(operation):
 
 for _operator in (operator.add, operator.sub, operator.mul, operator.truediv):
     _arithmetic(_operator)
+
+
+def _row_of(array):
+    """The type of an array's rows; they are read by address, so there may be no gaps between its numbers."""
+    if not isinstance(array, types.Array) or array.ndim != 1 or array.layout != "C":
+        raise TypingError(f"rows of lanes lie in flat contiguous arrays, not in {array}")
+    return Lanes(array.dtype)
 
 
 def _pointer(context, builder, typs, args):

@@ -1,6 +1,7 @@
 import mpmath
 import numpy as np
 import pytest
+from numba.core.errors import TypingError
 
 from dysyr.kernels.jit import jit
 from dysyr.kernels.scans.lane_functions import exp, exp2, logistic, softplus
@@ -91,3 +92,18 @@ def test_parts_of_rows_touch_nothing_else(rng, count):
     sum_of_part = copy_part(a, 1, count, out)
     np.testing.assert_array_equal(out, np.concatenate([[0], a[1 : 1 + count], np.zeros(17 - count)]))
     np.testing.assert_allclose(sum_of_part, a[1 : 1 + count].sum(), rtol=1e-14)
+
+
+@pytest.mark.parametrize("array", [np.zeros(64)[::2], np.zeros((2, 32))], ids=["strided", "matrix"])
+def test_rows_are_not_read_across_gaps(array):
+    with pytest.raises(TypingError, match="rows of lanes lie in flat contiguous arrays"):
+        copy_part(array, 0, 3, np.zeros(16))
+
+
+def test_a_row_of_another_dtype_is_not_stored(rng):
+    @jit
+    def narrow(wide, single):
+        store(single, 0, load(wide, 0))
+
+    with pytest.raises(TypingError):
+        narrow(rng.normal(size=16), np.zeros(16, np.float32))

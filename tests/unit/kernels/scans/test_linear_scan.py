@@ -74,7 +74,7 @@ def test_prefix_of_a_longer_run_is_the_shorter_run(rng):
 
 
 @pytest.mark.parametrize("largest_call", [1, 100])
-def test_cutting_the_work_changes_no_bit(rng, monkeypatch, largest_call):
+def test_cutting_the_work_over_threads_changes_no_bit(rng, monkeypatch, largest_call):
     shape = (3, 29, linear_kernels.WIDTH + 5)
     inputs = [random(rng, *shape).requires_grad_() for _ in range(2)]
     upstream = random(rng, *shape)
@@ -84,6 +84,7 @@ def test_cutting_the_work_changes_no_bit(rng, monkeypatch, largest_call):
         return h, *gradients(h, upstream, inputs)
 
     whole = [*results(False), *results(True)]
+    monkeypatch.setattr("numba.config.NUMBA_NUM_THREADS", 2)
     monkeypatch.setattr(work_parts, "LARGEST_CALL", largest_call * linear_kernels.WIDTH)
     parts = [*results(False), *results(True)]
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(parts, whole, strict=True))
