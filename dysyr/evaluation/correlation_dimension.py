@@ -53,7 +53,7 @@ def correlation_dimension(x, *, theiler=0):
         CorrelationDimension.
 
     Raises:
-        InputError: too few different points for a scaling range.
+        InputError: too few different points for a scaling range, or values that are not finite or too large to square.
 
     Reference: grassberger1983, theiler1986
     """

@@ -22,6 +22,9 @@ def recurrence_threshold(x, rate):
 
     Returns:
         float, in the units of the data.
+
+    Raises:
+        InputError: fewer than two points, values that are not finite, or a rate outside [0, 1].
     """
     return quantile_distance(np.asarray(x, dtype=np.float64), rate)
 
@@ -42,7 +45,7 @@ def recurrence(x, *, threshold, theiler=1):
         ``diagonal_entropy``; zeros where nothing recurs.
 
     Raises:
-        InputError: fewer points than the excluded band.
+        InputError: fewer points than the excluded band, values that are not finite, or a negative threshold.
 
     Reference: marwan2007
     """

@@ -6,6 +6,8 @@ the occupied cells are sorted and equal ones counted, so that the cost depends o
 The slow twin is ``count_cells`` of ``dysyr.core.attractor_distance``.
 """
 
+import numbers
+
 import numpy as np
 
 from dysyr.core.errors import InputError
@@ -35,15 +37,19 @@ def count_cells(truth, generated, low, high, n_bins):
         with the first variable most significant.
 
     Raises:
-        InputError: shapes that do not fit, or no cells.
+        InputError: shapes that do not fit, no variables, no cells, or ends that do not ascend.
     """
     truth, generated, low, high = (np.ascontiguousarray(a, dtype=np.float64) for a in (truth, generated, low, high))
     dim = truth.shape[-1] if truth.ndim else 0
     if not truth.ndim == generated.ndim == 2 or not generated.shape[1:] == low.shape == high.shape == (dim,):
         shapes = ", ".join(str(a.shape) for a in (truth, generated, low, high))
         raise InputError("clouds and partition do not fit together", got=shapes, expected="(n, d), (m, d), (d,), (d,)")
-    if n_bins < 1:
-        raise InputError("a partition needs cells", got=f"n_bins={n_bins}", expected="at least 1")
+    if not isinstance(n_bins, numbers.Integral) or n_bins < 1 or dim == 0:
+        got = f"n_bins={n_bins} in {dim} variables"
+        raise InputError("a partition needs cells", got=got, expected="at least 1, a whole number, and 1 variable")
+    if not (np.isfinite(high - low) & (high > low)).all():
+        raise InputError("the ends of a partition do not ascend", got=f"low={low}, high={high}")
+    n_bins = int(n_bins)
     width = high - low
     if float(n_bins) ** dim <= MOST_COUNTERS:
         few = max(len(truth), len(generated)) < 2**15
@@ -68,7 +74,7 @@ def _sparse_keys(points, low, width, n_bins):
     for d in range(dim):
         if span > LARGEST_KEY // n_bins:
             known, keys = np.unique(keys, return_inverse=True)
-            if known[0] < 0:
+            if len(known) and known[0] < 0:
                 keys -= 1
             span = len(known)
         _append_variable(points, low[d], width[d], d, n_bins, keys)

@@ -7,12 +7,21 @@ The slow twin sorts the distances of ``pair_counts_reference.py``.
 """
 
 import math
+import numbers
 
 import numpy as np
 
 from dysyr.core.errors import InputError
 from dysyr.kernels.jit import jit
-from dysyr.kernels.measures.pair_counts import EXACT, PAIRS_PER_CALL, STACK, bounds, checked_points, count_pairs
+from dysyr.kernels.measures.pair_counts import (
+    EXACT,
+    PAIRS_PER_CALL,
+    STACK,
+    bounds,
+    check_size,
+    checked_points,
+    count_pairs,
+)
 from dysyr.kernels.measures.pair_tree import LEAF, build_tree
 
 CUTS = 15
@@ -33,13 +42,15 @@ def distances_at_ranks(points, ranks):
         (ranks,) float64, in the units of the points.
 
     Raises:
-        InputError: points that do not fit, or a rank that is no pair's.
+        InputError: points that do not fit or are too large to square, or a rank that is no pair's.
     """
     points = checked_points(points)
+    check_size(points)
     total = len(points) * (len(points) - 1) // 2
     for rank in ranks:
-        if not 0 <= rank < total:
-            raise InputError("no pair of points has this rank", got=str(rank), expected=f"0 to {total - 1}")
+        if not isinstance(rank, numbers.Integral) or not 0 <= rank < total:
+            expected = f"a whole number from 0 to {total - 1}" if total else "at least two points"
+            raise InputError("no pair of points has this rank", got=str(rank), expected=expected)
     tree = build_tree(points)
     found, below, values = [], 0, np.empty(0)
     for rank in ranks:

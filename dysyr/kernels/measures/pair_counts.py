@@ -13,6 +13,7 @@ The slow twin is ``pair_counts_reference.py``.
 """
 
 import math
+import numbers
 
 import numpy as np
 
@@ -25,6 +26,8 @@ EXACT = {"nsz"}
 
 PAIRS_PER_CALL = 10_000_000
 STACK = 1024
+LARGEST = 1e150
+"""Bound on coordinates: squared distances stay finite below it."""
 
 
 def pair_counts(points, radii, *, theiler=0):
@@ -41,14 +44,14 @@ def pair_counts(points, radii, *, theiler=0):
         (k,) int64.
 
     Raises:
-        InputError: shapes or types do not fit, values that are not finite, radii that do not ascend, a
-            negative window.
+        InputError: shapes or types do not fit, values that are not finite or too large to square, radii that do not
+            ascend, a window that is negative or no whole number.
 
     Reference: grassberger1983, theiler1986
     """
     points, radii = checked_points(points), _checked_radii(radii)
-    if theiler < 0:
-        raise InputError("a Theiler window is not negative", got=f"theiler={theiler}")
+    check_size(points)
+    check_window(theiler, least=0)
     limits = np.array([largest_square(radius) for radius in radii])
     counts = count_pairs(build_tree(points), limits)
     if theiler > 0:
@@ -76,6 +79,24 @@ def checked_points(points):
         got = f"{int((~np.isfinite(points)).sum())} values that are not"
         raise InputError("points are not finite", got=got, do="leave missing samples out")
     return points
+
+
+def check_size(points):
+    """Refuse points some of whose squared distances would be infinite."""
+    largest = float(np.abs(points).max())
+    if largest > LARGEST:
+        raise InputError(
+            "points are too large for squared distances", got=f"{largest:.3g}", expected=f"at most {LARGEST:g}",
+            do="choose a larger unit",
+        )  # fmt: skip
+
+
+def check_window(theiler, *, least):
+    """Refuse a Theiler window that is no whole number of samples or smaller than the least."""
+    if not isinstance(theiler, numbers.Integral) or theiler < least:
+        raise InputError(
+            "not a Theiler window", got=f"theiler={theiler}", expected=f"a whole number of samples, at least {least}"
+        )
 
 
 def largest_square(radius):
@@ -175,7 +196,7 @@ def _compare(x, first_a, n_a, first_b, same, low, high, limits, start, stop, squ
         for d in range(x.shape[0]):
             gap = max(x[d, i] - high[d], low[d] - x[d, i], 0.0)
             least += gap * gap
-        if limits[stop-1] < least:
+        if limits[stop - 1] < least:
             continue
         first = start
         while limits[first] < least:

@@ -13,7 +13,14 @@ import numpy as np
 
 from dysyr.core.errors import InputError
 from dysyr.kernels.jit import jit
-from dysyr.kernels.measures.pair_counts import EXACT, PAIRS_PER_CALL, checked_points, largest_square, squares_between
+from dysyr.kernels.measures.pair_counts import (
+    EXACT,
+    PAIRS_PER_CALL,
+    check_window,
+    checked_points,
+    largest_square,
+    squares_between,
+)
 
 
 def recurrence_lines(points, threshold, *, theiler=1):
@@ -22,7 +29,7 @@ def recurrence_lines(points, threshold, *, theiler=1):
     Args:
         points: (n, dim) float32 or float64, finite, in the order of time; distances are taken in float64.
         threshold: radius of recurrence, in the units of the points; not negative.
-        theiler: w, pairs with |i - j| < w are left out; at least 1.
+        theiler: w, pairs with |i - j| < w are left out; at least 1, since the main diagonal always recurs.
 
     Returns:
         (n + 1,) int64 diagonals of each length on one side of the main diagonal, and (n + 1,) int64 verticals of each
@@ -36,8 +43,7 @@ def recurrence_lines(points, threshold, *, theiler=1):
     points = checked_points(points)
     if not threshold >= 0:
         raise InputError("a radius of recurrence is not negative", got=repr(threshold))
-    if theiler < 1:
-        raise InputError("the main diagonal always recurs", got=f"theiler={theiler}", expected="at least 1")
+    check_window(theiler, least=1)
     n = len(points)
     x, limit = np.ascontiguousarray(points.T), largest_square(threshold)
     diagonals, verticals = np.zeros(n + 1, dtype=np.int64), np.zeros(n + 1, dtype=np.int64)

@@ -37,6 +37,8 @@ def test_equal_or_few_points_are_refused():
         correlation_dimension(np.ones((200, 2)))
     with pytest.raises(InputError, match="at least 100"):
         correlation_dimension(np.ones((20, 2)))
+    with pytest.raises(InputError, match="too large for squared distances"):
+        correlation_dimension(1e170 * np.arange(200.0)[:, None])
 
 
 def test_the_dimension_is_the_slope_of_the_counted_distances(henon_truths):

@@ -51,5 +51,18 @@ def test_bad_input_is_refused():
         count_cells(x, x, np.zeros(2), np.ones(3), 5)
     with pytest.raises(InputError, match="do not fit together"):
         count_cells(np.zeros(4), np.zeros(4), *ends, 5)
-    with pytest.raises(InputError, match="n_bins=0"):
-        count_cells(x, x, *ends, 0)
+    for n_bins in (0, 2.5):
+        with pytest.raises(InputError, match=f"needs cells: n_bins={n_bins} in 2 variables"):
+            count_cells(x, x, *ends, n_bins)
+    with pytest.raises(InputError, match="n_bins=5 in 0 variables"):
+        count_cells(x[:, :0], x[:, :0], np.zeros(0), np.zeros(0), 5)
+    for low, high in (ends[::-1], (ends[0], ends[0]), (ends[0], [1.0, np.nan]), (ends[0], [1.0, np.inf])):
+        with pytest.raises(InputError, match="ends of a partition do not ascend: low="):
+            count_cells(x, x, low, high, 5)
+
+
+@pytest.mark.parametrize("dim", [2, 20])
+def test_no_points_occupy_no_cells(dim):
+    none = np.zeros((0, dim))
+    for counts in count_cells(none, none, np.zeros(dim), np.ones(dim), 1000):
+        assert counts.dtype == np.int64 and len(counts) == 0

@@ -32,10 +32,16 @@ def test_a_list_in_parts_is_the_list(rng, monkeypatch):
 
 
 def test_bad_input_is_refused():
-    with pytest.raises(InputError, match="this rank: 10; 0 to 9"):
+    with pytest.raises(InputError, match="this rank: 10; a whole number from 0 to 9"):
         distances_at_ranks(np.zeros((5, 2)), [10])
     with pytest.raises(InputError, match="this rank: -1"):
         distances_at_ranks(np.zeros((5, 2)), [-1])
+    with pytest.raises(InputError, match="this rank: 2.0"):
+        distances_at_ranks(np.zeros((5, 2)), np.array([2.0]))
+    with pytest.raises(InputError, match="this rank: 0; at least two points"):
+        distances_at_ranks(np.zeros((1, 2)), [0])
+    with pytest.raises(InputError, match="too large for squared distances: 1e"):
+        quantile_distance(np.array([[0.0], [1e180]]), 0.5)
     with pytest.raises(InputError, match=r"share of the pairs: 1.5"):
         quantile_distance(np.zeros((5, 2)), 1.5)
     with pytest.raises(InputError, match=r"two points: 1"):

@@ -90,6 +90,7 @@ def test_a_radius_whose_square_is_no_number_holds_all_pairs():
         (np.zeros((5, 2)), [2.0, 1.0], "do not ascend"),
         (np.zeros((5, 2)), [-1.0], "do not ascend"),
         (np.zeros((5, 2)), [], "not a list"),
+        (np.array([[0.0], [-1e180]]), [1.0, 1e190], r"too large for .* 1e\+180; at most 1e\+150: choose"),
     ],
 )
 def test_bad_input_is_refused(points, radii, message):
@@ -97,6 +98,15 @@ def test_bad_input_is_refused(points, radii, message):
         pair_counts(points, radii)
 
 
-def test_a_negative_window_is_refused():
-    with pytest.raises(InputError, match="theiler=-1"):
-        pair_counts(np.zeros((5, 2)), [1.0], theiler=-1)
+@pytest.mark.parametrize("theiler", [-1, 2.5, math.nan])
+def test_a_window_that_is_no_number_of_samples_is_refused(theiler):
+    with pytest.raises(InputError, match=f"theiler={theiler}; a whole number of samples, at least 0"):
+        pair_counts(np.zeros((5, 2)), [1.0], theiler=theiler)
+
+
+def test_read_only_and_strided_points_are_counted_as_their_copies(rng):
+    x = rng.normal(size=(200, 6))
+    x.flags.writeable = False
+    part = x[::-2, ::3]
+    for points in (part, np.asfortranarray(part)):
+        np.testing.assert_array_equal(pair_counts(points, [1.0], theiler=2), pair_counts(part.copy(), [1.0], theiler=2))

@@ -34,7 +34,8 @@ def test_a_plot_in_parts_is_the_plot(rng, monkeypatch):
 def test_bad_input_is_refused():
     with pytest.raises(InputError, match="not negative: -0.5"):
         recurrence_lines(np.zeros((5, 1)), -0.5)
-    with pytest.raises(InputError, match="theiler=0; at least 1"):
-        recurrence_lines(np.zeros((5, 1)), 0.5, theiler=0)
+    for theiler in (0, 1.5):
+        with pytest.raises(InputError, match=f"theiler={theiler}; a whole number of samples, at least 1"):
+            recurrence_lines(np.zeros((5, 1)), 0.5, theiler=theiler)
     with pytest.raises(InputError, match="wrong type: int64"):
         recurrence_lines(np.zeros((5, 1), dtype=int), 0.5)
