@@ -168,7 +168,7 @@ def _selective_contest(quick, repeats, note):
 
 
 def _plrnn_contests(latent_dim, hidden_dim, quick, repeats, note):
-    n_windows, n_steps = _scaled(16, 16, 2, quick), _scaled(200, 50, 3, quick)
+    n_windows, n_steps = _scaled(16, 16, 1, quick), _scaled(200, 50, 2, quick)
     hidden_dim = hidden_dim if not is_simulated() else 5
     size = f"M {latent_dim}, H {hidden_dim}, {n_windows} windows of {n_steps} steps, float32"
     single, arrays = _prepared_update(1, latent_dim, hidden_dim, n_windows, n_steps)

@@ -1,6 +1,6 @@
 """Kernels for CUDA in numba's simulator, and where there is a device on the device.
 
-Each file of simulated tests runs in a process of its own, since the simulator is switched on before numba is imported.
+The simulated tests run in a process of their own, since the simulator is switched on before numba is imported.
 """
 
 import importlib.util
@@ -20,26 +20,24 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_in_the_simulator(path):
-    run_tests(path, {"NUMBA_ENABLE_CUDASIM": "1"})
+def test_in_the_simulator():
+    run_tests(FILES, {"NUMBA_ENABLE_CUDASIM": "1"})
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_on_the_device(path):
+def test_on_the_device():
     from numba import cuda
 
     if not cuda.is_available():
         pytest.skip("there is no CUDA device")
-    if path.stem == "simulated_benchmark":
-        pytest.skip("dysyr bench --device cuda runs the contests at full size")
-    run_tests(path, {"NUMBA_ENABLE_CUDASIM": "0"})
+    # dysyr bench --device cuda runs the contests, at full size
+    run_tests([path for path in FILES if path.stem != "simulated_benchmark"], {"NUMBA_ENABLE_CUDASIM": "0"})
 
 
-def run_tests(path, variables):
+def run_tests(paths, variables):
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", str(path), "-q", "-p", "no:cacheprovider", "-W", "ignore:Host array used"],
-        env=os.environ | variables, capture_output=True, text=True, cwd=HERE.parents[3], timeout=300,
+        [sys.executable, "-m", "pytest", *map(str, paths), "-q", "-p", "no:cacheprovider", "-W",
+         "ignore:Host array used"],
+        env=os.environ | variables, capture_output=True, text=True, cwd=HERE.parents[3], timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"\d+ passed", done.stdout) and not re.search("skipped|xfailed", done.stdout), done.stdout
