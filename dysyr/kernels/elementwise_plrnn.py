@@ -62,6 +62,9 @@ def shapes(latent_dim, n_bases, n_observed, n_inputs, affine):
         n_observed: N.
         n_inputs: K.
         affine: whether there is a readout matrix.
+
+    Raises:
+        InputError: more variables than units, without a readout matrix.
     """
     return Parameters(
         A=(latent_dim,),
@@ -70,7 +73,7 @@ def shapes(latent_dim, n_bases, n_observed, n_inputs, affine):
         alpha=(n_bases,),
         H=(latent_dim, n_bases),
         C=(latent_dim, n_inputs),
-        L=(0 if affine else latent_dim - n_observed, n_observed),
+        L=forced.start_shape(latent_dim, n_observed, affine),
         B=(n_observed, latent_dim) if affine else (0, latent_dim),
     )
 

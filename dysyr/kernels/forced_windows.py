@@ -16,6 +16,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from dysyr.core.errors import InputError
 from dysyr.kernels.jit import jit
 from dysyr.kernels.lane_products import add_product, copy, residual
 from dysyr.kernels.vector_blocks import outer
@@ -28,6 +29,16 @@ Batch = namedtuple("Batch", "x seen observed counts u")
 """Windows of n samples: x (group, n, N, 16) what is to be predicted, zero where missing; seen, the same with jitter,
 what the model is forced with; observed, 1 where there is a value; counts, 1 where it counts in the loss; u
 (group, n, K, 16) inputs."""
+
+
+def start_shape(latent_dim, n_observed, affine):
+    """Shape of L, which gives the unobserved units their first values."""
+    if not affine and n_observed > latent_dim:
+        raise InputError(
+            "an identity readout needs a unit for each variable", got=f"{n_observed} variables, {latent_dim} units",
+            do="add units or a readout matrix",
+        )  # fmt: skip
+    return (0 if affine else latent_dim - n_observed, n_observed)
 
 
 def n_observed(part_shapes):

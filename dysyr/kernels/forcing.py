@@ -142,21 +142,3 @@ def growth(p, zbar, n_steps, n_lanes, clipped, estimator, stride):
             value = spectral_norm(jacobian)
         sigma = max(sigma, value)
     return sigma
-
-
-def forcing_strength(p, zbar, n_lanes, *, clipped, estimator, stride=1):
-    """alpha = max(0, 1 - 1/sigma) for one batch of forcing signals.
-
-    Args:
-        p: Parameters of a shallow PLRNN.
-        zbar: (n_steps, M, 16) forcing signals.
-        n_lanes: number of lanes that count.
-        clipped: the clipped form.
-        estimator: name in ``ESTIMATORS``.
-        stride: use every stride-th time only (a saving; the mean over a subset estimates the mean over all).
-
-    Returns:
-        float in [0, 1).
-    """
-    sigma = growth(p, zbar, len(zbar), n_lanes, clipped, ESTIMATORS.index(estimator), stride)
-    return max(0.0, 1.0 - 1.0 / sigma) if sigma > 0 else 0.0

@@ -19,6 +19,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from dysyr.core.errors import InputError
 from dysyr.kernels import forced_windows as forced
 from dysyr.kernels.jit import jit
 from dysyr.kernels.lane_products import (
@@ -57,8 +58,10 @@ def shapes(latent_dim, hidden_dim, n_observed, n_inputs, affine):
         n_observed: N.
         n_inputs: K.
         affine: whether there is a readout matrix.
+
+    Raises:
+        InputError: more variables than units, without a readout matrix.
     """
-    extra = 0 if affine else latent_dim - n_observed
     return Parameters(
         A=(latent_dim,),
         W1=(latent_dim, hidden_dim),
@@ -66,9 +69,36 @@ def shapes(latent_dim, hidden_dim, n_observed, n_inputs, affine):
         h1=(latent_dim,),
         h2=(hidden_dim,),
         C=(latent_dim, n_inputs),
-        L=(extra, n_observed),
+        L=forced.start_shape(latent_dim, n_observed, affine),
         B=(n_observed, latent_dim) if affine else (0, latent_dim),
     )
+
+
+def in_double_precision(arrays, z):
+    """Parameters and states for kernels that know no lengths but those of W2.
+
+    Args:
+        arrays: Parameters.
+        z: (batch, M) states.
+
+    Returns:
+        Parameters and states, float64 and contiguous.
+
+    Raises:
+        InputError: parameters that do not fit together, or states that do not fit them.
+    """
+    p = Parameters(*(np.ascontiguousarray(part, dtype=np.float64) for part in arrays))
+    z = np.ascontiguousarray(z, dtype=np.float64)
+    hidden_dim, latent_dim = p.W2.shape
+    needed = shapes(latent_dim, hidden_dim, latent_dim, p.C.shape[-1], False)
+    for name in ("A", "W1", "h1", "h2", "C"):
+        shape, wanted = getattr(p, name).shape, getattr(needed, name)
+        if shape != wanted:
+            got = f"{name} {shape} with W2 {p.W2.shape}"
+            raise InputError("parameters do not fit together", got=got, expected=f"{name} {wanted}")
+    if z.ndim != 2 or z.shape[1] != latent_dim:
+        raise InputError("starts do not fit the model", got=f"shape {z.shape}", expected=f"(batch, {latent_dim})")
+    return p, z
 
 
 def workspace(part_shapes, n_steps, dtype=np.float32, *, n_groups=1, n_models=1, clipped=False):

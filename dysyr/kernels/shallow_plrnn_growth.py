@@ -16,6 +16,7 @@ from dysyr.kernels.jit import jit
 from dysyr.kernels.lane_algebra import dot_rows, normalise, remove_component
 from dysyr.kernels.lane_blocks import run_blocks
 from dysyr.kernels.lane_products import add_product
+from dysyr.kernels.shallow_plrnn import in_double_precision
 from dysyr.kernels.vector_code import LANES
 
 PRODUCTS_PER_CALL = 50_000_000
@@ -42,14 +43,10 @@ def tangent_growth(arrays, z, n_steps, *, clipped=False, every=1):
 
     Reference: benettin1980
     """
-    z = np.asarray(z, dtype=np.float64)
-    w1, w2, diagonal, h1, h2 = (
-        np.ascontiguousarray(part, dtype=np.float64) for part in (arrays.W1, arrays.W2, arrays.A, arrays.h1, arrays.h2)
-    )
+    p, z = in_double_precision(arrays, z)
+    diagonal, w1, w2, h1, h2 = p[:5]
     hidden_dim, latent_dim = w2.shape
-    if z.ndim != 2 or z.shape[1] != latent_dim:
-        raise InputError("starts do not fit the model", got=f"shape {z.shape}", expected=f"(batch, {latent_dim})")
-    if every < 1 or n_steps % every:
+    if every < 1 or n_steps < 0 or n_steps % every:
         got = f"n_steps={n_steps}, every={every}"
         raise InputError("steps are no multiple of the interval of QR", got=got, do="change one of them")
     # row i M + j of the matrix makes J_ij from the gates

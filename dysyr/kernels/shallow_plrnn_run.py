@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from dysyr.core.errors import InputError
 from dysyr.kernels.jit import jit
 from dysyr.kernels.lane_products import add_product, hidden, hidden_clipped, next_state
-from dysyr.kernels.shallow_plrnn import Parameters
+from dysyr.kernels.shallow_plrnn import in_double_precision
 from dysyr.kernels.shallow_plrnn_growth import tangent_growth
 from dysyr.kernels.vector_code import LANES
 
@@ -40,22 +41,29 @@ def run(arrays, z, n_steps, u=None, *, clipped=False):
     """Iterate the map without forcing.
 
     Args:
-        arrays: Parameters, float64.
+        arrays: Parameters.
         z: (batch, M) states before the first step.
         n_steps: number of steps.
-        u: (batch, n_steps, K) inputs, or None.
+        u: (batch, n_steps, K) inputs; None for inputs of zero.
         clipped: the clipped form.
 
     Returns:
-        (batch, n_steps, M) the states after each step.
+        (batch, n_steps, M) float64, the states after each step.
+
+    Raises:
+        InputError: shapes that do not fit, or a negative number of steps.
     """
-    p = Parameters(*(np.ascontiguousarray(part, dtype=np.float64) for part in arrays))
+    p, z = in_double_precision(arrays, z)
     batch, latent_dim = z.shape
+    if n_steps < 0:
+        raise InputError("a free run has no negative number of steps", got=f"n_steps={n_steps}")
+    if u is not None and u.shape != (batch, n_steps, p.C.shape[1]):
+        raise InputError("inputs do not fit the run", got=f"{u.shape}", expected=f"{(batch, n_steps, p.C.shape[1])}")
     result = np.empty((batch, n_steps, latent_dim))
     for start in range(0, batch, LANES):
         rows = np.minimum(np.arange(start, start + LANES), batch - 1)
         width = min(LANES, batch - start)
-        now = np.ascontiguousarray(z[rows].T, dtype=np.float64)
+        now = np.ascontiguousarray(z[rows].T)
         for first in range(0, n_steps, STEPS_PER_CALL):
             stop = min(first + STEPS_PER_CALL, n_steps)
             out = np.empty((stop - first, latent_dim, LANES))
@@ -71,7 +79,7 @@ def lyapunov_sums(arrays, z, n_steps, *, clipped=False, every=1):
     """Growth of orthonormal tangent vectors along one orbit, by repeated QR.
 
     Args:
-        arrays: Parameters, float64.
+        arrays: Parameters.
         z: (M,) start, on the attractor.
         n_steps: number of steps, a multiple of ``every``.
         clipped: the clipped form.

@@ -7,6 +7,7 @@ import pytest
 import torch
 from forced_cases import random_batch, to_torch
 
+from dysyr.core.errors import InputError
 from dysyr.kernels import elementwise_plrnn as fused
 from dysyr.kernels import elementwise_plrnn_reference as twin
 from dysyr.kernels import forced_windows as forced
@@ -93,6 +94,13 @@ def test_models_in_one_call_have_the_bits_of_models_alone():
         )  # fmt: skip
         assert losses[m] == alone[0]
         np.testing.assert_array_equal(grad[m], slope[0])
+
+
+@pytest.mark.parametrize("family", [fused, shallow_plrnn])
+def test_more_variables_than_units_need_a_readout(family):
+    with pytest.raises(InputError, match="a unit for each variable: 3 variables, 2 units: add units or a readout"):
+        family.shapes(2, 5, 3, 0, False)
+    assert forced.n_observed(family.shapes(2, 5, 3, 0, True)) == 3
 
 
 def test_a_plrnn_is_a_shallow_plrnn_whose_hidden_layer_is_the_identity():

@@ -1,3 +1,4 @@
+import re
 import types
 
 import numpy as np
@@ -8,6 +9,7 @@ from dysyr.kernels import shallow_plrnn_growth_reference as reference
 from dysyr.kernels.model_growth import growth_of_model
 from dysyr.kernels.shallow_plrnn import Parameters
 from dysyr.kernels.shallow_plrnn_growth import tangent_growth
+from dysyr.kernels.shallow_plrnn_run import run
 
 
 def parameters(rng, latent_dim, hidden_dim):
@@ -86,3 +88,36 @@ def test_bad_input_is_refused(rng):
         tangent_growth(p, np.zeros(3), 10)
     with pytest.raises(InputError, match="n_steps=10, every=3"):
         tangent_growth(p, np.zeros((1, 3)), 10, every=3)
+    with pytest.raises(InputError, match="n_steps=-4, every=2"):
+        tangent_growth(p, np.zeros((1, 3)), -4, every=2)
+
+
+@pytest.mark.parametrize("name", ["A", "W1", "h1", "h2", "C"])
+@pytest.mark.parametrize("call", [tangent_growth, run])
+def test_parameters_that_do_not_fit_together_are_refused_before_memory_is_read(rng, call, name):
+    p = parameters(rng, 3, 20)
+    short = getattr(p, name)[:-1]
+    with pytest.raises(InputError, match=rf"{name} {re.escape(str(short.shape))} with W2 \(20, 3\); {name} \("):
+        call(p._replace(**{name: short}), np.zeros((1, 3)), 5)
+
+
+def test_a_free_run_refuses_states_and_inputs_of_another_shape(rng):
+    p = parameters(rng, 3, 20)._replace(C=rng.normal(size=(3, 2)))
+    for z in (np.zeros(3), np.zeros((2, 2)), np.zeros((2, 5))):
+        with pytest.raises(InputError, match=rf"starts do not fit .* {re.escape(str(z.shape))}; \(batch, 3\)"):
+            run(p, z, 4)
+    for shape in ((2, 4, 1), (2, 5, 2), (1, 4, 2)):
+        with pytest.raises(InputError, match=rf"inputs do not fit the run: {re.escape(str(shape))}; \(2, 4, 2\)"):
+            run(p, np.zeros((2, 3)), 4, np.zeros(shape))
+    with pytest.raises(InputError, match="n_steps=-1"):
+        run(p, np.zeros((2, 3)), -1)
+    assert run(p, np.zeros((0, 3)), 4).shape == (0, 4, 3)
+
+
+def test_a_free_run_in_parts_and_from_strided_float32_arrays_has_the_same_bits(rng, monkeypatch):
+    p = parameters(rng, 3, 20)._replace(C=rng.normal(size=(3, 2)))
+    z, u = rng.normal(size=(3, 17)).T, rng.normal(size=(17, 9, 2))
+    single = p._replace(W1=np.asfortranarray(p.W1), h2=np.repeat(p.h2, 2)[::2], A=p.A.astype(np.float32))
+    whole = run(p._replace(A=single.A.astype(np.float64)), np.ascontiguousarray(z), 9, u)
+    monkeypatch.setattr("dysyr.kernels.shallow_plrnn_run.STEPS_PER_CALL", 4)
+    np.testing.assert_array_equal(run(single, z, 9, u), whole)

@@ -8,7 +8,7 @@ from forced_cases import random_batch, to_torch
 from dysyr.kernels import forced_windows as forced
 from dysyr.kernels import shallow_plrnn as fused
 from dysyr.kernels import shallow_plrnn_reference as reference
-from dysyr.kernels.forcing import ESTIMATORS, forcing_strength
+from dysyr.kernels.forcing import ESTIMATORS, growth
 from dysyr.kernels.optimiser import radam_step
 from dysyr.kernels.shallow_plrnn_run import lyapunov_sums, run
 from dysyr.kernels.shallow_plrnn_sensitivity import n_refined, sensitivities
@@ -255,9 +255,17 @@ def test_forcing_estimators_by_their_definition(clipped):
         "batch_maximum": norms.max(),
         "jacobian_upper_bound": np.abs(p.A).max() + np.linalg.norm(p.W1, 2) * np.linalg.norm(p.W2, 2),
     }
-    for name in ESTIMATORS:
-        alpha = forcing_strength(p, zbar, LANES, clipped=clipped, estimator=name)
-        assert alpha == pytest.approx(max(0, 1 - 1 / sigma[name]), abs=1e-9), name
+    for index, name in enumerate(ESTIMATORS):
+        assert growth(p, zbar, 12, LANES, clipped, index, 1) == pytest.approx(sigma[name], rel=1e-9), name
+    every_fifth = np.exp(np.log(norms[::5]).mean(0)).max()
+    assert growth(p, zbar, 12, LANES, clipped, ESTIMATORS.index("product_upper_bound"), 5) == pytest.approx(every_fifth)
+    some_lanes = np.linalg.norm(jacobians[:7, :3].mean(0), 2, axis=(1, 2)).max()
+    assert growth(p, zbar, 7, 3, clipped, 0, 1) == pytest.approx(some_lanes, rel=1e-9)
+    partly = zbar * np.array([1, 1, 0, 0])[:, None]
+    for index, name in enumerate(ESTIMATORS):
+        observed = np.ascontiguousarray(zbar[:, :2])
+        of_all = growth(p, partly, 12, LANES, clipped, index, 1)
+        assert growth(p, observed, 12, LANES, clipped, index, 1) == pytest.approx(of_all, rel=1e-12), name
 
 
 def test_lyapunov_exponents_of_a_linear_map_are_the_logarithms_of_its_factors():
