@@ -130,20 +130,26 @@ def fill_normals(seed_low, seed_high, step, stream, first_lane, out):
         seed_low, seed_high: the seed as two 32-bit words.
         step: step number, below 2^32.
         stream: number of the stream, below 2^32.
-        first_lane: number of the first lane.
+        first_lane: number of the first lane, below 2^32.
         out: C-contiguous (normal, lane), float32 or float64; out[j, i] becomes normal j of lane first_lane + i.
 
     Raises:
-        InputError: out is of another shape or dtype.
+        InputError: out is of another shape or dtype or cannot be written, or a number is no 32-bit word.
     """
-    if out.ndim != 2 or out.dtype not in (np.float32, np.float64) or not out.flags.c_contiguous:
+    if not isinstance(out, np.ndarray):
+        raise InputError("array for normals", got=type(out).__name__, expected="a NumPy array")
+    writable = out.flags.c_contiguous and out.flags.writeable
+    if out.ndim != 2 or out.dtype not in (np.float32, np.float64) or not writable:
         raise InputError(
             "array for normals",
-            got=f"shape {out.shape}, {out.dtype}",
-            expected="(normal, lane), C-contiguous, float32 or float64",
+            got=f"shape {out.shape}, {out.dtype}" + ("" if out.flags.writeable else ", read-only"),
+            expected="(normal, lane), C-contiguous, writable, float32 or float64",
         )
+    counter = (seed_low, seed_high, step, stream, first_lane)
+    if not all(0 <= word < 2**32 for word in counter):
+        raise InputError("seed, step, stream and lane of normals", got=str(counter), expected="words of 32 bits")
     words = np.empty((4, out.shape[1]), np.uint32)
-    draw_normals(*(np.uint64(word) for word in (seed_low, seed_high, step, stream, first_lane)), words, out)
+    draw_normals(*(np.uint64(word) for word in counter), words, out)
 
 
 def normals_reference(seed, step, stream, lane, n_normals):

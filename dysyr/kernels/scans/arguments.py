@@ -3,6 +3,8 @@
 This is the one place that decides which device runs which method.
 """
 
+import numbers
+
 import torch
 
 from dysyr.core.errors import DysyrError, InputError
@@ -69,6 +71,12 @@ def check_shape(operation, name, tensor, shape, meaning):
             got=f"{tuple(tensor.shape)}",
             expected=f"{tuple(shape)} = {meaning} is needed",
         )
+
+
+def check_count(operation, name, value):
+    """Refuse what is not a whole number of at least 1."""
+    if not isinstance(value, numbers.Integral) or value < 1:
+        raise InputError(f"{operation}: {name} is no count", got=f"{name}={value!r}", expected="at least 1 is needed")
 
 
 def check_axes(operation, name, tensor, n_axes, meaning, *, n_more=0):

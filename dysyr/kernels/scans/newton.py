@@ -12,13 +12,14 @@ The gradient does not go through the rounds. At a solution the affine recurrence
 nonlinear one, so one affine scan with gradients, backward one scan with J', gives it. Source: lim2024.
 """
 
+import numbers
 from collections import namedtuple
 
 import torch
 
 from dysyr.core.errors import InputError, NotConverged
 from dysyr.kernels.scans.affine_scan import affine_scan
-from dysyr.kernels.scans.arguments import check_axes, check_shape, check_tensors
+from dysyr.kernels.scans.arguments import check_axes, check_count, check_shape, check_tensors
 
 PARALLEL = ("newton", "auto", "sequential")
 N_ROUNDS = 50
@@ -67,6 +68,8 @@ def parallel_newton(f, jacobian, x, y0, *, start=None, parallel="newton", max_it
     shape = (n_batch, n_steps, y0.shape[1])
     check_shape(name, "start", start, shape, "(batch, time, state)")
     limit = TOLERANCE[x.dtype] if tolerance is None else tolerance
+    if not isinstance(limit, numbers.Real) or not limit > 0:
+        raise InputError(f"{name}: no such tolerance", got=f"tolerance={limit!r}", expected="a number above 0")
 
     def solve_by_loop():
         y, states = y0.detach(), []
@@ -128,8 +131,7 @@ def piecewise_linear_newton(linearise, z0, n_steps, *, start=None, parallel="new
     _check_choice(name, parallel, max_iterations)
     check_tensors(name, z0=z0, start=start)
     check_axes(name, "z0", z0, 2, "(batch, state)")
-    if n_steps < 1:
-        raise InputError(f"{name} needs at least one step", got=f"n_steps={n_steps}")
+    check_count(name, "n_steps", n_steps)
     n_batch, n_states = z0.shape
     shape = (n_batch, n_steps, n_states)
     check_shape(name, "start", start, shape, "(batch, time, state)")
@@ -228,8 +230,7 @@ def _result_of(name, function, y, x, *, shape):
 def _check_choice(name, parallel, max_iterations):
     if parallel not in PARALLEL:
         raise InputError(f"{name}: no such choice", got=f"parallel={parallel!r}", expected=f"one of {PARALLEL}")
-    if max_iterations < 1:
-        raise InputError(f"{name} needs at least one round", got=f"max_iterations={max_iterations}")
+    check_count(name, "max_iterations", max_iterations)
 
 
 def _not_converged(name, n_rounds, n_steps, fact):

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from dysyr.kernels.jit import jit
-from dysyr.kernels.scans.arguments import refuse_second_derivatives
+from dysyr.kernels.scans.arguments import check_axes, check_tensors, refuse_second_derivatives
 from dysyr.kernels.scans.buffers import contiguous, empty, flat
 from dysyr.kernels.scans.lane_functions import exp
 from dysyr.kernels.scans.lanes import LANES, load, load_part, spread, store, store_part, total, zeros
@@ -29,9 +29,14 @@ def segment_decay(a):
     Returns:
         (..., step, step), with gradients to a, once.
 
+    Raises:
+        InputError: ``a`` is no such tensor, or empty.
+
     Reference:
         dao2024
     """
+    check_tensors("segment_decay", a=a)
+    check_axes("segment_decay", "a", a, 1, "(..., step)", n_more=8)
     return _SegmentDecay.apply(a)
 
 

@@ -18,7 +18,7 @@ import torch
 from torch.nn import functional
 
 from dysyr.core.errors import InputError
-from dysyr.kernels.scans.arguments import check_axes, check_method, check_shape, check_tensors
+from dysyr.kernels.scans.arguments import check_axes, check_count, check_method, check_shape, check_tensors
 from dysyr.kernels.scans.linear_scan import linear_scan
 from dysyr.kernels.scans.segment_decay import segment_decay
 from dysyr.kernels.scans.selective_scan import selective_scan
@@ -55,7 +55,7 @@ def ssd(
         y (batch, time, head, dim), or (y, last state (batch, head, dim, state)). Both carry gradients, once.
 
     Raises:
-        InputError: a tensor has a wrong shape, dtype or device, the method does not exist, or ``chunk`` is below 1.
+        InputError: a tensor has a wrong shape, dtype or device, the method does not exist, or ``chunk`` is no count.
 
     Reference:
         dao2024
@@ -79,8 +79,7 @@ def ssd(
     if groups and n_heads % groups[0]:
         got = f"{n_heads} heads, {groups[0]} groups in B and C"
         raise InputError(f"{name}: heads do not divide into groups", got=got)
-    if chunk < 1:
-        raise InputError(f"{name} needs at least one step per chunk", got=f"chunk={chunk}")
+    check_count(name, "chunk", chunk)
     dt = dt if dt_bias is None else dt + dt_bias
     dt = functional.softplus(dt) if dt_softplus else dt
     if method == "chunked":

@@ -117,6 +117,17 @@ def test_other_arrays_are_refused():
         fill_normals(1, 0, 0, 0, 0, np.empty((2, 3), int))
     with pytest.raises(InputError, match="C-contiguous"):
         fill_normals(1, 0, 0, 0, 0, np.empty((3, 2)).T)
+    with pytest.raises(InputError, match="read-only; .* writable"):
+        fill_normals(1, 0, 0, 0, 0, np.broadcast_to(np.zeros((1, 3)), (1, 3)))
+    with pytest.raises(InputError, match="array for normals: list; a NumPy array"):
+        fill_normals(1, 0, 0, 0, 0, [1.0])
+
+
+@pytest.mark.parametrize("counter", [(-1, 0, 0, 0, 0), (0, 0, 2**32, 0, 0), (0, 0, 0, 0, 2**40)])
+def test_numbers_that_are_no_words_are_refused(counter):
+    """A 33rd bit would be dropped on CUDA and mixed in here."""
+    with pytest.raises(InputError, match="seed, step, stream and lane of normals: .* words of 32 bits"):
+        fill_normals(*counter, np.empty((1, 3)))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

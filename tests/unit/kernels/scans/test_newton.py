@@ -198,7 +198,10 @@ def test_one_mask_for_each_time():
     "change, match",
     [
         ({"parallel": "always"}, "no such choice: parallel='always'; one of"),
-        ({"max_iterations": 0}, "at least one round: max_iterations=0"),
+        ({"max_iterations": 0}, "max_iterations is no count: max_iterations=0; at least 1"),
+        ({"max_iterations": 2.5}, "max_iterations=2.5"),
+        ({"tolerance": float("nan")}, "no such tolerance: tolerance=nan; a number above 0"),
+        ({"tolerance": "1e-6"}, "no such tolerance: tolerance='1e-6'"),
         ({"y0": torch.zeros(1, dtype=torch.float64)}, r"y0 has the wrong shape: \(1,\); \(batch, state\)"),
         ({"y0": torch.zeros(2, 1, dtype=torch.float64)}, r"y0 has the wrong shape: \(2, 1\); \(1, 1\)"),
         ({"x": TIMES.float()}, "one dtype for all tensors: x torch.float32, y0 torch.float64"),
@@ -221,5 +224,5 @@ def test_bad_pieces_are_refused(rng):
         )
     with pytest.raises(InputError, match=r"another mask: NoneType; booleans of shape \(3, 40\) and further axes"):
         piecewise_linear_newton(lambda z, part: (*network.linearise(z, part)[:2], None), network.z0, 40)
-    with pytest.raises(InputError, match="at least one step: n_steps=0"):
+    with pytest.raises(InputError, match="n_steps is no count: n_steps=0"):
         piecewise_linear_newton(network.linearise, network.z0, 0)

@@ -164,7 +164,8 @@ def test_second_derivatives_are_refused(rng):
         ({"z": torch.zeros(2, 5, 2)}, "z has the wrong shape"),
         ({"dt_bias": torch.zeros(1)}, "dt_bias has the wrong shape"),
         ({"h0": torch.zeros(2, 2, 4, 3)}, r"h0 has the wrong shape: \(2, 2, 4, 3\); \(2, 2, 3, 4\)"),
-        ({"chunk": 0}, "at least one step per chunk: chunk=0"),
+        ({"chunk": 0}, "ssd: chunk is no count: chunk=0; at least 1"),
+        ({"chunk": 2.5}, "chunk is no count: chunk=2.5"),
         ({"method": "triton"}, "no such method: method='triton'; one of chunked, sequential"),
         ({"dt": torch.zeros(2, 5, 2, dtype=torch.bfloat16)}, "float32 or float64: dt is torch.bfloat16"),
     ],
@@ -172,3 +173,17 @@ def test_second_derivatives_are_refused(rng):
 def test_bad_input_is_refused(rng, change, match):
     with pytest.raises(InputError, match=match):
         ssd(**(arguments(rng, dtype=torch.float32) | change))
+
+
+@pytest.mark.parametrize(
+    "a, match",
+    [
+        (torch.ones(3, dtype=torch.int64), "segment_decay computes in float32 or float64: a is torch.int64"),
+        (torch.ones(3, 0), r"a has the wrong shape: \(3, 0\); \(..., step\) is needed, each at least 1"),
+        (torch.tensor(1.0), r"a has the wrong shape: \(\)"),
+        ([1.0], "computes on torch tensors: a is a list"),
+    ],
+)
+def test_segments_of_anything_else_are_refused(a, match):
+    with pytest.raises(InputError, match=match):
+        segment_decay(a)
