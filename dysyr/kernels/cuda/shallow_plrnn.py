@@ -44,7 +44,7 @@ def loss_and_gradient(parameters, dimensions, x, seen, known, weight, u, strengt
         x: (model, window, n_steps + 1, N) what is to be predicted, zero where missing.
         seen: same shape, what the models are forced with.
         known: same shape, 1 where there is a value, else 0.
-        weight: same shape, weights of the loss; those of time 0 are not used.
+        weight: same shape, weights of the loss; those of time 0 are not used. Where all are zero the loss is zero.
         u: (model, window, n_steps + 1, K) inputs.
         strength: (model, n_steps) forcing strength of each step.
         clipped: the clipped form of the hidden layer.
@@ -98,7 +98,7 @@ def threads_of(latent_dim, hidden_dim):
 
 @functools.cache
 def shallow_plrnn_kernels(dtype, latent_dim, hidden_dim, n_observed, n_inputs, clipped):
-    """The kernel of a whole update for literal sizes, and the kernel of 1 / (sum of loss weights) of a model."""
+    """The kernel of a whole update for literal sizes, and that of 1 / (sum of loss weights, at least 1) of a model."""
     real = np.dtype(dtype).type
     zero, one, two = real(0), real(1), real(2)
     M, H, N, K = latent_dim, hidden_dim, n_observed, n_inputs
@@ -277,7 +277,7 @@ def shallow_plrnn_kernels(dtype, latent_dim, hidden_dim, n_observed, n_inputs, c
             value = zero
             for j in range(cuda.blockDim.x):
                 value += parts[j]
-            scale[model] = one / value
+            scale[model] = one / max(value, one)
 
     return update, weigh
 

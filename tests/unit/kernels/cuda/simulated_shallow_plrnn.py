@@ -85,6 +85,18 @@ def test_models_in_one_launch_have_the_bits_of_models_alone():
             np.testing.assert_array_equal(one.copy_to_host()[0], several.copy_to_host()[model])
 
 
+def test_a_model_whose_values_are_all_missing_has_no_loss_and_no_gradient():
+    """As on the processor: the others of the launch go on."""
+    case = CASES[2]
+    flat, x, seen, known, weight, u, strength = batch(case, "float64")
+    x[0], seen[0], known[0], weight[0] = 0, 0, 0, 0
+    loss, gradient = loss_and_gradient(flat, case[:4], x, seen, known, weight, u, strength)
+    assert loss.copy_to_host()[0] == 0 and not gradient.copy_to_host()[0].any()
+    expected, slope = twin(case, 1, flat, x, seen, known, weight, u, strength)
+    assert loss.copy_to_host()[1] == pytest.approx(expected, rel=1e-10)
+    np.testing.assert_allclose(gradient.copy_to_host()[1], slope, rtol=0, atol=1e-10 * np.abs(slope).max())
+
+
 def test_threads_of_a_block():
     assert threads_of(3, 50) == 64 and threads_of(40, 2) == 64 and threads_of(30, 512) == 512
 
