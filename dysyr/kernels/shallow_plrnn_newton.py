@@ -12,6 +12,7 @@ loop of :mod:`dysyr.kernels.shallow_plrnn` is faster. Source: lim2024, hess2023.
 import torch
 
 from dysyr.core.errors import InputError
+from dysyr.kernels.scans.arguments import check_axes, check_shape, check_tensors
 from dysyr.kernels.scans.newton import N_ROUNDS, piecewise_linear_newton
 
 
@@ -37,16 +38,22 @@ def forced_states(
 
     Raises:
         NotConverged: masks still change after ``max_iterations`` rounds.
-        InputError: shapes that do not fit.
+        InputError: shapes or types that do not fit, or strengths that are no shares.
 
     Reference:
         lim2024
     """
-    if zbar.ndim != 3 or forcing.shape != zbar.shape:
-        raise InputError(
-            "forcing signal and strength do not fit", got=f"{tuple(zbar.shape)} and {tuple(forcing.shape)}",
-            expected="both (batch, time, latent)",
-        )  # fmt: skip
+    name, latent_dim = "forced_states", p.A.shape[0]
+    check_tensors(name, z0=z0, zbar=zbar, forcing=forcing, u=u, A=p.A)
+    check_axes(name, "zbar", zbar, 3, "(batch, time, latent)")
+    n_batch, n_steps = zbar.shape[:2]
+    check_shape(name, "z0", z0, (n_batch, latent_dim), "(batch, latent)")
+    check_shape(name, "zbar", zbar, (n_batch, n_steps, latent_dim), "(batch, time, latent)")
+    check_shape(name, "forcing", forcing, zbar.shape, "(batch, time, latent)")
+    check_shape(name, "u", u, (n_batch, n_steps, p.C.shape[1]), "(batch, time, input)")
+    if not ((forcing >= 0) & (forcing <= 1)).all():
+        got = f"{float(forcing.min()):g} to {float(forcing.max()):g}"
+        raise InputError(f"{name}: forcing strengths are shares", got=got, expected="0 to 1")
     target = forcing * zbar
     drive = p.h1 if u is None else p.h1 + u @ p.C.T
 
@@ -64,5 +71,5 @@ def forced_states(
         return jacobian * kept.unsqueeze(-2), constant + (drive if u is None else drive[:, part]), mask
 
     return piecewise_linear_newton(
-        linearise, z0, zbar.shape[1], start=start, parallel=parallel, max_iterations=max_iterations
+        linearise, z0, n_steps, start=start, parallel=parallel, max_iterations=max_iterations
     )  # fmt: skip

@@ -70,7 +70,29 @@ def test_free_chaos_does_not_converge_and_only_auto_falls_back():
     np.testing.assert_array_equal(fallen.states, forced_states(*free_chaos(), parallel="sequential").states)
 
 
-def test_shapes_are_checked():
-    p, z0, none, _ = free_chaos()
-    with pytest.raises(dysyr.InputError, match="forcing signal and strength do not fit"):
-        forced_states(p, z0, none, none[:, 1:])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"z0": torch.zeros(LANES, 5)}, r"z0 has the wrong shape: \(16, 5\); \(16, 4\)"),
+        ({"z0": torch.zeros(3, 4)}, r"z0 has the wrong shape: \(3, 4\); \(16, 4\)"),
+        ({"zbar": torch.zeros(LANES, N_STEPS, 3)}, r"zbar has the wrong shape: \(16, 40, 3\); \(16, 40, 4\)"),
+        ({"forcing": torch.zeros(LANES, N_STEPS - 1, 4)}, r"forcing has the wrong shape: \(16, 39, 4\); \(16, 40, 4\)"),
+        ({"u": torch.zeros(LANES, 1, 1)}, r"u has the wrong shape: \(16, 1, 1\); \(16, 40, 1\)"),
+        ({"u": torch.zeros(LANES, N_STEPS, 1).numpy()}, "u is a ndarray"),
+        ({"forcing": torch.full((LANES, N_STEPS, 4), 1.5)}, "strengths are shares: 1.5 to 1.5; 0 to 1"),
+        ({"forcing": torch.full((LANES, N_STEPS, 4), torch.nan)}, "strengths are shares: nan"),
+        ({"parallel": "scan"}, "parallel='scan'"),
+    ],
+)
+def test_bad_input_is_refused(changes, message):
+    p, arguments, *_ = case(False)
+    given = dict(zip(("z0", "zbar", "forcing", "u"), arguments, strict=True))
+    changes = {name: value.double() if isinstance(value, torch.Tensor) else value for name, value in changes.items()}
+    with pytest.raises(dysyr.InputError, match=message):
+        forced_states(p, **{**given, **changes})
+
+
+def test_one_dtype_is_needed():
+    p, (z0, *others), *_ = case(False)
+    with pytest.raises(dysyr.InputError, match="one dtype .* z0 torch.float32"):
+        forced_states(p, z0.float(), *others)
