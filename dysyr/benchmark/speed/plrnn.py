@@ -59,7 +59,7 @@ def contests(*, quick):
         job="shallow PLRNN, update with drawn windows and forcing strength",
         size=f"{N_SEEDS} seeds at once, M 3, H 50, T {N_STEPS}, batch {LANES}", baseline="one seed alone, times 20",
         ours=lambda: many.advance(n), theirs=lambda: one.advance(n), compare=same_first_member, scale=N_SEEDS,
-        goal=POPULATION_GOAL, repeats=repeats, note="the baseline did one seed, its time is multiplied",
+        goal=POPULATION_GOAL, repeats=repeats,
     )  # fmt: skip
 
 
