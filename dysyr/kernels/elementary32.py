@@ -27,11 +27,9 @@ _HEAD = np.uint32(2**32 - 2**12)
 
 _EXP_LOWEST, _EXP_HIGHEST = np.float32(-105.0), np.float32(89.0)
 _EXPM1_LOWEST = np.float32(-20.0)
-_EXP2_LOWEST, _EXP2_HIGHEST = np.float32(-151.0), np.float32(129.0)
 _HALF_E, _LOG10_E = np.float32(1.35914091), np.float32(0.434294482)
 _SINH_IS_EXP = np.float32(10.0)
 _LOG2_E = np.float32(1.44269504)
-_LN2 = np.float32(0.693147181)
 _LN2_HIGH, _LN2_LOW = np.float32(0.693115234375), np.float32(3.19461849e-05)
 _E0, _E1, _E2, _E3, _E4, _E5 = (
     np.float32(c) for c in (0.5, 0.166666672, 0.0416662693, 0.00833326392, 0.0013946176, 0.000199185102)
@@ -107,15 +105,6 @@ def exp32(x):
 
 
 @jit(inline="always")
-def exp2_32(x):
-    """2^x; at most 1.5 ulp off."""
-    x = _EXP2_LOWEST if x < _EXP2_LOWEST else x
-    x = _EXP2_HIGHEST if x > _EXP2_HIGHEST else x
-    k = (x + _NEAREST) - _NEAREST
-    return _scaled(_ONE + _expm1_kernel((x - k) * _LN2), k)
-
-
-@jit(inline="always")
 def expm1_32(x):
     """e^x - 1; at most 2.5 ulp off."""
     x = _EXPM1_LOWEST if x < _EXPM1_LOWEST else x
@@ -169,15 +158,6 @@ def log32(x):
 def log10_32(x):
     """ln x/ln 10; at most 2.5 ulp off."""
     return log32(x) * _LOG10_E
-
-
-@jit(inline="always")
-def log1p32(x):
-    """ln(1 + x) = ln u + (x - (u - 1))/u with u = 1 + x rounded; at most 2 ulp off."""
-    u = _ONE + x
-    rest = (x - (u - _ONE)) / u
-    rest = rest if abs(rest) < _ONE else _ZERO
-    return log32(u) + rest
 
 
 @jit(inline="always")
@@ -267,25 +247,6 @@ def tanh32(x):
     e = expm1_32(-_TWO * abs(x))
     y = -e / (e + _TWO)
     return y if x > _ZERO else -y
-
-
-@jit(inline="always")
-def sigmoid32(x):
-    """1/(1 + e^-x), as e^-abs(x)/(1 + e^-abs(x)) for negative x; at most 3 ulp off."""
-    e = exp32(-abs(x))
-    return (_ONE if x >= _ZERO else e) / (_ONE + e)
-
-
-@jit(inline="always")
-def silu32(x):
-    """x/(1 + e^-x); at most 4 ulp off where e^x is not subnormal, 2e-43 where it is."""
-    return x * sigmoid32(x)
-
-
-@jit(inline="always")
-def softplus32(x):
-    """ln(1 + e^x) = max(x, 0) + ln(1 + e^-abs(x)); at most 3 ulp off."""
-    return (x if x > _ZERO else _ZERO) + log1p32(exp32(-abs(x)))
 
 
 @jit(inline="always")

@@ -33,11 +33,9 @@ _HEAD = np.uint64(2**64 - 2**27)
 
 _EXP_LOWEST, _EXP_HIGHEST = np.float64(-746.0), np.float64(710.0)
 _EXPM1_LOWEST = np.float64(-40.0)
-_EXP2_LOWEST, _EXP2_HIGHEST = np.float64(-1076.0), np.float64(1025.0)
 _HALF_E, _LOG10_E = np.float64(1.3591409142295225), np.float64(0.4342944819032518)
 _SINH_IS_EXP = np.float64(20.0)
 _LOG2_E = np.float64(1.4426950408889634)
-_LN2 = np.float64(0.6931471805599453)
 _LN2_HIGH, _LN2_LOW = np.float64(0.6931471803691238), np.float64(1.9082149292705877e-10)
 _E0, _E1, _E2, _E3, _E4, _E5, _E6, _E7, _E8, _E9 = (
     np.float64(c)
@@ -130,15 +128,6 @@ def exp64(x):
 
 
 @jit(inline="always")
-def exp2_64(x):
-    """2^x; at most 1.5 ulp off."""
-    x = _EXP2_LOWEST if x < _EXP2_LOWEST else x
-    x = _EXP2_HIGHEST if x > _EXP2_HIGHEST else x
-    k = (x + _NEAREST) - _NEAREST
-    return _scaled(_ONE + _expm1_kernel((x - k) * _LN2), k)
-
-
-@jit(inline="always")
 def expm1_64(x):
     """e^x - 1; at most 2.5 ulp off."""
     x = _EXPM1_LOWEST if x < _EXPM1_LOWEST else x
@@ -193,15 +182,6 @@ def log64(x):
 def log10_64(x):
     """ln x/ln 10; at most 2.5 ulp off."""
     return log64(x) * _LOG10_E
-
-
-@jit(inline="always")
-def log1p64(x):
-    """ln(1 + x) = ln u + (x - (u - 1))/u with u = 1 + x rounded; at most 2 ulp off."""
-    u = _ONE + x
-    rest = (x - (u - _ONE)) / u
-    rest = rest if abs(rest) < _ONE else _ZERO
-    return log64(u) + rest
 
 
 @jit(inline="always")
@@ -297,25 +277,6 @@ def tanh64(x):
     e = expm1_64(-_TWO * abs(x))
     y = -e / (e + _TWO)
     return y if x > _ZERO else -y
-
-
-@jit(inline="always")
-def sigmoid64(x):
-    """1/(1 + e^-x), as e^-abs(x)/(1 + e^-abs(x)) for negative x; at most 3 ulp off."""
-    e = exp64(-abs(x))
-    return (_ONE if x >= _ZERO else e) / (_ONE + e)
-
-
-@jit(inline="always")
-def silu64(x):
-    """x/(1 + e^-x); at most 4 ulp off where e^x is not subnormal, 8e-321 where it is."""
-    return x * sigmoid64(x)
-
-
-@jit(inline="always")
-def softplus64(x):
-    """ln(1 + e^x) = max(x, 0) + ln(1 + e^-abs(x)); at most 3 ulp off."""
-    return (x if x > _ZERO else _ZERO) + log1p64(exp64(-abs(x)))
 
 
 @jit(inline="always")

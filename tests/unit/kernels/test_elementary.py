@@ -10,9 +10,11 @@ import pytest
 from dysyr.core.codegen import kernel_source
 from dysyr.core.errors import InputError
 from dysyr.core.system import System
-from dysyr.kernels import elementary
+from dysyr.kernels import elementary32, elementary64
 from dysyr.kernels.bits import bits_of, from_bits
-from dysyr.kernels.elementary import REPLACED, TURNS32, TURNS64, with_own_functions
+from dysyr.kernels.elementary import REPLACED, with_own_functions
+from dysyr.kernels.elementary32 import TURNS32
+from dysyr.kernels.elementary64 import TURNS64
 from dysyr.kernels.jit import jit, load_generated
 
 LIBM = (
@@ -23,38 +25,28 @@ INF, NAN = np.inf, np.nan
 # name without width: exact function, largest error in ulp
 FUNCTIONS = {
     "exp": (mpmath.exp, 1.5),
-    "exp2_": (lambda x: mpmath.power(2, x), 1.5),
     "expm1_": (mpmath.expm1, 2.5),
     "log": (mpmath.log, 1),
     "log10_": (mpmath.log10, 2.5),
-    "log1p": (mpmath.log1p, 2),
     "sin": (mpmath.sin, 3),
     "cos": (mpmath.cos, 3),
     "tan": (mpmath.tan, 5),
     "sinh": (mpmath.sinh, 3),
     "cosh": (mpmath.cosh, 3),
     "tanh": (mpmath.tanh, 3),
-    "sigmoid": (lambda x: 1 / (1 + mpmath.exp(-x)), 3),
-    "silu": (lambda x: x / (1 + mpmath.exp(-x)), 4),
-    "softplus": (lambda x: mpmath.log1p(mpmath.exp(x)), 3),
 }
 LARGER_BOUNDS_IN_FLOAT32 = {"sin": 4, "cos": 4, "tan": 6}
 SPECIAL = {
     "exp": {0: 1, INF: INF, -INF: 0, 1e30: INF, -1e30: 0},
-    "exp2_": {0: 1, 10: 1024, -3: 0.125, INF: INF, -INF: 0},
     "expm1_": {0: 0, INF: INF, -INF: -1},
     "log": {0: -INF, 1: 0, INF: INF, -1: NAN, -INF: NAN},
     "log10_": {0: -INF, 1: 0, INF: INF, -1: NAN},
-    "log1p": {0: 0, -1: -INF, INF: INF, -2: NAN, -INF: NAN},
     "sin": {0: 0, INF: NAN, -INF: NAN, 1e9: NAN},
     "cos": {0: 1, INF: NAN, -1e9: NAN},
     "tan": {0: 0, INF: NAN},
     "sinh": {0: 0, INF: INF, -INF: -INF, 1e30: INF},
     "cosh": {0: 1, INF: INF, -INF: INF},
     "tanh": {0: 0, INF: 1, -INF: -1, 1e30: 1},
-    "sigmoid": {0: 0.5, INF: 1, -INF: 0},
-    "silu": {0: 0, INF: INF, -1e30: 0},
-    "softplus": {INF: INF, -INF: 0, 1e30: 1e30},
 }
 LOOP = """
 from dysyr.kernels.elementary{width} import {name}{width}
@@ -110,9 +102,6 @@ def arguments_of(name, dtype, rng):
     if name in ("log", "log10_"):
         near_one = 1 + both_signs(rng, np.log10(info.eps), -0.6, 500)
         x = np.concatenate([10.0 ** rng.uniform(smallest + 1, largest, 700), near_one, rng.uniform(0.2, 3, 500)])
-    elif name == "log1p":
-        x = np.concatenate([rng.uniform(-1, 1, 500), 10.0 ** rng.uniform(smallest, largest, 500)])
-        x = np.concatenate([x, -(10.0 ** rng.uniform(smallest, -1e-4, 500))])
     elif name in ("sin", "cos", "tan"):
         last = TURNS64 if dtype == np.float64 else TURNS32
         near_zeros = np.floor(rng.uniform(-0.6, 0.6, 600) * last) * np.pi / 2
@@ -120,7 +109,7 @@ def arguments_of(name, dtype, rng):
         x = np.concatenate([x, both_signs(rng, smallest, np.log10(last), 500)])
         x = x[abs(x) < last]
     else:
-        low = np.log(float(info.tiny)) if name in ("silu", "tanh") else np.log(float(info.smallest_subnormal))
+        low = np.log(float(info.tiny)) if name == "tanh" else np.log(float(info.smallest_subnormal))
         x = np.concatenate([rng.uniform(-1, 1, 500), rng.uniform(-25, 25, 500), rng.uniform(low, top, 500)])
         x = np.concatenate([x, both_signs(rng, smallest, 0, 500)])
     x = x.astype(dtype)
@@ -134,8 +123,7 @@ def test_error_is_within_the_stated_bound(name, dtype):
     if dtype == np.float32:
         bound = LARGER_BOUNDS_IN_FLOAT32.get(name, bound)
     x = arguments_of(name, dtype, np.random.default_rng(1))
-    # enough digits for 1 + e^x at the smallest e^x
-    with mpmath.workprec(1200):
+    with mpmath.workprec(200):
         error = largest_error(apply(name, x), [exact(mpmath.mpf(float(v))) for v in x])
     assert 0 < error <= bound
 
@@ -146,16 +134,6 @@ def test_special_values(name, dtype):
     x = np.array([*SPECIAL[name], NAN], dtype)
     expected = np.array([*SPECIAL[name].values(), NAN], dtype)
     np.testing.assert_array_equal(apply(name, x), expected)
-
-
-def test_silu_of_a_subnormal_exponential():
-    x = np.linspace(-745, -708, 200)
-    with mpmath.workprec(200):
-        exact = np.array([float(FUNCTIONS["silu"][0](mpmath.mpf(float(v)))) for v in x])
-    assert 0 < np.abs(apply("silu", x) - exact).max() <= 8e-321
-    x = np.linspace(-103, -88, 200, dtype=np.float32)
-    exact = x.astype(float) * np.exp(x.astype(float))
-    assert 0 < np.abs(apply("silu", x) - exact).max() <= 2e-43
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -239,7 +217,7 @@ def test_generated_text_gets_these_functions():
         "from dysyr.kernels.elementary32 import pow32 as power\nK0 = np.float32(1.0)\n"
     )
     for name, own in REPLACED.items():
-        assert hasattr(np, name) and hasattr(elementary, f"{own}64") and hasattr(elementary, f"{own}32")
+        assert hasattr(np, name) and hasattr(elementary64, f"{own}64") and hasattr(elementary32, f"{own}32")
     with pytest.raises(InputError, match="dtype of elementary functions: 'int8'.*float64 or float32"):
         with_own_functions(text, "int8")
 
@@ -262,7 +240,8 @@ def test_cuda_code_holds_one_width_only(width):
     cuda = pytest.importorskip("numba.cuda")
     pytest.importorskip("numba_cuda")
     real = getattr(numba, f"float{width}")
-    sine, power = getattr(elementary, f"sin{width}"), getattr(elementary, f"pow{width}")
+    module = {32: elementary32, 64: elementary64}[width]
+    sine, power = getattr(module, f"sin{width}"), getattr(module, f"pow{width}")
 
     def kernel(x, out):
         i = cuda.grid(1)
