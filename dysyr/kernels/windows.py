@@ -27,7 +27,7 @@ def gather(data, observed, drive, starts, scored, owner, jitter, noise, offsets,
         jitter: standard deviation of the noise on what the model is forced with.
         noise: (model, 2^k) standard normal numbers.
         offsets: (group, 16) where each window begins to read them.
-        batch: Batch of ``shallow_plrnn``, filled.
+        batch: Batch of ``forced_windows``, filled.
         count: (model,) float64, filled with the sums of the loss weights.
     """
     n_groups, n, n_observed, _ = batch.x.shape

@@ -82,7 +82,7 @@ class Population:
         rngs: numpy Generators, one for each; each draws the initial parameters first, then the windows.
 
     Raises:
-        InputError: recipes that differ in what the models have to share.
+        InputError: recipes that differ in what the models have to share, are none, or have no generators.
 
     Attributes:
         theta: (model, n) float32 flat parameters.
@@ -95,6 +95,9 @@ class Population:
            "gradient_clip")  # fmt: skip
 
     def __init__(self, recipes, windows, rngs):
+        if not len(recipes) == len(rngs) > 0:
+            got = f"{len(recipes)} recipes, {len(rngs)} generators"
+            raise InputError("each model of a population has a generator of its own", got=got, expected="at least one")
         _must_be_alike(recipes, self.OWN)
         _must_be_cut_alike(recipes, windows)
         self.recipes, self.rngs = recipes, rngs

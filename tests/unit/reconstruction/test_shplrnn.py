@@ -199,6 +199,13 @@ def test_a_population_of_unlike_models_is_refused():
         Population(unlike, windows(), [np.random.default_rng(0)] * 2)
 
 
+def test_a_population_needs_models_and_a_generator_for_each():
+    with pytest.raises(dysyr.InputError, match="0 recipes, 0 generators; at least one"):
+        Population([], windows(), [])
+    with pytest.raises(dysyr.InputError, match="2 recipes, 1 generators"):
+        Population([recipe()] * 2, windows(), [np.random.default_rng(0)])
+
+
 @pytest.mark.parametrize("strengths", [(1.0, 0.5), (0.5, 1.0)])
 def test_hard_and_soft_forcing_do_not_share_windows_that_are_cut(strengths):
     rngs = [np.random.default_rng(0)] * 2
