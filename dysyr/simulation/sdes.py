@@ -96,11 +96,15 @@ def integrate_paths(compiled, method, x0, times, substeps, seed, first_step=0, k
 
     Raises:
         DivergedError: a path is no longer finite.
+        InputError: the states at the start have another shape.
 
     Reference:
         kloeden1992, rossler2010
     """
     dtype, system = compiled.dtype, compiled.system
+    x0, times = np.asarray(x0), np.ascontiguousarray(times, float)
+    if x0.ndim != 2 or x0.shape[0] == 0 or x0.shape[1] != system.dim:
+        raise InputError("initial states", got=f"shape {x0.shape}", expected=f"(trajectory, {system.dim})")
     n, dim = x0.shape
     low, high = key_of(seed)
     number = METHODS[method].number

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dysyr.core.errors import DivergedError
+from dysyr.core.errors import DivergedError, InputError
 from dysyr.core.system import System
 from dysyr.kernels.normals import fill_normals, normals_reference
 from dysyr.kernels.stochastic_reference import (
@@ -174,3 +174,16 @@ def test_paths_depend_on_seed_and_number_only():
     many = integrate_paths(system, "sri", np.ones((150, 1)), times, 4, 9)
     np.testing.assert_array_equal(many[:7], integrate_paths(system, "sri", np.ones((7, 1)), times, 4, 9))
     assert np.abs(many - integrate_paths(system, "sri", np.ones((150, 1)), times, 4, 10))[:, 1:].min() > 0
+
+
+def test_times_and_states_of_other_types_give_the_same_paths():
+    x0, times = np.array([[1, 2], [0, 1]]), np.arange(7) / 2
+    expected = integrate_paths(PAIR, "sri", x0.astype(float), times[::2].copy(), 8, 9)
+    np.testing.assert_array_equal(integrate_paths(PAIR, "sri", x0, times[::2], 8, 9), expected)
+    np.testing.assert_array_equal(integrate_paths(PAIR, "sri", x0.tolist(), range(4), 8, 9), expected)
+
+
+@pytest.mark.parametrize("shape", [(2,), (0, 2), (3, 1)])
+def test_states_of_another_shape_are_refused(shape):
+    with pytest.raises(InputError, match=r"initial states: shape \(.*\); \(trajectory, 2\)"):
+        integrate_paths(PAIR, "sri", np.zeros(shape), np.arange(3.0), 1, 9)
