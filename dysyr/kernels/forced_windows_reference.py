@@ -46,7 +46,7 @@ def loss(step, p, x, seen, observed, counts, u, strength, *, affine):
         x: (batch, n_steps + 1, N) what is to be predicted, zero where missing.
         seen: the same with jitter: what the model is forced with.
         observed: same shape, 1 where there is a value.
-        counts: same shape, weight in the loss.
+        counts: same shape, 1 where a value counts in the loss, else 0.
         u: (batch, n_steps + 1, K) or None.
         strength: (n_steps,) forcing strengths.
         affine: affine readout x = B z.
@@ -55,4 +55,4 @@ def loss(step, p, x, seen, observed, counts, u, strength, *, affine):
         scalar tensor.
     """
     ahead = predictions(step, p, seen, observed, u, strength, affine=affine)
-    return (((ahead - x[:, 1:]) * counts[:, 1:]) ** 2).sum() / counts[:, 1:].sum()
+    return (((ahead - x[:, 1:]) * counts[:, 1:]) ** 2).sum() / counts[:, 1:].sum().clamp(min=1)

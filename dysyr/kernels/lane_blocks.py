@@ -43,7 +43,7 @@ def run_blocks(work, n_lanes, width):
     stopped = threading.Event()
     blocks = [(first, min(first + width, n_lanes)) for first in range(0, n_lanes, width)]
     n_threads = min(len(blocks), numba.config.NUMBA_NUM_THREADS, os.cpu_count() or 1)
-    if n_threads == 1:
+    if n_threads <= 1:
         return [work(first, last, stopped) for first, last in blocks]
     with ThreadPoolExecutor(n_threads) as pool:
         try:

@@ -110,7 +110,7 @@ def _run_flow(compiled, start, clock, transient, seed, options):
         raise InputError(f"unknown method '{method}'", expected=f"methods for flows are {', '.join(ODE_METHODS)}")
     if method in ("rk4", "dop853_fixed", "tsit5_fixed"):
         _refuse(options, ("rtol", "atol"), method)
-        substeps = _positive_integer("substeps", options["substeps"] or 1)
+        substeps = _positive_integer("substeps", 1 if options["substeps"] is None else options["substeps"])
         tableau = method.removesuffix("_fixed")
         before = _transient_clock(transient, clock)
         state = flows.integrate_fixed(compiled, tableau, start, before, substeps, keep=False)
@@ -152,7 +152,8 @@ def _run_sde(compiled, start, clock, transient, seed, options):
         raise InputError(f"unknown method '{method}'", expected=f"methods for SDEs are {', '.join(sdes.METHODS)}")
     sdes.check_method(system, method)
     _refuse(options, ("rtol", "atol"), method)
-    substeps = _positive_integer("substeps", options["substeps"] or sdes.METHODS[method].substeps)
+    usual = sdes.METHODS[method].substeps
+    substeps = _positive_integer("substeps", usual if options["substeps"] is None else options["substeps"])
     before = _transient_clock(transient, clock)
     state = sdes.integrate_paths(compiled, method, start, before, substeps, seed, keep=False)
     first_step = (before.size - 1) * substeps

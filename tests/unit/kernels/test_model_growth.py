@@ -82,6 +82,10 @@ def test_growth_of_a_model_takes_all_starts_in_one_call(rng):
         growth_of_model(types.SimpleNamespace(kernel=lambda: ("mamba", arrays)), z, 30)
 
 
+def test_no_orbits_have_no_growth(rng):
+    assert tangent_growth(parameters(rng, 3, 8), np.zeros((0, 3)), 5).shape == (0, 5, 3)
+
+
 def test_bad_input_is_refused(rng):
     p = parameters(rng, 3, 20)
     with pytest.raises(InputError, match=r"shape \(3,\); \(batch, 3\)"):

@@ -204,6 +204,7 @@ def test_blow_up_of_a_map():
         ({"dtype": "int8"}, "unknown dtype: 'int8'"),
         ({"rtol": 0.0}, "rtol: 0.0"),
         ({"substeps": 3}, "substeps means nothing to method 'dop853'"),
+        ({"method": "rk4", "substeps": 0}, "substeps: 0"),
         ({"method": "rk4", "rtol": 1e-3}, "rtol means nothing to method 'rk4'"),
         ({"method": "radau", "dtype": "float32"}, "computes in float64"),
     ],
@@ -246,6 +247,8 @@ def test_sde_refuses_diagonal_methods_for_other_noise():
 def test_long_runs_can_be_interrupted():
     """Ctrl-C ends a simulation within a second, since no compiled call is long."""
     program = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job inherits that it is ignored
         "import dysyr.api as d\n"
         "from dysyr.simulation.simulate import simulate\n"
         "system = d.load_system('lorenz63')\n"
