@@ -101,7 +101,31 @@ def load_generated(source, name):
         DysyrError: the cache folder cannot be written.
     """
     word = re.sub(r"\W", "_", name)
-    return _load(source, f"{word}_{_fingerprint(source)}")
+    return import_generated(_decorated(source), f"{word}_{_fingerprint(source)}")
+
+
+@functools.cache
+def import_generated(text, module_name):
+    """Import a text as a module of a name that stands for it, from a file in the cache folder.
+
+    Args:
+        text: text of a Python module.
+        module_name: its name, with a hash of everything that the compiled code depends on.
+
+    Returns:
+        the imported module.
+
+    Raises:
+        DysyrError: the cache folder cannot be written.
+    """
+    path = cache_folder() / f"{module_name}.py"
+    if not path.exists():
+        _write_once(path, text)
+    spec = importlib.util.spec_from_file_location(f"dysyr_generated.{module_name}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def cache_folder():
@@ -165,18 +189,6 @@ def _module_fingerprint(path):
 
 
 @functools.cache
-def _load(source, module_name):
-    path = cache_folder() / f"{module_name}.py"
-    if not path.exists():
-        _write_once(path, _decorated(source))
-    spec = importlib.util.spec_from_file_location(f"dysyr_generated.{module_name}", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@functools.cache
 def _cache_folder(configured):
     if configured:
         folder = Path(configured).expanduser() / "kernels"
@@ -212,6 +224,7 @@ def _writable(folder):
 
 
 def _write_once(path, text):
+    """Write a file that another process sees whole or not at all, with a time that is always the same."""
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

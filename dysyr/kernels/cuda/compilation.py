@@ -6,12 +6,8 @@ is no device. Fused multiply-add is on and no other fast-math flag, as on the pr
 
 import functools
 import hashlib
-import importlib.util
-import os
 import platform
 import re
-import sys
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -20,14 +16,12 @@ import numba_cuda
 import numpy as np
 from numba import cuda
 
-from dysyr.core.errors import DysyrError
 from dysyr.kernels.cuda.device import is_simulated
-from dysyr.kernels.jit import cache_folder
+from dysyr.kernels.jit import import_generated
 
 PTX_TARGET = (9, 0)
 """Compute capability for which kernels are compiled where there is no device."""
 
-_loaded = {}
 
 
 def kernel(function=None, *, threads=None):
@@ -79,16 +73,7 @@ def load_device_module(source, name):
         DysyrError: the cache folder cannot be written.
     """
     module_name = f"{re.sub(r'[^0-9A-Za-z_]', '_', name)}_cuda_{_fingerprint(source)}"
-    if module_name not in _loaded:
-        path = cache_folder() / f"{module_name}.py"
-        if not path.exists():
-            _write_whole(path, source)
-        spec = importlib.util.spec_from_file_location(f"dysyr_generated.{module_name}", path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-        _loaded[module_name] = module
-    return _loaded[module_name]
+    return import_generated(source, module_name)
 
 
 def ptx_of(function, signature):
@@ -115,20 +100,3 @@ def _fingerprint(source):
     versions = (platform.python_version(), np.__version__, numba.__version__, numba_cuda.__version__)
     digest.update("|".join(versions).encode())
     return digest.hexdigest()[:20]
-
-
-def _write_whole(path, text):
-    """Write a file that another process sees whole or not at all, with a time that depends on its text only."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.utime(temporary, (1_000_000_000, 1_000_000_000))
-        os.replace(temporary, path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise DysyrError(
-            f"cannot write the generated kernel '{path}'",
-            got=error.strerror,
-            do="free some room or set DYSYR_CACHE_DIR",
-        ) from error
