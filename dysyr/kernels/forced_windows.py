@@ -109,6 +109,40 @@ def buffers(part_shapes, n_steps, n_hidden, dtype, n_groups, n_models):
     }
 
 
+def check(part_shapes, theta, owner, batch, strength, ws):
+    """Refuse arrays that do not fit together, before kernels read them: those look at no shape.
+
+    Args:
+        part_shapes: shapes of the parameters.
+        theta: (model, n) flat parameters.
+        owner: (group,) int64, the model of each group.
+        batch: Batch.
+        strength: (model, n_steps) forcing strengths.
+        ws: Workspace of the family.
+
+    Raises:
+        InputError: the first array that does not fit.
+    """
+    n_models, n_groups, n_steps = len(theta), len(owner), ws.s.shape[1]
+    windows = (n_groups, n_steps + 1, n_observed(part_shapes), LANES)
+    wanted = {
+        "theta": (theta, (n_models, n_parameters(part_shapes))),
+        "strength": (strength, (n_models, n_steps)),
+        **{name: (getattr(batch, name), windows) for name in ("x", "seen", "observed", "counts")},
+        "u": (batch.u, (n_groups, n_steps + 1, part_shapes.C[1], LANES)),
+        "pseudo": (ws.pseudo, (n_models, part_shapes.A[0], n_observed(part_shapes))),
+    }
+    for name, (array, shape) in wanted.items():
+        if array.shape != shape or not array.flags.c_contiguous:
+            expected = f"{shape} in order C"
+            raise InputError(f"{name} does not fit the other arrays", got=str(array.shape), expected=expected)
+        if array.dtype != theta.dtype or array.dtype not in (np.float32, np.float64):
+            raise InputError(f"{name} has another dtype", got=str(array.dtype), expected=str(theta.dtype))
+    if owner.dtype != np.int64 or owner.min(initial=0) < 0 or owner.max(initial=0) >= n_models:
+        expected = f"0 to {n_models - 1}, int64"
+        raise InputError("owner names models that are not there", got=str(owner), expected=expected)
+
+
 @jit
 def prepare(theta, at, owner, batch, first, affine, ws):
     """First state of each window, and for an affine readout the forcing signal, from what the model is forced with.

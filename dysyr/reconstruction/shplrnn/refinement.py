@@ -63,6 +63,9 @@ class Refinement:
             shapes, recipe.n_steps, np.float64, n_groups=n_groups, clipped=recipe.clipped
         )  # fmt: skip
         self._pattern = forcing_pattern(recipe.n_steps, recipe.interval).astype(np.float64)
+        forced.check(
+            shapes, self.theta[None], self._draw.owner, self._draw.batch, self._pattern[None], self._workspace
+        )  # fmt: skip
         decay, centre = penalty(shapes, recipe.weight_decay)
         self._decay, self._centre = decay[: self._size].astype(np.float64), centre[: self._size].astype(np.float64)
         self._every = max(1, min(EVERY, recipe.n_steps // 2, size // n_needed(recipe, self._size)))

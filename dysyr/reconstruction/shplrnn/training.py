@@ -118,6 +118,7 @@ class Population:
         self._pattern = forcing_pattern(self._draw.n_steps, self._draw.interval)
         self._workspace = kernel.workspace(shapes, self._draw.n_steps, n_models=n_models, clipped=common.clipped)
         self._losses = np.zeros(n_models)
+        forced.check(shapes, self.theta, self._draw.owner, self._draw.batch, self._strength(), self._workspace)
 
     def parameters(self, model):
         """Parameters of one model, views into ``theta``."""
@@ -154,7 +155,7 @@ class Population:
         if common.affine:
             for m in np.flatnonzero(self.alive):
                 ws.pseudo[m] = np.linalg.pinv(self.parameters(m).B.astype(np.float64))
-        strength = self.alpha.astype(np.float32)[:, None] * self._pattern
+        strength = self._strength()
         draw.fresh()
         self._gradient[:] = 0.0
         kernel.add_loss_and_gradient(
@@ -176,6 +177,10 @@ class Population:
             self._clip, self.alive,
         )  # fmt: skip
         return np.where(self.alive, self._losses, np.nan)
+
+    def _strength(self):
+        """Forcing strength of each step of each model."""
+        return self.alpha.astype(np.float32)[:, None] * self._pattern
 
     def _estimate_forcing(self):
         """Adaptive strength: jumps up to what the current windows ask for, sinks slowly."""

@@ -5,6 +5,7 @@ import pytest
 import torch
 from forced_cases import random_batch, to_torch
 
+from dysyr.core.errors import InputError
 from dysyr.kernels import forced_windows as forced
 from dysyr.kernels import shallow_plrnn as fused
 from dysyr.kernels import shallow_plrnn_reference as reference
@@ -295,3 +296,30 @@ def test_compiled_growth_equals_the_numpy_twin():
         expected = growth_of_map(advance, region_jacobian, z, 2000)[0][0, 500:].mean(axis=0)
         compiled = lyapunov_sums(p, z[0], 2000, clipped=clipped)[500:].mean(axis=0)
         np.testing.assert_allclose(compiled, expected, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, None),
+        ({"theta": np.zeros((2, 5))}, r"theta does not fit the other arrays: \(2, 5\); \(2, \d+\) in order C"),
+        ({"owner": np.array([0, 2, 1])}, r"owner names models that are not there: \[0 2 1\]; 0 to 1, int64"),
+        ({"strength": np.zeros((2, 6))}, r"strength does not fit the other arrays: \(2, 6\); \(2, 7\)"),
+        ({"strength": np.zeros((2, 7), np.float32)}, "strength has another dtype: float32; float64"),
+        ({"seen": np.zeros((3, 8, 4, LANES))}, r"seen does not fit the other arrays: \(3, 8, 4, 16\); \(3, 8, 3, 16\)"),
+        ({"x": np.zeros((LANES, 3, 8, 3)).T.swapaxes(1, 2)}, "x does not fit the other arrays"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(change, message):
+    shapes, flat, _ = random_parts(4, 6, 3, 1, False)
+    batch, _ = random_batch(shapes, 3, 8)
+    parts = {"theta": np.stack([flat, flat]), "owner": np.array([0, 1, 1]), "strength": np.zeros((2, 7))}
+    ws = fused.workspace(shapes, 7, np.float64, n_models=2)
+    parts |= {name: value for name, value in change.items() if name in parts}
+    batch = batch._replace(**{name: value for name, value in change.items() if name not in parts})
+    call = shapes, parts["theta"], parts["owner"], batch, parts["strength"], ws
+    if message is None:
+        forced.check(*call)
+        return
+    with pytest.raises(InputError, match=message):
+        forced.check(*call)
