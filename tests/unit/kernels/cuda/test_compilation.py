@@ -22,6 +22,7 @@ from dysyr.core.system import System
 from dysyr.kernels import tableau
 from dysyr.kernels.cuda import device
 from dysyr.kernels.cuda.adaptive_source import adaptive_source
+from dysyr.kernels.cuda.affine_scan import affine_scan_kernels, blocking_for
 from dysyr.kernels.cuda.compilation import load_device_module, ptx_of
 from dysyr.kernels.cuda.device_arrays import sum_over_first
 from dysyr.kernels.cuda.fixed_step_source import map_source, runge_kutta_source
@@ -134,6 +135,14 @@ def test_scans(dtype):
         (sum_over_first, [blocks, flat]), (multiply_add, [flat, INTEGER, flat]),
     ]:  # fmt: skip
         check_width(ptx_of(kernel, types.void(*arguments)), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_affine_scan(dtype):
+    blocks, cube, matrices = arrays(dtype, 2, 3, 4)
+    forward, backward = affine_scan_kernels(dtype, 20, blocking_for(20, dtype))
+    check_width(ptx_of(forward, types.void(matrices, cube, blocks, cube)), dtype)
+    check_width(ptx_of(backward, types.void(matrices, cube, blocks, cube, matrices, cube, blocks)), dtype)
 
 
 def plrnn_ptx(dtype, sizes, clipped=False):
