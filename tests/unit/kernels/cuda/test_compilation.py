@@ -25,6 +25,7 @@ from dysyr.kernels.cuda.adaptive_source import adaptive_source
 from dysyr.kernels.cuda.affine_scan import affine_scan_kernels, blocking_for
 from dysyr.kernels.cuda.compilation import load_device_module, ptx_of
 from dysyr.kernels.cuda.device_arrays import sum_over_first
+from dysyr.kernels.cuda.duality_kernels import duality_kernels, step_kernels
 from dysyr.kernels.cuda.fixed_step_source import map_source, runge_kutta_source
 from dysyr.kernels.cuda.linear_scan import linear_scan_kernels
 from dysyr.kernels.cuda.peak import multiply_add
@@ -143,6 +144,22 @@ def test_affine_scan(dtype):
     forward, backward = affine_scan_kernels(dtype, 20, blocking_for(20, dtype))
     check_width(ptx_of(forward, types.void(matrices, cube, blocks, cube)), dtype)
     check_width(ptx_of(backward, types.void(matrices, cube, blocks, cube, matrices, cube, blocks)), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_state_space_duality(dtype):
+    flat, blocks, steps, heads, states = arrays(dtype, 1, 2, 3, 4, 5)
+    inputs, narrow = [heads, steps, steps], [heads, heads]
+    kernels = duality_kernels(dtype, 12, 7, True)
+    for kernel, arguments in [
+        (step_kernels(dtype, True), [flat] * 6),
+        (kernels.forward, [*inputs, *narrow, flat, heads, heads, heads, heads, states]),
+        (kernels.backward, [*inputs, steps, flat, *narrow, flat, heads, states, *[heads] * 3, steps, heads, heads,
+                            blocks, blocks, blocks, heads]),
+        (kernels.columns_forward, [*inputs, heads, heads, heads, states]),
+        (kernels.columns_backward, [*inputs, heads, heads, heads, states]),
+    ]:  # fmt: skip
+        check_width(ptx_of(kernel, types.void(*arguments)), dtype)
 
 
 def plrnn_ptx(dtype, sizes, clipped=False):
