@@ -44,4 +44,4 @@ def run_tests(paths, variables):
 
 
 def test_simulated_files_are_there():
-    assert len(FILES) == 5
+    assert len(FILES) == 7
