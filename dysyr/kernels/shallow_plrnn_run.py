@@ -1,4 +1,4 @@
-"""Free runs and Lyapunov exponents of a shallow PLRNN, float64, compiled."""
+"""Free runs of a shallow PLRNN, float64, compiled."""
 
 import numpy as np
 
@@ -6,7 +6,6 @@ from dysyr.core.errors import InputError
 from dysyr.kernels.jit import jit
 from dysyr.kernels.lane_products import add_product, hidden, hidden_clipped, next_state
 from dysyr.kernels.shallow_plrnn import in_double_precision
-from dysyr.kernels.shallow_plrnn_growth import tangent_growth
 from dysyr.kernels.vector_code import LANES
 
 STEPS_PER_CALL = 5_000
@@ -73,20 +72,3 @@ def run(arrays, z, n_steps, u=None, *, clipped=False):
             _run(p, now, drive, clipped, out)
             result[start : start + width, first:stop] = out[:, :, :width].transpose(2, 0, 1)
     return result
-
-
-def lyapunov_sums(arrays, z, n_steps, *, clipped=False, every=1):
-    """Growth of orthonormal tangent vectors along one orbit, by repeated QR.
-
-    Args:
-        arrays: Parameters.
-        z: (M,) start, on the attractor.
-        n_steps: number of steps, a multiple of ``every``.
-        clipped: the clipped form.
-        every: steps between two QR decompositions.
-
-    Returns:
-        (n_steps // every, M) logarithms of the diagonal of R, one row per decomposition. A direction that the map
-        sends to zero gives minus infinity.
-    """
-    return tangent_growth(arrays, np.asarray(z)[None], n_steps, clipped=clipped, every=every)[0]

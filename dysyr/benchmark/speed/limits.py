@@ -1,4 +1,4 @@
-"""What one core of this machine can do at most: multiply-adds from registers, and bytes copied.
+"""What one core of this machine can do at most: multiply-adds from registers.
 
     peak of multiply-add:  a_k <- a_k b + c  for independent vectors a_k that never leave their registers
 
@@ -18,9 +18,6 @@ from dysyr.kernels.jit import jit
 SHAPES = ((64, 12), (64, 8), (32, 12))
 """Bytes of a vector and number of independent ones; the fastest counts. Vectors that the processor lacks are split."""
 
-COPIED = 1 << 25
-"""Bytes of each of the two arrays of a copy: more than a second-level cache and a core's part of the third hold."""
-
 
 def multiply_add_peak(dtype, n_rounds=4_000_000):
     """Do multiply-adds as fast as one core can.
@@ -37,22 +34,6 @@ def multiply_add_peak(dtype, n_rounds=4_000_000):
     kernel = _peak_kernel(bytes_of_vector, n_vectors, dtype.name)
     kernel(n_rounds, dtype.type(0.999), np.empty(bytes_of_vector // dtype.itemsize, dtype))
     return 2.0 * n_rounds * n_vectors * bytes_of_vector // dtype.itemsize
-
-
-def copied_bytes():
-    """Copy one large array into another.
-
-    Returns:
-        number of bytes read and written.
-    """
-    source, target = _arrays()
-    np.copyto(target, source)
-    return 2.0 * COPIED
-
-
-@functools.cache
-def _arrays():
-    return np.ones(COPIED, np.uint8), np.zeros(COPIED, np.uint8)
 
 
 @functools.cache

