@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from dysyr.reconstruction.shplrnn.training import Recipe
-from dysyr.reconstruction.shplrnn.windows import Windows
+from dysyr.reconstruction.plrnn.training import Recipe
+from dysyr.reconstruction.plrnn.windows import Windows
 
 DT = 0.1
 

@@ -23,7 +23,7 @@ from dysyr.core.atomic import write_text
 from dysyr.core.errors import InputError
 from dysyr.core.scaler import Scaler
 from dysyr.kernels.shallow_plrnn import Parameters
-from dysyr.reconstruction.shplrnn.model import ShallowPLRNN
+from dysyr.reconstruction.plrnn.shallow_model import ShallowPLRNN
 from dysyr.simulation.simulate import simulate
 
 DIAGONALS = np.array([[1, 1, 0], [1, -1, 0], [1, 0, 1], [1, 0, -1]]) / np.sqrt(2)

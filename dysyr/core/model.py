@@ -212,15 +212,28 @@ class StateSpace(Model):
 
 
 class PiecewiseLinear(StateSpace):
-    """A state-space model whose map is affine inside each region: F(z) = J z + b."""
+    """A state-space model whose map is affine inside each region: F(z) = J z + b.
+
+    A region is named by bits, each of which says on which side of a switching surface z lies. Not every word of bits
+    needs to name a region that exists.
+    """
+
+    @property
+    @abc.abstractmethod
+    def n_bits(self):
+        """Number of switching surfaces."""
 
     @abc.abstractmethod
-    def region(self, z):
-        """Region bits; z (batch, latent) -> (batch, n_bits) bool."""
+    def switches(self, z):
+        """Signed functions of the state whose positive sign is the bit; z (..., latent) -> (..., n_bits)."""
 
     @abc.abstractmethod
     def affine(self, region):
-        """(J, b) of a region: bits (n_bits,) -> (latent, latent), (latent,)."""
+        """(J, b) of regions: bits (..., n_bits) -> (..., latent, latent), (..., latent)."""
+
+    def region(self, z):
+        """Region bits; z (..., latent) -> (..., n_bits) bool."""
+        return self.switches(z) > 0
 
 
 def repeat_step(model, z, n_steps, u=None):

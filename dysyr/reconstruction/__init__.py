@@ -1,9 +1,9 @@
 """Methods that fit a generative model to a data set, one file or folder each."""
 
-from dysyr.reconstruction.shplrnn import SHPLRNN, ShallowPLRNN
+from dysyr.reconstruction.plrnn import SHPLRNN, ElementwisePLRNN, ShallowPLRNN
 
 METHODS = (SHPLRNN,)
 """All reconstructors."""
 
-MODELS = (ShallowPLRNN,)
+MODELS = (ShallowPLRNN, ElementwisePLRNN)
 """The classes of model that a run folder may hold."""

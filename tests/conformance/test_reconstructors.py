@@ -163,7 +163,7 @@ def test_unsuitable_data_are_refused(method, data, dt, message):
 
 def test_resumed_training_gives_the_same_bits(method, fitted, tmp_path, monkeypatch):
     """Interrupted at every check in turn, the fit ends with the weights of the uninterrupted one."""
-    from dysyr.reconstruction.shplrnn import search
+    from dysyr.reconstruction.plrnn import search
 
     monkeypatch.setattr(search, "SECONDS_BETWEEN_WRITES", 0.0)
     original = search.Search._check

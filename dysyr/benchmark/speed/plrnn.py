@@ -241,8 +241,8 @@ def jax_step(ours):
 def population(n_seeds):
     """A population of shallow PLRNNs on Lorenz-63 with adaptive forcing."""
     from dysyr.api import load_system
-    from dysyr.reconstruction.shplrnn.training import Population, Recipe
-    from dysyr.reconstruction.shplrnn.windows import Windows
+    from dysyr.reconstruction.plrnn.training import Population, Recipe
+    from dysyr.reconstruction.plrnn.windows import Windows
     from dysyr.simulation.simulate import simulate
 
     x = simulate(load_system("lorenz63"), n_steps=20_000, dt=0.01, seed=0)["x"].values[0]

@@ -8,8 +8,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import dysyr
 from dysyr.reconstruction import SHPLRNN
-from dysyr.reconstruction.shplrnn.refinement import Refinement
-from dysyr.reconstruction.shplrnn.search import Search
+from dysyr.reconstruction.plrnn.refinement import Refinement
+from dysyr.reconstruction.plrnn.search import Search
 
 SMALL = {
     "hidden_dim": 8,

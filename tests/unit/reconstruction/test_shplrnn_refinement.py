@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from shplrnn_cases import recipe, windows
 
-from dysyr.reconstruction.shplrnn.refinement import FINAL_SHARE, Refinement, n_windows
-from dysyr.reconstruction.shplrnn.training import (
+from dysyr.reconstruction.plrnn.refinement import FINAL_SHARE, Refinement, n_windows
+from dysyr.reconstruction.plrnn.training import (
     Attempt,
 )
 

@@ -7,15 +7,15 @@ import pytest
 from shplrnn_cases import circle, recipe, windows
 
 import dysyr
-from dysyr.reconstruction.shplrnn import draws
-from dysyr.reconstruction.shplrnn.training import (
+from dysyr.reconstruction.plrnn import draws
+from dysyr.reconstruction.plrnn.training import (
     Attempt,
     Population,
     condition_gradient,
     forcing_pattern,
     penalty,
 )
-from dysyr.reconstruction.shplrnn.windows import Windows
+from dysyr.reconstruction.plrnn.windows import Windows
 
 
 def test_an_attempt_lowers_its_loss():

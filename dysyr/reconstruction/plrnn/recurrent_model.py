@@ -1,41 +1,37 @@
-"""The fitted shallow PLRNN: a piecewise-linear map with its scaler and states to start from."""
+"""What fitted models of the PLRNN family share: readout, scaler, filtering of a context, state on disk."""
 
 import numpy as np
 
 from dysyr.core.model import PiecewiseLinear
 from dysyr.core.scaler import Scaler
-from dysyr.kernels.shallow_plrnn import Parameters
-from dysyr.kernels.shallow_plrnn_run import run
 
 
-class ShallowPLRNN(PiecewiseLinear):
-    """z[t+1] = A * z[t] + W1 r(z[t]) + h1 + C u[t+1],  r(z) = relu(W2 z + h2) [- relu(W2 z) when clipped].
+class RecurrentModel(PiecewiseLinear):
+    """A piecewise-linear recurrent network with its scaler and states to start from.
 
     The readout in standardised units is the first N units (identity) or B z (affine).
 
     Args:
-        parameters: Parameters, float64; ``B`` has rows when the readout is affine.
+        parameters: the parts named by ``Parts``, A, C, L and B among them; B has rows when the readout is affine.
         scaler: Scaler of the observed variables.
         input_scaler: Scaler of the inputs, or None.
         dt: sampling interval in system time units.
         names: observed variables.
         initial_states: (k, M) states for free runs.
-        clipped: the clipped form.
         filter_gain: strength in (0, 1] with which a context pulls the state, see ``initial``.
 
-    Reference: hess2023
+    Class attributes:
+        Parts: named tuple of the family's parameters.
+        FORM: names of the attributes, arguments of the constructor too, that fix the form of the map.
     """
 
-    family = "shallow_plrnn"
-    reference = "hess2023"
+    Parts = None
+    FORM = ()
 
-    def __init__(
-        self, parameters, *, scaler, dt, names, initial_states, input_scaler=None, clipped=False, filter_gain=1.0
-    ):
-        self.parameters = Parameters(*(np.ascontiguousarray(part, dtype=np.float64) for part in parameters))
+    def __init__(self, parameters, *, scaler, dt, names, initial_states, input_scaler=None, filter_gain=1.0):
+        self.parameters = self.Parts(*(np.ascontiguousarray(part, dtype=np.float64) for part in parameters))
         self.scaler = scaler
         self.input_scaler = input_scaler
-        self.clipped = bool(clipped)
         self.filter_gain = float(filter_gain)
         self._dt = float(dt)
         self._names = tuple(str(name) for name in names)
@@ -55,10 +51,6 @@ class ShallowPLRNN(PiecewiseLinear):
         return self.parameters.A.size
 
     @property
-    def hidden_dim(self):
-        return self.parameters.h2.size
-
-    @property
     def n_inputs(self):
         return self.parameters.C.shape[1]
 
@@ -75,40 +67,14 @@ class ShallowPLRNN(PiecewiseLinear):
         """Whether the readout is a matrix rather than the first units."""
         return self.parameters.B.shape[0] > 0
 
-    def step(self, z, u=None):
-        p = self.parameters
-        with np.errstate(over="ignore", invalid="ignore"):
-            active = z @ p.W2.T
-            r = np.maximum(active + p.h2, 0.0)
-            if self.clipped:
-                r -= np.maximum(active, 0.0)
-            out = p.A * z + r @ p.W1.T + p.h1
-            return out if u is None else out + self.input_scaler.transform(u) @ p.C.T
-
-    def jacobian(self, z, u=None):
-        p = self.parameters
-        return p.A * np.eye(self.latent_dim) + (p.W1 * self._slopes(self.region(z))[:, None, :]) @ p.W2
-
     def readout(self, z):
         with np.errstate(over="ignore", invalid="ignore"):
             s = z @ self.parameters.B.T if self.affine_readout else z[..., : len(self.names)]
             return self.scaler.inverse(s)
 
-    def trajectory(self, z, n_steps, u=None):
-        drive = None if u is None else self.input_scaler.transform(u)
-        return run(self.parameters, z, n_steps, drive, clipped=self.clipped)
-
-    def region(self, z):
-        """Bits 1[W2 z + h2 > 0], for the clipped form followed by 1[W2 z > 0]."""
-        active = z @ self.parameters.W2.T
-        bits = active + self.parameters.h2 > 0
-        return np.concatenate([bits, active > 0], axis=-1) if self.clipped else bits
-
-    def affine(self, region):
-        p = self.parameters
-        region = np.asarray(region, dtype=bool)
-        matrix = np.diag(p.A) + (p.W1 * self._slopes(region[None])[0]) @ p.W2
-        return matrix, p.W1 @ (region[: self.hidden_dim] * p.h2) + p.h1
+    def _driven(self, after, u):
+        """``after`` plus what the inputs u (batch, K) in their own units add to it."""
+        return after if u is None else after + self.input_scaler.transform(u) @ self.parameters.C.T
 
     def initial(self, context, u=None):
         """State at the end of a context, by nudging the model along it.
@@ -122,29 +88,32 @@ class ShallowPLRNN(PiecewiseLinear):
         s = self.scaler.transform(np.asarray(context, dtype=np.float64))
         seen = np.isfinite(s)
         s = np.where(seen, s, 0.0)
-        p = self.parameters
         if self.affine_readout:
             bar, pull = s @ self._pseudo.T, np.repeat(seen.all(axis=2)[..., None], self.latent_dim, axis=2)
             z = bar[:, 0]
         else:
             width = ((0, 0), (0, 0), (0, self.latent_dim - s.shape[2]))
             bar, pull = np.pad(s, width), np.pad(seen, width)
-            z = np.concatenate([s[:, 0], s[:, 0] @ p.L.T], axis=1)
+            z = np.concatenate([s[:, 0], s[:, 0] @ self.parameters.L.T], axis=1)
         for t in range(1, s.shape[1]):
             z = self.step(z, None if u is None else u[:, t])
             gain = max(self.filter_gain, 1.0 / (t + 1))
             z = z + gain * pull[:, t] * (bar[:, t] - z)
         return z
 
+    def form(self):
+        """JSON-ready dict of what fixes the form of the map."""
+        return {name: getattr(self, name) for name in self.FORM}
+
     def kernel(self):
-        return self.family, {**self.parameters._asdict(), "clipped": self.clipped}
+        return self.family, {**self.parameters._asdict(), **self.form()}
 
     def config(self):
         return {
             "family": self.family,
             "dt": self.dt,
             "names": list(self.names),
-            "clipped": self.clipped,
+            **self.form(),
             "filter_gain": self.filter_gain,
             "has_inputs": self.input_scaler is not None,
         }
@@ -159,17 +128,12 @@ class ShallowPLRNN(PiecewiseLinear):
     def from_state(cls, config, arrays):
         inputs = Scaler(arrays["input_mean"], arrays["input_sd"]) if config["has_inputs"] else None
         return cls(
-            Parameters(*(arrays[name] for name in Parameters._fields)),
+            cls.Parts(*(arrays[name] for name in cls.Parts._fields)),
             scaler=Scaler(arrays["scaler_mean"], arrays["scaler_sd"]),
             input_scaler=inputs,
             dt=config["dt"],
             names=config["names"],
             initial_states=arrays["initial_states"],
-            clipped=config["clipped"],
             filter_gain=config["filter_gain"],
+            **{name: config[name] for name in cls.FORM},
         )
-
-    def _slopes(self, bits):
-        """Slopes of the hidden units, (batch, H), from region bits (batch, H) or (batch, 2H)."""
-        slopes = bits[:, : self.hidden_dim].astype(np.float64)
-        return slopes - bits[:, self.hidden_dim :] if self.clipped else slopes

@@ -14,7 +14,7 @@ from dysyr.kernels import forced_windows as forced
 from dysyr.kernels import shallow_plrnn as kernel
 from dysyr.kernels.forcing import ESTIMATORS, growth
 from dysyr.kernels.optimiser import radam_rows
-from dysyr.reconstruction.shplrnn.draws import Draw, n_pieces
+from dysyr.reconstruction.plrnn.draws import Draw, n_pieces
 
 ALPHA_EVERY = 5
 MAX_ESTIMATOR_TIMES = 40

@@ -5,8 +5,8 @@ import time
 
 import numpy as np
 
-from dysyr.reconstruction.shplrnn.refinement import Refinement
-from dysyr.reconstruction.shplrnn.training import Attempt
+from dysyr.reconstruction.plrnn.refinement import Refinement
+from dysyr.reconstruction.plrnn.training import Attempt
 
 N_KEPT = 10
 SETTLED = 0.6

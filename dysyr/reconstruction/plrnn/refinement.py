@@ -21,7 +21,7 @@ from dysyr.kernels import forced_windows as forced
 from dysyr.kernels import shallow_plrnn as kernel
 from dysyr.kernels.shallow_plrnn_sensitivity import n_refined, sensitivities
 from dysyr.kernels.vector_code import LANES
-from dysyr.reconstruction.shplrnn.training import Draw, exponential, forcing_pattern, penalty
+from dysyr.reconstruction.plrnn.training import Draw, exponential, forcing_pattern, penalty
 
 ROWS_PER_PARAMETER = 8
 MAX_WINDOWS = 320

@@ -19,11 +19,11 @@ from dysyr.core.smoothing import remaining_noise, smooth, smoothing_window
 from dysyr.kernels.forced_windows import views
 from dysyr.kernels.forcing import ESTIMATORS
 from dysyr.kernels.model_growth import growth_of_model
-from dysyr.reconstruction.shplrnn.checkpoint import Checkpoint
-from dysyr.reconstruction.shplrnn.model import ShallowPLRNN
-from dysyr.reconstruction.shplrnn.search import Search
-from dysyr.reconstruction.shplrnn.training import Recipe
-from dysyr.reconstruction.shplrnn.windows import Windows
+from dysyr.reconstruction.plrnn.checkpoint import Checkpoint
+from dysyr.reconstruction.plrnn.search import Search
+from dysyr.reconstruction.plrnn.shallow_model import ShallowPLRNN
+from dysyr.reconstruction.plrnn.training import Recipe
+from dysyr.reconstruction.plrnn.windows import Windows
 
 N_BLAS_THREADS = 1
 """Sums in another order give another model; and the products are too small for a second thread to save time."""
