@@ -241,13 +241,14 @@ def jax_step(ours):
 def population(n_seeds):
     """A population of shallow PLRNNs on Lorenz-63 with adaptive forcing."""
     from dysyr.api import load_system
+    from dysyr.reconstruction.plrnn.shallow_network import ShallowNetwork
     from dysyr.reconstruction.plrnn.training import Population, Recipe
     from dysyr.reconstruction.plrnn.windows import Windows
     from dysyr.simulation.simulate import simulate
 
     x = simulate(load_system("lorenz63"), n_steps=20_000, dt=0.01, seed=0)["x"].values[0]
     recipe = Recipe(
-        latent_dim=3, hidden_dim=50, n_observed=3, n_inputs=0, affine=False, clipped=False, n_updates=10**9,
+        network=ShallowNetwork(3, 50, False), n_observed=3, n_inputs=0, affine=False, n_updates=10**9,
         n_refinements=0, batch_size=LANES, n_steps=N_STEPS, warm_up=0, jitter=0.03, learning_rate=LEARNING_RATE,
         learning_rate_end=LEARNING_RATE, estimator="arithmetic_mean", alpha=(1.0,), alpha_decay=0.99, interval=1,
         weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0,

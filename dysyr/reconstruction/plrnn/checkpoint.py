@@ -20,11 +20,17 @@ class Checkpoint:
     Args:
         folder: where the file lies.
         fingerprint: text that is equal exactly when configuration and data are equal.
+        name: file name, see ``name``.
     """
 
-    def __init__(self, folder, fingerprint):
-        self.path = Path(folder) / NAME
+    def __init__(self, folder, fingerprint, name=NAME):
+        self.path = Path(folder) / name
         self.fingerprint = fingerprint
+
+    @staticmethod
+    def name(number=None):
+        """File name of the only search of a fit, or of one of several."""
+        return NAME if number is None else f"checkpoint_{number}.safetensors"
 
     def write(self, arrays, numbers):
         """Replace the file by this state."""

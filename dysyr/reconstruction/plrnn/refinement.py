@@ -1,4 +1,4 @@
-"""Refinement of a trained shallow PLRNN by Levenberg-Marquardt steps on the forced errors of many windows.
+"""Refinement of a trained network by Levenberg-Marquardt steps on the forced errors of many windows.
 
 With all weighted errors of many windows in e, their derivatives by the parameters in the rows of S, and the
 penalty d (theta - c)^2, one iteration solves
@@ -18,8 +18,6 @@ import numpy as np
 from scipy.linalg import LinAlgError, solve
 
 from dysyr.kernels import forced_windows as forced
-from dysyr.kernels import shallow_plrnn as kernel
-from dysyr.kernels.shallow_plrnn_sensitivity import n_refined, sensitivities
 from dysyr.kernels.vector_code import LANES
 from dysyr.reconstruction.plrnn.training import Draw, exponential, forcing_pattern, penalty
 
@@ -54,19 +52,17 @@ class Refinement:
         self.alpha = float(alpha)
         self.count, self.damping = 0, FIRST_DAMPING
         shapes = recipe.shapes()
-        self._shapes, self._size = shapes, n_refined(shapes)
+        self._shapes, self._size = shapes, recipe.network.n_refined(shapes)
         size = min(n_windows(recipe, self._size), len(windows.starts))
         self._draw = Draw(recipe, windows, [rng], size, np.float64, 0.0, cut=False)
         self._draw.spaced()
         n_groups = len(self._draw.owner)
-        self._workspace = kernel.workspace(
-            shapes, recipe.n_steps, np.float64, n_groups=n_groups, clipped=recipe.clipped
-        )  # fmt: skip
+        self._workspace = recipe.network.workspace(shapes, recipe.n_steps, np.float64, n_groups=n_groups)
         self._pattern = forcing_pattern(recipe.n_steps, recipe.interval).astype(np.float64)
         forced.check(
             shapes, self.theta[None], self._draw.owner, self._draw.batch, self._pattern[None], self._workspace
         )  # fmt: skip
-        decay, centre = penalty(shapes, recipe.weight_decay)
+        decay, centre = penalty(shapes, recipe.weight_decay, recipe.network.PENALISED)
         self._decay, self._centre = decay[: self._size].astype(np.float64), centre[: self._size].astype(np.float64)
         self._every = max(1, min(EVERY, recipe.n_steps // 2, size // n_needed(recipe, self._size)))
 
@@ -128,7 +124,9 @@ class Refinement:
         common, ws, losses = self._common(), self._workspace, np.zeros(1)
         theta = theta[None]
         forced.prepare(theta, *common, 0, self.recipe.affine, ws)
-        kernel.forward(theta, *common, 0, strength[None], self.recipe.clipped, self.recipe.affine, ws)
+        self.recipe.network.forward(
+            theta, *common, 0, strength[None], self.recipe.network.form, self.recipe.affine, ws
+        )  # fmt: skip
         forced.squared_error(theta, np.zeros_like(theta), *common, 0, self._draw.count, self.recipe.affine, ws, losses)
         return float(losses[0] + self._decay @ (theta[0, : self._size] - self._centre) ** 2)
 
@@ -142,9 +140,9 @@ class Refinement:
         own and only shapes the step, is estimated from a part of the steps. Neither is finite where a window diverges;
         the iteration then changes nothing.
         """
-        r, size, ws, batch = self.recipe, self._size, self._workspace, self._draw.batch
+        r, network, size, ws, batch = self.recipe, self.recipe.network, self._size, self._workspace, self._draw.batch
         slopes, theta = np.zeros((1, self.theta.size)), self.theta[None]
-        kernel.backward(theta, slopes, *self._common(), 0, strength[None], r.clipped, r.affine, ws)
+        network.backward(theta, slopes, *self._common(), 0, strength[None], network.form, r.affine, ws)
         forced.start_gradient(theta, slopes, *self._common(), 0, r.affine, ws)
         p = forced.views(self.theta, self._shapes)
         every = self._every
@@ -153,7 +151,7 @@ class Refinement:
         matrix, counted = np.zeros((size, size)), 0.0
         for group, n_valid in enumerate(self._draw.n_valid):
             for lane in range(n_valid):
-                sensitivities(p, batch, group, lane, strength, every, r.clipped, r.affine, ws, rows)
+                network.sensitivities(p, batch, group, lane, strength, every, network.form, r.affine, ws, rows)
                 with np.errstate(over="ignore", invalid="ignore"):
                     matrix += flat.T @ flat
                 counted += float(batch.counts[group, every::every, :, lane].sum())

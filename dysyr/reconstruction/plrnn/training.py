@@ -1,4 +1,4 @@
-"""Training of a shallow PLRNN with generalized teacher forcing by gradient descent, from one initialisation.
+"""Training of a network of the PLRNN family with teacher forcing by gradient descent, from one initialisation.
 
 The state of an attempt is a handful of arrays and numbers. It is advanced in blocks of updates; between two blocks it
 can be written to a file and read back, and goes on with the same bits.
@@ -11,8 +11,7 @@ import numpy as np
 
 from dysyr.core.errors import InputError
 from dysyr.kernels import forced_windows as forced
-from dysyr.kernels import shallow_plrnn as kernel
-from dysyr.kernels.forcing import ESTIMATORS, growth
+from dysyr.kernels.forcing import ESTIMATORS
 from dysyr.kernels.optimiser import radam_rows
 from dysyr.reconstruction.plrnn.draws import Draw, n_pieces
 
@@ -25,8 +24,9 @@ class Recipe:
     """Everything that fixes an attempt, beside the data and the random numbers.
 
     Attributes:
-        latent_dim, hidden_dim, n_observed, n_inputs: M, H, N, K.
-        affine, clipped: form of the model.
+        network: the family and its sizes, ShallowNetwork or ElementwiseNetwork.
+        n_observed, n_inputs: N, K.
+        affine: whether there is a readout matrix.
         n_updates: updates by gradient descent.
         n_refinements: Levenberg-Marquardt iterations after them.
         batch_size: windows per update.
@@ -43,12 +43,10 @@ class Recipe:
         gradient_clip: bound on the norm of the gradient, 0 for none.
     """
 
-    latent_dim: int
-    hidden_dim: int
+    network: object
     n_observed: int
     n_inputs: int
     affine: bool
-    clipped: bool
     n_updates: int
     n_refinements: int
     batch_size: int
@@ -67,7 +65,12 @@ class Recipe:
 
     def shapes(self):
         """Shapes of the parameters."""
-        return kernel.shapes(self.latent_dim, self.hidden_dim, self.n_observed, self.n_inputs, self.affine)
+        return self.network.shapes(self.n_observed, self.n_inputs, self.affine)
+
+    @property
+    def latent_dim(self):
+        """M."""
+        return self.network.latent_dim
 
 
 class Population:
@@ -108,7 +111,7 @@ class Population:
         self.first, self.second, self._gradient = (np.zeros_like(self.theta) for _ in range(3))
         self.alpha = np.array([recipe.alpha[0] for recipe in recipes], dtype=np.float64)
         self.alive, self.count = np.ones(n_models, dtype=bool), 0
-        penalties = [penalty(shapes, recipe.weight_decay) for recipe in recipes]
+        penalties = [penalty(shapes, recipe.weight_decay, recipe.network.PENALISED) for recipe in recipes]
         self._decay, self._centre = np.stack([decay for decay, _ in penalties]), penalties[0][1]
         self._clip = np.array([recipe.gradient_clip for recipe in recipes])
         self._stride = 1 if common.estimator == "arithmetic_mean" else -(-common.n_steps // MAX_ESTIMATOR_TIMES)
@@ -116,7 +119,7 @@ class Population:
             initialise(self.parameters(m), recipe, windows, rng)
         self._draw = Draw(common, windows, rngs, common.batch_size, np.float32, common.jitter)
         self._pattern = forcing_pattern(self._draw.n_steps, self._draw.interval)
-        self._workspace = kernel.workspace(shapes, self._draw.n_steps, n_models=n_models, clipped=common.clipped)
+        self._workspace = common.network.workspace(shapes, self._draw.n_steps, n_models=n_models)
         self._losses = np.zeros(n_models)
         forced.check(shapes, self.theta, self._draw.owner, self._draw.batch, self._strength(), self._workspace)
 
@@ -158,9 +161,9 @@ class Population:
         strength = self._strength()
         draw.fresh()
         self._gradient[:] = 0.0
-        kernel.add_loss_and_gradient(
-            self.theta, self._gradient, self._offsets, draw.owner, draw.batch, draw.count, strength, common.clipped,
-            common.affine, ws, self._losses,
+        common.network.add_loss_and_gradient(
+            self.theta, self._gradient, self._offsets, draw.owner, draw.batch, draw.count, strength,
+            common.network.form, common.affine, ws, self._losses,
         )  # fmt: skip
         self.alive &= np.isfinite(self._losses)
         if common.affine:
@@ -191,8 +194,8 @@ class Population:
         highest = np.zeros(len(self.recipes))
         for group, model in enumerate(draw.owner):
             if self.alive[model]:
-                sigma = growth(
-                    self.parameters(model), target[group], common.n_steps, draw.n_valid[group], common.clipped,
+                sigma = common.network.growth(
+                    self.parameters(model), target[group], common.n_steps, draw.n_valid[group], common.network.form,
                     ESTIMATORS.index(common.estimator), self._stride,
                 )  # fmt: skip
                 highest[model] = max(highest[model], sigma)
@@ -306,44 +309,34 @@ def forcing_pattern(n_steps, interval):
     return pattern
 
 
-def penalty(shapes, weight_decay):
-    """(strength, centre) per parameter: A is pulled to 1, the rest of the recurrence to 0, L and B not at all."""
+def penalty(shapes, weight_decay, names):
+    """(strength, centre) per parameter: those of the recurrence are pulled, A to 1, the others to 0."""
     size = sum(math.prod(shape) for shape in shapes)
     decay, centre = np.zeros(size, dtype=np.float32), np.zeros(size, dtype=np.float32)
     strengths, centres = forced.views(decay, shapes), forced.views(centre, shapes)
-    for name in ("A", "W1", "W2", "h1", "h2", "C"):
+    for name in names:
         getattr(strengths, name)[...] = weight_decay
     centres.A[:] = 1.0
     return decay, centre
 
 
 def initialise(p, recipe, windows, rng):
-    """Initial parameters, in place.
+    """Initial parameters, in place: C, L Glorot-uniform; B Kaiming-normal; the rest as the network wants it.
 
-    A is the diagonal of K / lambda_max(K) with K = R'R/M + I, R standard normal; W1 ~ U(+-1/sqrt H),
-    W2 ~ U(+-1/sqrt M), h1 = 0; C, L Glorot-uniform; B Kaiming-normal.
-
-    Plain form: h2[k] = -W2[k] zbar for a random state zbar of the data, so that each kink passes through the data from
-    the start; with h2 = 0 all of them would meet in the mean.
-    Clipped form: h2 ~ U(+-1/sqrt H); 0 would switch the hidden layer off.
-
-    Reference: hess2023; the placing of kinks is dysyr's own
+    Args:
+        p: Parameters of the network.
+        recipe: Recipe.
+        windows: Windows.
+        rng: numpy Generator.
     """
-    m, h = recipe.latent_dim, recipe.hidden_dim
-    random = rng.standard_normal((m, m))
-    k = random.T @ random / m + np.eye(m)
-    p.A[:] = np.diag(k) / np.linalg.eigvalsh(k)[-1]
-    p.W1[:] = rng.uniform(-1, 1, p.W1.shape) / math.sqrt(h)
-    p.W2[:] = rng.uniform(-1, 1, p.W2.shape) / math.sqrt(m)
-    p.h1[:] = 0.0
+
+    def states(n):
+        x = windows.data[rng.choice(windows.starts, n)]
+        return x @ np.linalg.pinv(p.B).T if recipe.affine else np.concatenate([x, x @ p.L.T], axis=1)
+
     for part in (p.C, p.L):
         if part.size:
             part[:] = rng.uniform(-1, 1, part.shape) * math.sqrt(6 / sum(part.shape))
     if p.B.size:
-        p.B[:] = rng.standard_normal(p.B.shape) * math.sqrt(2 / m)
-    if recipe.clipped:
-        p.h2[:] = rng.uniform(-1, 1, p.h2.shape) / math.sqrt(h)
-    else:
-        x = windows.data[rng.choice(windows.starts, h)]
-        states = x @ np.linalg.pinv(p.B).T if recipe.affine else np.concatenate([x, x @ p.L.T], axis=1)
-        p.h2[:] = -(p.W2 * states).sum(axis=1)
+        p.B[:] = rng.standard_normal(p.B.shape) * math.sqrt(2 / recipe.latent_dim)
+    recipe.network.initialise(p, states, rng)

@@ -1,11 +1,11 @@
 """Levenberg-Marquardt refinements."""
 
-
 import numpy as np
 import pytest
 from shplrnn_cases import recipe, windows
 
 from dysyr.reconstruction.plrnn.refinement import FINAL_SHARE, Refinement, n_windows
+from dysyr.reconstruction.plrnn.shallow_network import ShallowNetwork
 from dysyr.reconstruction.plrnn.training import (
     Attempt,
 )
@@ -30,7 +30,7 @@ def test_refinement_never_raises_the_error_and_does_what_descent_does_not():
 
 def test_refinement_of_a_linear_problem_is_least_squares():
     """Without hidden slopes and with every state forced, A and h1 solve a linear regression."""
-    made = recipe(estimator=None, alpha=(1.0,), n_refinements=12, hidden_dim=1)
+    made = recipe(estimator=None, alpha=(1.0,), n_refinements=12, network=ShallowNetwork(2, 1, False))
     theta = np.zeros(sum(int(np.prod(shape)) for shape in made.shapes()))
     theta[-1] = -100.0
     held = Refinement(made, windows(), np.random.default_rng(0), theta, 1.0)
@@ -46,7 +46,7 @@ def test_refinement_of_a_linear_problem_is_least_squares():
 
 
 def test_refinement_leaves_the_readout_alone_and_obeys_the_penalty():
-    loose, tight = (begun(affine=True, latent_dim=3, weight_decay=decay) for decay in (0.0, 100.0))
+    loose, tight = (begun(affine=True, network=ShallowNetwork(3, 6, False), weight_decay=decay) for decay in (0.0, 100.0))
     for held in (loose, tight):
         before = held.theta[-6:].copy()
         held.advance(6)
@@ -89,7 +89,7 @@ def test_an_estimated_strength_sinks_in_the_second_half_and_a_constant_one_stays
 
 
 def test_windows_of_a_refinement_are_enough_but_not_dear():
-    plain = recipe(n_steps=200, n_observed=3, latent_dim=3)
+    plain = recipe(n_steps=200, n_observed=3, network=ShallowNetwork(3, 6, False))
     assert n_windows(plain, 356) == 320
     assert n_windows(plain, 800) == 80
     assert n_windows(plain, 8000) * 600 >= 8 * 8000

@@ -8,6 +8,7 @@ from shplrnn_cases import circle, recipe, windows
 
 import dysyr
 from dysyr.reconstruction.plrnn import draws
+from dysyr.reconstruction.plrnn.shallow_network import ShallowNetwork
 from dysyr.reconstruction.plrnn.training import (
     Attempt,
     Population,
@@ -77,7 +78,7 @@ def test_windows_cut_at_hard_forced_steps_give_the_same_losses(monkeypatch, warm
 
 
 @pytest.mark.parametrize(
-    "changes", [{"latent_dim": 3}, {"affine": True}, {"alpha": (0.5,)}, {"estimator": "explog"}, {"batch_size": 16}]
+    "changes", [{"network": ShallowNetwork(3, 6, False)}, {"affine": True}, {"alpha": (0.5,)}, {"estimator": "explog"}, {"batch_size": 16}]
 )
 def test_windows_stay_whole_where_cutting_is_not_exact_or_saves_nothing(changes):
     sparse = recipe(**{"estimator": None, "interval": 5, "batch_size": 3, **changes})
@@ -126,8 +127,8 @@ def test_sparse_pattern_and_schedule():
 
 
 def test_penalty_pulls_the_diagonal_to_one_and_spares_the_readout():
-    shapes = recipe(affine=True, latent_dim=3).shapes()
-    decay, centre = penalty(shapes, 0.5)
+    shapes = recipe(affine=True, network=ShallowNetwork(3, 6, False)).shapes()
+    decay, centre = penalty(shapes, 0.5, ShallowNetwork.PENALISED)
     assert centre[:3].tolist() == [1, 1, 1]
     assert centre[3:].sum() == 0
     assert (decay[:-6] == 0.5).all()
