@@ -3,9 +3,9 @@
 import numpy as np
 
 from dysyr.core.errors import InputError
-from dysyr.core.model import repeat_step
 from dysyr.core.scaler import Scaler
 from dysyr.kernels.elementwise_plrnn import Parameters
+from dysyr.kernels.elementwise_plrnn_run import run
 from dysyr.reconstruction.plrnn.recurrent_model import RecurrentModel
 
 
@@ -103,7 +103,8 @@ class ElementwisePLRNN(RecurrentModel):
         return self.affine(self.region(z))[0]
 
     def trajectory(self, z, n_steps, u=None):
-        return repeat_step(self, z, n_steps, u)
+        drive = None if u is None else self.input_scaler.transform(u)
+        return run(self.parameters, z, n_steps, drive, n_rectified=self.n_rectified, clipped=self.clipped)
 
     def switches(self, z):
         """The last P units; with dendrites z_m - H_mb, unit by unit, for the clipped form followed by z."""
