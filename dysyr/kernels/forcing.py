@@ -6,9 +6,10 @@ With J_t the Jacobian of the map at the forcing signal zbar_t, sn the spectral n
     arithmetic_mean       sigma = max over sequences of sn(mean over t of J_t)
     explog                sigma = max over sequences of sn(elementwise geometric mean over t of |J_t|, signed)
     batch_maximum         sigma = max over sequences and t of sn(J_t)
-    jacobian_upper_bound  sigma = max |A| + sn(W1) sn(W2)
+    jacobian_upper_bound  sigma = max |A| + sn(W1) sn(W2)                        (of a shallow PLRNN)
 
 and the forcing strength is alpha = max(0, 1 - 1/sigma), so that (1 - alpha) sigma <= 1; source: hess2023.
+Elementwise PLRNNs have the same estimators in ``elementwise_plrnn_forcing.py``.
 """
 
 import math
@@ -88,6 +89,45 @@ def norm_of_mean(p, zbar, n_steps, n_lanes, clipped):
 
 
 @jit
+def add_jacobian(jacobian, estimator, value, logs, signs):
+    """Take in the Jacobian of one more time of a sequence, for all estimators but the first and the last.
+
+    Args:
+        jacobian: (M, M).
+        estimator: index into ``ESTIMATORS``.
+        value: what was returned for the time before, 0 at first.
+        logs: (M, M), zeros at first, changed in place.
+        signs: (M, M), zeros at first, changed in place.
+
+    Returns:
+        sum of ln sn(J) or maximum of sn(J) so far.
+    """
+    if estimator == 1:
+        return value + math.log(max(spectral_norm(jacobian), 1e-30))
+    if estimator == 3:
+        return max(value, spectral_norm(jacobian))
+    for i in range(jacobian.shape[0]):
+        for j in range(jacobian.shape[1]):
+            logs[i, j] += math.log(max(abs(jacobian[i, j]), 1e-30))
+            signs[i, j] += math.copysign(1.0, jacobian[i, j])
+    return value
+
+
+@jit
+def of_sequence(estimator, value, logs, signs, count):
+    """What the estimator says of a sequence whose ``count`` Jacobians went through ``add_jacobian``."""
+    if estimator == 1:
+        return math.exp(value / count)
+    if estimator == 3:
+        return value
+    jacobian = np.empty_like(logs)
+    for i in range(logs.shape[0]):
+        for j in range(logs.shape[1]):
+            jacobian[i, j] = math.copysign(math.exp(logs[i, j] / count), signs[i, j])
+    return spectral_norm(jacobian)
+
+
+@jit
 def growth(p, zbar, n_steps, n_lanes, clipped, estimator, stride):
     """sigma of the module docstring.
 
@@ -109,36 +149,16 @@ def growth(p, zbar, n_steps, n_lanes, clipped, estimator, stride):
     if estimator == 0:
         return norm_of_mean(p, zbar, n_steps, n_lanes, clipped)
     latent_dim = p.A.size
-    gates = np.zeros(p.h2.size)
-    jacobian, logs, signs = (
-        np.zeros((latent_dim, latent_dim)),
-        np.zeros((latent_dim, latent_dim)),
-        np.zeros((latent_dim, latent_dim)),
-    )
+    gates, jacobian = np.zeros(p.h2.size), np.zeros((latent_dim, latent_dim))
+    logs, signs = np.zeros((latent_dim, latent_dim)), np.zeros((latent_dim, latent_dim))
     sigma = 0.0
     for lane in range(n_lanes):
-        logs[:] = 0.0
-        signs[:] = 0.0
+        logs[:], signs[:] = 0.0, 0.0
         value, count = 0.0, 0
         for t in range(0, n_steps, stride):
             count += 1
             _gates(p, zbar, clipped, t, lane, gates)
             _jacobian(p, gates, jacobian)
-            if estimator == 2:
-                for i in range(latent_dim):
-                    for j in range(latent_dim):
-                        logs[i, j] += math.log(max(abs(jacobian[i, j]), 1e-30))
-                        signs[i, j] += math.copysign(1.0, jacobian[i, j])
-            elif estimator == 1:
-                value += math.log(max(spectral_norm(jacobian), 1e-30))
-            else:
-                value = max(value, spectral_norm(jacobian))
-        if estimator == 1:
-            value = math.exp(value / count)
-        elif estimator == 2:
-            for i in range(latent_dim):
-                for j in range(latent_dim):
-                    jacobian[i, j] = math.copysign(math.exp(logs[i, j] / count), signs[i, j])
-            value = spectral_norm(jacobian)
-        sigma = max(sigma, value)
+            value = add_jacobian(jacobian, estimator, value, logs, signs)
+        sigma = max(sigma, of_sequence(estimator, value, logs, signs, count))
     return sigma
