@@ -138,10 +138,11 @@ def _tangent(p, thresholds, form, every, z, q, moved, rows, norms):
                 carry_back_free(w, 0, dim, 1, dim, dim, gated, 0, p.A, 0, q, at, moved, at)
             copy(dim * n_vectors, moved, 0, q, 0)
         for vector in range(n_vectors):
+            # each vector is taken out of all later ones at once: their sums do not wait for one another
             at = vector * dim * lanes
-            for earlier in range(vector):
-                remove_component(dim, q, earlier * dim * lanes, q, at)
             normalise(dim, q, at, flat, (decomposition * n_vectors + vector) * lanes)
+            for later in range(vector + 1, n_vectors):
+                remove_component(dim, q, at, q, later * dim * lanes)
         for lane in range(lanes):
             lost = 0.0
             for m in range(dim):

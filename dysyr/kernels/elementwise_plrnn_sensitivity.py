@@ -11,9 +11,11 @@ and its derivatives are sums over the steps k = 0..t, with the signs of ``elemen
     C_ik  sum_k lam_i[k+1] u_k[k+1]           L_ij  lam_(N+i)[0] x_j[0]
 
 Sixteen predictions go side by side, one to a lane, so that all sums are products of a matrix of numbers with rows of
-lanes. For N variables at every e-th of T steps this takes T N / e times T/2 steps of 2 M^2 products; the forward
-recurrence of all n = M^2 + 2 M derivatives takes T steps of M^2 n. Here N is small, T / e about M, and the adjoint
-cheaper. theta are the parameters A, W, h, alpha, H, C, L in this order; the readout B is left as it is. States are
+lanes. For N variables at every e-th of T steps this takes T N / e times T/2 steps of 2 M^2 products, the forward
+recurrence of all n = M^2 + 2 M derivatives T steps of M^2 n: the adjoint is cheaper where T N / e < n, as in 150 < 440
+for T = 200, N = 3, e = 4, M = 20.
+
+theta are the parameters A, W, h, alpha, H, C, L in this order; the readout B is left as it is. States are
 those that ``elementwise_plrnn.forward`` has left in the workspace. The slow twin is autograd through
 ``forced_windows_reference.predictions``.
 """
