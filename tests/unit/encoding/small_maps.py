@@ -117,3 +117,16 @@ def same_points(a, b, tolerance=1e-7):
         return True
     distances = np.abs(a[:, None] - b[None]).max(axis=2)
     return bool((distances.min(axis=0) < tolerance).all() and (distances.min(axis=1) < tolerance).all())
+
+
+def invertible_lozi(a, b, reach=1000.0):
+    """x' = 1 - a |x| + y, y' = b x as a shallow PLRNN of three hidden units, exact for |x|, |y| < reach.
+
+    |x| = 2 relu(x) - x, and relu(s + reach) - reach passes s on unchanged.
+    """
+    parts = shallow_plrnn.Parameters(
+        A=np.zeros(2), W1=np.array([[-2.0 * a, a, 1.0], [0.0, b, 0.0]]), W2=np.array([[1.0, 0], [1, 0], [0, 1]]),
+        h1=np.array([1.0 - (a + 1.0) * reach, -b * reach]), h2=np.array([0.0, reach, reach]),
+        C=np.zeros((2, 0)), L=np.zeros((0, 2)), B=np.zeros((0, 2)),
+    )  # fmt: skip
+    return ShallowPLRNN(parts, **_rest(2))
