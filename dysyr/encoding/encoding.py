@@ -1,0 +1,240 @@
+"""A symbolic code: sequences of symbols, and what is counted in them."""
+
+import dataclasses
+import functools
+import math
+
+import numpy as np
+
+from dysyr.core.errors import InputError
+from dysyr.encoding import entropy, transitions
+from dysyr.encoding.dwell import dwell_times
+from dysyr.encoding.minimal_graph import minimal_graph
+from dysyr.encoding.words import count_words, minimal_forbidden_words
+
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Encoding:
+    """Sequences of symbols 0, 1, ... in order of visits, and what follows from them.
+
+    Words and transitions never cross from one stretch to the next. Everything counted is computed when it is first
+    asked for, and kept. Entropies are in nats per step; ``per_time`` turns them into nats per time unit.
+
+    Attributes:
+        symbols: tuple of (time,) int64 arrays, one per gap-free stretch.
+        start_times: tuple of float, the time of each stretch's first symbol.
+        trajectories: tuple of int, the trajectory each stretch belongs to.
+        dt: sampling interval in time units.
+        names: tuple of str, what each symbol was called at its source: the bits of a region, or a label.
+        bits: (n_symbols, n_bits) bool, the region of each symbol; None where symbols are labels.
+        max_word: longest word that is counted.
+        source: JSON-ready dict of where the symbols come from.
+    """
+
+    symbols: tuple
+    start_times: tuple
+    trajectories: tuple
+    dt: float
+    names: tuple
+    bits: np.ndarray | None = None
+    max_word: int = 10
+    source: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        if max((len(stretch) for stretch in self.symbols), default=0) < 2:
+            raise InputError(
+                "no two symbols follow each other", got=f"{len(self.symbols)} stretches of at most one sample",
+                expected="a stretch without gaps of at least 2 samples",
+            )  # fmt: skip
+        if isinstance(self.max_word, bool) or not isinstance(self.max_word, (int, np.integer)) or self.max_word < 2:
+            raise InputError("max_word is not a word length", got=repr(self.max_word), expected="a whole number from 2")
+
+    @property
+    def n_symbols(self):
+        """Size of the alphabet: symbols that occur."""
+        return len(self.names)
+
+    @property
+    def n_samples(self):
+        """Number of symbols in all stretches."""
+        return sum(len(stretch) for stretch in self.symbols)
+
+    @functools.cached_property
+    def visits(self):
+        """(n_symbols,) how often each symbol occurs."""
+        return np.bincount(np.concatenate(self.symbols), minlength=self.n_symbols)
+
+    @functools.cached_property
+    def transition_counts(self):
+        """(n_symbols, n_symbols) C_ij, how often j follows i one step later, self-transitions included."""
+        return transitions.transition_counts(self.symbols, self.n_symbols)
+
+    @functools.cached_property
+    def transition_matrix(self):
+        """(n_symbols, n_symbols) P_ij = C_ij / sum_j C_ij; a row of zeros where i is only seen last."""
+        return transitions.row_stochastic(self.transition_counts)
+
+    @functools.cached_property
+    def transition_stderr(self):
+        """(n_symbols, n_symbols) standard errors of P_ij for a Markov chain, see ``markov_stderr``."""
+        return transitions.markov_stderr(self.transition_counts)
+
+    @functools.cached_property
+    def transition_stderr_blocks(self):
+        """(n_symbols, n_symbols) standard errors of P_ij that allow for longer memory, see ``jackknife_stderr``."""
+        return transitions.jackknife_stderr(self.symbols, self.n_symbols)
+
+    @functools.cached_property
+    def adjacency(self):
+        """(n_symbols, n_symbols) bool, which transitions occur."""
+        return self.transition_counts > 0
+
+    @functools.cached_property
+    def stationary(self):
+        """(n_symbols,) stationary distribution of the transition matrix, see ``stationary_distribution``."""
+        return transitions.stationary_distribution(self.transition_counts)
+
+    @functools.cached_property
+    def word_tables(self):
+        """tuple of WordTable of length 1, 2, ... up to ``max_word`` or the longest stretch."""
+        return count_words(self.symbols, self.n_symbols, self.max_word)
+
+    def words(self, length):
+        """The words of one length.
+
+        Args:
+            length: from 1 to the longest that was counted.
+
+        Returns:
+            WordTable.
+
+        Raises:
+            InputError: words of that length were not counted.
+        """
+        if not 1 <= length <= len(self.word_tables):
+            raise InputError(
+                "words of that length were not counted", got=f"length {length}",
+                expected=f"1 to {len(self.word_tables)}", do="encode with a larger max_word, or longer stretches",
+            )  # fmt: skip
+        return self.word_tables[length - 1]
+
+    @functools.cached_property
+    def forbidden_words(self):
+        """list of ForbiddenWord, the minimal ones, see ``minimal_forbidden_words``."""
+        return minimal_forbidden_words(self.word_tables)
+
+    @functools.cached_property
+    def sampled_length(self):
+        """Longest word length at which words are still well sampled, see ``entropy.sampled_length``."""
+        return entropy.sampled_length(self.word_tables)
+
+    @functools.cached_property
+    def topological_entropies(self):
+        """TopologicalEntropies by block length, nats per step."""
+        return entropy.topological_entropies(self.word_tables)
+
+    @property
+    def topological_entropy(self):
+        """h_n at the longest n for which words of length n + 1 are well sampled, nats per step."""
+        n = min(max(self.sampled_length - 1, 1), len(self.word_tables) - 1)
+        return float(self.topological_entropies.graph[n - 1])
+
+    @functools.cached_property
+    def block_entropies(self):
+        """BlockEntropies by block length, nats."""
+        return entropy.block_entropies(self.word_tables)
+
+    @functools.cached_property
+    def entropy_rates(self):
+        """(k,) h_n = H_{n+1} - H_n for n = 0, 1, ... (h_0 = H_1), Grassberger's estimates, nats per step."""
+        return np.diff(self.block_entropies.grassberger, prepend=0.0)
+
+    @property
+    def metric_entropy(self):
+        """h_n at the longest n for which words of length n + 1 are well sampled, nats per step."""
+        return float(self.entropy_rates[self.sampled_length - 1])
+
+    @functools.cached_property
+    def markov_rate(self):
+        """Entropy rate of the transition matrix: what the next symbol has left if only the present one is known."""
+        return entropy.markov_rate(self.transition_matrix, self.stationary)
+
+    def per_time(self, per_step):
+        """A rate per step as a rate per time unit."""
+        return per_step / self.dt
+
+    @functools.cached_property
+    def dwell_times(self):
+        """list of DwellTimes, one per symbol."""
+        return dwell_times(self.symbols, self.n_symbols, self.dt)
+
+    @functools.cached_property
+    def minimal_graph(self):
+        """MinimalGraph of the words that occur, with the defaults of ``minimal_graph``."""
+        return minimal_graph(self.word_tables)
+
+    def times(self, stretch):
+        """(time,) times of the symbols of one stretch."""
+        return self.start_times[stretch] + self.dt * np.arange(len(self.symbols[stretch]))
+
+    def graph_edges(self):
+        """The transition graph: list of dicts source, target, count, probability, stderr (None: not known)."""
+        rows, columns = np.nonzero(self.transition_counts)
+        return [
+            {
+                "source": int(i), "target": int(j), "count": int(self.transition_counts[i, j]),
+                "probability": float(self.transition_matrix[i, j]), "stderr": _finite(self.transition_stderr[i, j]),
+            }
+            for i, j in zip(rows, columns, strict=True)
+        ]  # fmt: skip
+
+    def summary(self):
+        """JSON-ready dict of all of it but the sequences and the words; docs/methods/symbolic_codes.md says what."""
+        blocks, tops = self.block_entropies, self.topological_entropies
+        by_length = [
+            {
+                "length": int(n), "n_words": int(tops.n_words[i]), "n_once": int(tops.n_once[i]),
+                "growth": float(tops.growth[i]), "topological": _finite(tops.graph[i]),
+                "block": float(blocks.grassberger[i]), "block_plain": float(blocks.plain[i]),
+                "block_miller_madow": float(blocks.miller_madow[i]), "rate": float(self.entropy_rates[i]),
+            }
+            for i, n in enumerate(tops.length)
+        ]  # fmt: skip
+        rates = {
+            "topological": _finite(self.topological_entropy), "metric": self.metric_entropy, "markov": self.markov_rate
+        }
+        return {
+            "format": FORMAT,
+            "source": self.source,
+            "dt": self.dt,
+            "n_samples": self.n_samples,
+            "stretches": [
+                {"trajectory": int(i), "start_time": float(t), "n": len(s)}
+                for i, t, s in zip(self.trajectories, self.start_times, self.symbols, strict=True)
+            ],
+            "n_symbols": self.n_symbols,
+            "symbols": [
+                {
+                    "symbol": s, "name": self.names[s], "visits": int(self.visits[s]),
+                    "stationary": float(self.stationary[s]), "dwell": self.dwell_times[s].summary(),
+                }
+                for s in range(self.n_symbols)
+            ],
+            "n_regions_possible": None if self.bits is None else 2 ** self.bits.shape[1],
+            "transitions": self.graph_edges(),
+            "entropy": {
+                "unit": "nats",
+                "per_step": rates,
+                "per_time": {name: None if h is None else self.per_time(h) for name, h in rates.items()},
+                "sampled_length": self.sampled_length,
+                "by_length": by_length,
+            },
+            "forbidden_words": [{"word": list(f.word), "expected": f.expected} for f in self.forbidden_words],
+            "minimal_graph": self.minimal_graph.summary(),
+        }  # fmt: skip
+
+
+def _finite(value):
+    return float(value) if math.isfinite(value) else None
