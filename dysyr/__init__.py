@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dysyr.core.splitter import SegmentSplit
     from dysyr.core.system import System
     from dysyr.experiment import run_experiment
-    from dysyr.reconstruction import SHPLRNN
+    from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN
     from dysyr.reporting.card import Card
     from dysyr.reporting.comparison import compare
     from dysyr.simulation.observation import observe
@@ -40,7 +40,7 @@ _HOMES = {
     "dysyr.core.splitter": ("SegmentSplit",),
     "dysyr.core.system": ("System",),
     "dysyr.experiment": ("run_experiment",),
-    "dysyr.reconstruction": ("SHPLRNN",),
+    "dysyr.reconstruction": ("ALRNN", "PLRNN", "SHPLRNN", "DendPLRNN"),
     "dysyr.reporting.card": ("Card",),
     "dysyr.reporting.comparison": ("compare",),
     "dysyr.simulation.observation": ("observe",),

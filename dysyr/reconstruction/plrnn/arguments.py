@@ -25,7 +25,7 @@ def check(reconstructor):
     for name in ("latent_dim", "sequence_length", "forcing_interval"):
         expected = "a whole number of at least 1, or None"
         require(reconstructor, name, expected, lambda v: v is None or (whole(v) and v >= 1))
-    for name in ("n_refinements", "warm_up", "max_restarts", "seed"):
+    for name in ("n_refinements", "n_generations", "warm_up", "max_restarts", "seed"):
         require(reconstructor, name, "a whole number of at least 0", lambda v: whole(v) and v >= 0)
     for name in ("weight_decay", "readout_penalty", "gradient_clip"):
         require(reconstructor, name, "a number of at least 0", lambda v: number(v) and v >= 0)

@@ -22,6 +22,7 @@ from dysyr.kernels.forced_windows import views
 from dysyr.reconstruction.plrnn.arguments import check
 from dysyr.reconstruction.plrnn.checkpoint import Checkpoint
 from dysyr.reconstruction.plrnn.confirmation import GAINS, confirm, with_best_gain
+from dysyr.reconstruction.plrnn.long_run import N_ORBITS, WORST, LongRun
 from dysyr.reconstruction.plrnn.search import Search
 from dysyr.reconstruction.plrnn.training import Recipe
 from dysyr.reconstruction.plrnn.windows import Windows
@@ -139,6 +140,17 @@ class ForcedReconstructor(Reconstructor):
         if len(windows.starts) == 0:
             raise InputError("no window of the training data has two observed samples", do="fill gaps or use more data")
         build = _builder(recipe, task)
+        if recipe.n_generations:
+            long_run = LongRun(task.series)
+
+        def distance(theta, rng):
+            model = build(theta, 1.0)
+            if model is None:
+                return WORST
+            pool = model.initial_states
+            starts = pool[rng.choice(len(pool), N_ORBITS, replace=len(pool) < N_ORBITS)]
+            runs = model.trajectory(starts, long_run.burn_in + long_run.n_steps)[:, long_run.burn_in :]
+            return long_run.distance(task.scaler.transform(model.readout(runs)))
 
         def criterion(theta, alpha):
             model = build(theta, max(alpha, GAINS[0]))
@@ -146,7 +158,7 @@ class ForcedReconstructor(Reconstructor):
 
         with threadpool_limits(N_BLAS_THREADS):
             search = Search(
-                recipe, windows, seed=self.seed, criterion=criterion,
+                recipe, windows, seed=self.seed, criterion=criterion, distance=distance,
                 confirm=lambda candidates: confirm(candidates, build, task.held, is_flow=task.is_flow),
                 n_checks=self.n_checks, max_restarts=self.max_restarts,
             )  # fmt: skip
@@ -169,8 +181,8 @@ class ForcedReconstructor(Reconstructor):
         return int(np.argmin(values))
 
     def _sweep_history(self, networks, values):
-        """What the history says about several networks."""
-        return {"tried": np.arange(len(networks)), "tried_criterion": np.array(values)}
+        """What the history says about several networks, dict of arrays."""
+        raise NotImplementedError
 
     def _train_and_validation(self, data, validation):
         if validation is None:
@@ -210,12 +222,17 @@ class ForcedReconstructor(Reconstructor):
             alpha = ANNEALED_ALPHA if self.alpha == "annealed" else (float(self.alpha),)
         return Recipe(
             network=network, n_observed=n_observed, n_inputs=0 if task.drives is None else task.drives[0].shape[1],
-            affine=self.readout == "affine", n_updates=self.n_updates, n_refinements=self.n_refinements,
+            affine=self.readout == "affine", n_updates=self.n_updates, n_refinements=self.n_refinements, n_generations=self._generations(task),
             batch_size=self.batch_size, n_steps=n_steps, warm_up=self.warm_up, jitter=self._jitter(task.noise),
             learning_rate=self.learning_rate, learning_rate_end=self.learning_rate_end, estimator=estimator,
             alpha=alpha, alpha_decay=self.alpha_decay or math.exp(-60 / self.n_updates), interval=interval,
             weight_decay=self.weight_decay, readout_penalty=self.readout_penalty, gradient_clip=self.gradient_clip,
         )  # fmt: skip
+
+    def _generations(self, task):
+        """Generations of evolution; none where runs cannot be free, or the data are too short to compare runs with."""
+        free = task.drives is None and LongRun(task.series).possible
+        return self.n_generations if free else 0
 
     def _jitter(self, left):
         """Jitter in standard deviations, given the noise that is left in each variable."""

@@ -90,13 +90,26 @@ class Refinement:
         n_iterations = min(n_iterations, self.recipe.n_refinements - self.count)
         return np.array([self._iterate() for _ in range(n_iterations)])
 
+    @property
+    def n_free(self):
+        """Number of parameters that are refined."""
+        return self._size
+
+    def error(self, theta, alpha):
+        """Mean squared error of the draw, with the penalty, of any parameters at any forcing strength."""
+        return self._cost(theta, self._pattern * alpha)
+
+    def curvature(self, theta, alpha):
+        """S'S / n with the penalty, (n, n), at any parameters and forcing strength; not finite where they diverge."""
+        strength = self._pattern * alpha
+        self._cost(theta, strength)
+        return self._normal_equations(theta, strength)[0]
+
     def _iterate(self):
-        if self.recipe.affine:
-            self._workspace.pseudo[0] = np.linalg.pinv(forced.views(self.theta, self._shapes).B)
         strength = self._pattern * self.forcing_strength()
         self.count += 1
         cost = self._cost(self.theta, strength)
-        matrix, gradient = self._normal_equations(strength)
+        matrix, gradient = self._normal_equations(self.theta, strength)
         scale = np.trace(matrix) / self._size
         if not (math.isfinite(cost) and math.isfinite(scale) and scale > 0):
             return cost
@@ -122,6 +135,8 @@ class Refinement:
     def _cost(self, theta, strength):
         """Mean squared error of the draw with the penalty; leaves the states in the workspace."""
         common, ws, losses = self._common(), self._workspace, np.zeros(1)
+        if self.recipe.affine:
+            ws.pseudo[0] = np.linalg.pinv(forced.views(theta, self._shapes).B)
         theta = theta[None]
         forced.prepare(theta, *common, 0, self.recipe.affine, ws)
         self.recipe.network.forward(
@@ -133,7 +148,7 @@ class Refinement:
     def _common(self):
         return forced.offsets(self._shapes), self._draw.owner, self._draw.batch
 
-    def _normal_equations(self, strength):
+    def _normal_equations(self, theta, strength):
         """S'S / n with the penalty, and half the gradient of the cost, at the states of the last call of ``_cost``.
 
         The gradient is that of all errors, by the backward pass; S'S, which needs the derivatives of each error on its
@@ -141,10 +156,10 @@ class Refinement:
         the iteration then changes nothing.
         """
         r, network, size, ws, batch = self.recipe, self.recipe.network, self._size, self._workspace, self._draw.batch
-        slopes, theta = np.zeros((1, self.theta.size)), self.theta[None]
-        network.backward(theta, slopes, *self._common(), 0, strength[None], network.form, r.affine, ws)
-        forced.start_gradient(theta, slopes, *self._common(), 0, r.affine, ws)
-        p = forced.views(self.theta, self._shapes)
+        slopes, row = np.zeros((1, theta.size)), theta[None]
+        network.backward(row, slopes, *self._common(), 0, strength[None], network.form, r.affine, ws)
+        forced.start_gradient(row, slopes, *self._common(), 0, r.affine, ws)
+        p = forced.views(theta, self._shapes)
         every = self._every
         rows = np.empty((r.n_steps // every, r.n_observed, size))
         flat = rows.reshape(-1, size)
@@ -157,7 +172,7 @@ class Refinement:
                 counted += float(batch.counts[group, every::every, :, lane].sum())
         matrix /= max(counted, 1.0)
         matrix[np.diag_indices(size)] += self._decay
-        return matrix, slopes[0, :size] / 2 + self._decay * (self.theta[:size] - self._centre)
+        return matrix, slopes[0, :size] / 2 + self._decay * (theta[:size] - self._centre)
 
     def state(self):
         """Arrays and JSON-ready numbers from which ``restore`` goes on with the same bits."""

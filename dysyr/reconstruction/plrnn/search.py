@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from dysyr.reconstruction.plrnn.evolution import Evolution
 from dysyr.reconstruction.plrnn.refinement import Refinement
 from dysyr.reconstruction.plrnn.training import Attempt
 
@@ -12,6 +13,7 @@ N_KEPT = 10
 SETTLED = 0.6
 GOOD_ENOUGH = 0.35
 REFINEMENTS_PER_CHECK = 3
+GENERATIONS_PER_CHECK = 10
 SECONDS_BETWEEN_WRITES = 5.0
 STREAM = 0x53485052
 
@@ -23,7 +25,7 @@ class Candidate:
     Attributes:
         criterion: validation criterion when it was taken.
         attempt: number of the attempt.
-        update: number of updates and refinements made.
+        update: number of updates, refinements and generations made.
         alpha: forcing strength then.
         theta: (n,) flat parameters.
     """
@@ -38,10 +40,11 @@ class Candidate:
 class Search:
     """Trains attempt after attempt until one is good enough.
 
-    An attempt is gradient descent followed by refinement. A check after every ``n_updates / n_checks`` updates, and
-    after every third refinement, scores the model on validation data. The ten best checkpoints are kept, those of the
+    An attempt is gradient descent, refinement and evolution, one after the other. A check after every
+    ``n_updates / n_checks`` updates, every third refinement and every tenth generation scores the model on validation
+    data. The ten best checkpoints are kept, those of the
     first 60 % of the updates after all others, because what scores well before the learning rate has sunk often does so
-    by chance. Gradient descent is given up when a loss is not finite, and refinement ends there. A finished attempt is
+    by chance. Gradient descent is given up when a loss is not finite, and refinement and evolution end there. A finished attempt is
     followed by another when its best criterion, or that of the longer look at its candidates, is above 0.35, up to
     ``max_restarts`` times.
 
@@ -50,15 +53,21 @@ class Search:
         windows: Windows.
         seed: seed; attempt k draws from (seed, k).
         criterion: function (theta, alpha) -> float, lower is better.
+        distance: function (theta, rng) -> distance of free runs from the training data, see ``Evolution``.
         confirm: function (candidates) -> (value, best candidate), the criterion on a longer look.
         n_checks: checks per attempt.
         max_restarts: how many further attempts there may be.
     """
 
-    def __init__(self, recipe, windows, *, seed, criterion, confirm, n_checks, max_restarts):
+    def __init__(self, recipe, windows, *, seed, criterion, distance, confirm, n_checks, max_restarts):
         self.recipe, self.windows, self.seed = recipe, windows, seed
-        self.criterion, self.confirm, self.max_restarts = criterion, confirm, max_restarts
-        self.check_every = max(1, -(-recipe.n_updates // n_checks))
+        self.criterion, self.distance, self.confirm = criterion, distance, confirm
+        self.max_restarts = max_restarts
+        self.stages = (
+            ("updates", recipe.n_updates, -(-recipe.n_updates // n_checks)),
+            ("refinements", recipe.n_refinements, REFINEMENTS_PER_CHECK),
+            ("generations", recipe.n_generations, GENERATIONS_PER_CHECK),
+        )
         self.candidates = []
         self.history = {"update": [], "attempt": [], "loss": [], "alpha": [], "criterion": []}
         self.finished = False
@@ -88,32 +97,42 @@ class Search:
         return self.result or self.confirm(self.candidates)
 
     def _begin(self, number):
-        self.number = number
-        self.trainer = Attempt(self.recipe, self.windows, np.random.default_rng([self.seed, number, STREAM]))
+        self.number, self.stage = number, 0
+        self.trainer = Attempt(self.recipe, self.windows, self._rng())
         self.best_here = 1.0
 
-    def _refine(self):
-        rng = np.random.default_rng([self.seed, self.number, STREAM, 1])
-        self.trainer = Refinement(
-            self.recipe, self.windows, rng, self.trainer.theta, self.trainer.forcing_strength()
-        )  # fmt: skip
+    def _rng(self, *stream):
+        return np.random.default_rng([self.seed, self.number, STREAM, *stream])
+
+    def _go_on(self, stage):
+        """Begin a later stage where the last one has ended."""
+        theta, alpha = self.trainer.theta, self.trainer.forcing_strength()
+        self.stage = stage
+        if stage == 1:
+            self.trainer = Refinement(self.recipe, self.windows, self._rng(1), theta, alpha)
+        else:
+            rngs = [self._rng(2), self._rng(3)]
+            self.trainer = Evolution(self.recipe, self.windows, rngs, theta, alpha, self.distance)
+
+    def _next_stage(self):
+        """The next stage that has anything to do, or None."""
+        return next((k for k in range(self.stage + 1, len(self.stages)) if self.stages[k][1]), None)
 
     def checks_in_all(self):
         """Number of checks of an attempt that runs to its end."""
-        return -(-self.recipe.n_updates // self.check_every) + -(-self.recipe.n_refinements // REFINEMENTS_PER_CHECK)
+        return sum(-(-total // every) for _, total, every in self.stages)
 
     def checks_done(self):
         """Number of checks that this attempt has behind it."""
         return self.history["attempt"].count(self.number)
 
     def _count(self):
-        """Updates and refinements made in this attempt."""
-        return self.trainer.count + (self.recipe.n_updates if isinstance(self.trainer, Refinement) else 0)
+        """Updates, refinements and generations made in this attempt."""
+        return self.trainer.count + sum(total for _, total, _ in self.stages[: self.stage])
 
     def _check(self, bar):
         """Advance to the next check, score, keep, and decide how to go on."""
-        refining = isinstance(self.trainer, Refinement)
-        losses = self.trainer.advance(REFINEMENTS_PER_CHECK if refining else self.check_every)
+        losses = self.trainer.advance(self.stages[self.stage][2])
         alive = bool(np.isfinite(losses).all() and np.isfinite(self.trainer.theta).all())
         alpha = self.trainer.forcing_strength()
         value = self.criterion(self.trainer.theta, alpha) if alive else 1.0
@@ -130,10 +149,11 @@ class Search:
             bar.set_postfix(loss=f"{loss:.3g}", alpha=f"{alpha:.2g}", validation=f"{value:.3f}", refresh=False)
         if alive and not self.trainer.over:
             return
-        if alive and not refining and self.recipe.n_refinements:
-            self._refine()
+        following = self._next_stage()
+        if alive and following is not None:
+            self._go_on(following)
             return
-        finished = alive or refining
+        finished = alive or self.stage > 0
         if self.number >= self.max_restarts or (finished and self.best_here <= GOOD_ENOUGH and self._confirmed()):
             self.finished = True
             return
@@ -162,7 +182,7 @@ class Search:
             arrays[f"history_{name}"] = np.asarray(column, dtype=np.float64)
         numbers |= {
             "attempt": self.number,
-            "refining": isinstance(self.trainer, Refinement),
+            "stage": self.stage,
             "best_here": self.best_here,
             "finished": self.finished,
             "candidates": [[c.criterion, c.attempt, c.update, c.alpha] for c in self.candidates],
@@ -171,8 +191,8 @@ class Search:
 
     def _restore(self, arrays, numbers):
         self._begin(numbers["attempt"])
-        if numbers["refining"]:
-            self._refine()
+        if numbers["stage"]:
+            self._go_on(numbers["stage"])
         self.trainer.restore(arrays, numbers)
         self.best_here, self.finished = numbers["best_here"], numbers["finished"]
         self.candidates = [

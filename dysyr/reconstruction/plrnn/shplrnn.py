@@ -37,6 +37,8 @@ class SHPLRNN(ForcedReconstructor):
         n_updates: updates of an attempt by gradient descent.
         n_refinements: Levenberg-Marquardt iterations after them; an adaptive alpha sinks to a twentieth in the second
             half. Cheap up to some 1,500 parameters; beyond, the cost grows with the cube of their number.
+        n_generations: generations of an evolution after those, towards the states that the data visit and their
+            spectrum; none with external inputs, nor where no stretch of 64 samples is complete.
         learning_rate: first learning rate of RAdam.
         learning_rate_end: last one; exponential in between.
         weight_decay: strength of the quadratic penalty (A is pulled to 1).
@@ -65,8 +67,8 @@ class SHPLRNN(ForcedReconstructor):
     def __init__(
         self, *, latent_dim=None, hidden_dim=50, clipped=False, readout="identity", forcing="generalized",
         alpha="adaptive", alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None,
-        sequence_length=None, warm_up=0, batch_size=48, n_updates=2_000, n_refinements=40, learning_rate=3e-3,
-        learning_rate_end=3e-6, weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto",
+        sequence_length=None, warm_up=0, batch_size=48, n_updates=2_000, n_refinements=40, n_generations=0,
+        learning_rate=3e-3, learning_rate_end=3e-6, weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto",
         jitter="auto", validation_fraction=0.2, n_checks=20, max_restarts=2, device="cpu", seed=0,
     ):  # fmt: skip
         self._store(locals())

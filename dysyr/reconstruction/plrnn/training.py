@@ -29,6 +29,7 @@ class Recipe:
         affine: whether there is a readout matrix.
         n_updates: updates by gradient descent.
         n_refinements: Levenberg-Marquardt iterations after them.
+        n_generations: generations of the evolution towards long-run statistics after those.
         batch_size: windows per update.
         n_steps: forced steps per window.
         warm_up: steps at the start of each window that are forced but not scored.
@@ -49,6 +50,7 @@ class Recipe:
     affine: bool
     n_updates: int
     n_refinements: int
+    n_generations: int
     batch_size: int
     n_steps: int
     warm_up: int

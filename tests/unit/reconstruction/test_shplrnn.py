@@ -97,7 +97,7 @@ def test_bad_arguments_say_what_would_do(changes, message):
 
 def search(criterion, confirm, max_restarts=2, **changes):
     return Search(
-        recipe(**changes), windows(), seed=0, criterion=criterion, confirm=confirm, n_checks=10,
+        recipe(**changes), windows(), seed=0, criterion=criterion, distance=None, confirm=confirm, n_checks=10,
         max_restarts=max_restarts,
     )  # fmt: skip
 

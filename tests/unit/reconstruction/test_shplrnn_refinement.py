@@ -46,7 +46,8 @@ def test_refinement_of_a_linear_problem_is_least_squares():
 
 
 def test_refinement_leaves_the_readout_alone_and_obeys_the_penalty():
-    loose, tight = (begun(affine=True, network=ShallowNetwork(3, 6, False), weight_decay=decay) for decay in (0.0, 100.0))
+    network = ShallowNetwork(3, 6, False)
+    loose, tight = (begun(affine=True, network=network, weight_decay=decay) for decay in (0.0, 100.0))
     for held in (loose, tight):
         before = held.theta[-6:].copy()
         held.advance(6)

@@ -78,8 +78,12 @@ def test_windows_cut_at_hard_forced_steps_give_the_same_losses(monkeypatch, warm
 
 
 @pytest.mark.parametrize(
-    "changes", [{"network": ShallowNetwork(3, 6, False)}, {"affine": True}, {"alpha": (0.5,)}, {"estimator": "explog"}, {"batch_size": 16}]
-)
+    "changes",
+    [
+        {"network": ShallowNetwork(3, 6, False)}, {"affine": True}, {"alpha": (0.5,)}, {"estimator": "explog"},
+        {"batch_size": 16},
+    ],
+)  # fmt: skip
 def test_windows_stay_whole_where_cutting_is_not_exact_or_saves_nothing(changes):
     sparse = recipe(**{"estimator": None, "interval": 5, "batch_size": 3, **changes})
     assert draws.n_pieces(sparse, windows(), sparse.batch_size) == 1

@@ -1,0 +1,88 @@
+"""Statistics of long free runs beside those of the training data: which states are visited, and how they follow."""
+
+import numpy as np
+
+from dysyr.core.segments import complete_stretches
+from dysyr.kernels.measures.cell_counts import count_cells
+
+LONGEST_SEGMENT = 2_000
+SHORTEST_SEGMENT = 64
+SEGMENTS_PER_ORBIT = 2
+N_ORBITS = 16
+SAMPLES_PER_CELL = 20
+MOST_CELLS = 16
+WORST = 2.0
+RANGE_MARGIN = 0.1
+
+
+class LongRun:
+    """How far free runs are from training data.
+
+        distance = H_state + H_spectrum,    H(p, q)^2 = (1/2) sum (sqrt p - sqrt q)^2
+
+    H_state compares histograms over the three leading principal components, with about twenty samples of the data per
+    cell, all that leaves their range in a cell of its own; H_spectrum compares power spectra of Hann-windowed segments
+    of up to 2,000 samples, averaged over the variables. Both lie in [0, 1].
+
+    Args:
+        series: list of (time, N) standardised arrays, NaN where missing.
+
+    Attributes:
+        possible: whether there is a gap-free stretch of 64 samples; without, there is nothing to compare.
+        n_steps: steps of a free run that are compared.
+        burn_in: steps before them.
+    """
+
+    def __init__(self, series):
+        stretches = [x[start:stop] for x in series for start, stop in complete_stretches(x)]
+        longest = max((len(x) for x in stretches), default=0)
+        self.possible = longest >= SHORTEST_SEGMENT
+        if not self.possible:
+            return
+        self._length = int(np.clip(longest // 4, SHORTEST_SEGMENT, LONGEST_SEGMENT))
+        self.n_steps, self.burn_in = SEGMENTS_PER_ORBIT * self._length, self._length // 4
+        points = np.concatenate(stretches)
+        self._axes = np.linalg.eigh(np.cov(points.T, ddof=0).reshape(2 * points.shape[1:]))[1][:, ::-1][:, :3]
+        self._points = np.ascontiguousarray(points @ self._axes)
+        margin = RANGE_MARGIN * self._points.std(axis=0) + 1e-12
+        self._low, self._high = self._points.min(axis=0) - margin, self._points.max(axis=0) + margin
+        n_axes = self._axes.shape[1]
+        self._cells = int(np.clip(round((len(points) / SAMPLES_PER_CELL) ** (1 / n_axes)), 3, MOST_CELLS))
+        self._window = np.hanning(self._length)[:, None]
+        segments = [
+            x[at : at + self._length]
+            for x in stretches
+            for at in range(0, len(x) - self._length + 1, self._length)
+        ]  # fmt: skip
+        self._spectrum = self._spectrum_of(np.stack(segments))
+
+    def distance(self, runs):
+        """Distance of free runs.
+
+        Args:
+            runs: (orbit, n_steps, N) standardised.
+
+        Returns:
+            float in [0, 2]; samples that are not finite are out of range, and H_spectrum is 1 where there are any.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            generated = np.ascontiguousarray(runs.reshape(-1, runs.shape[-1]) @ self._axes)
+        u, v = count_cells(self._points, generated, self._low, self._high, self._cells)
+        outside = 1.0 - v.sum() / len(generated)
+        state = 0.5 * (_squares(u / len(self._points), v / len(generated)) + outside)
+        if not np.isfinite(runs).all():
+            return float(np.sqrt(state) + 1.0)
+        segments = runs.reshape(-1, self._length, runs.shape[-1])
+        spectral = np.mean(np.sqrt(0.5 * _squares(self._spectrum, self._spectrum_of(segments))))
+        return float(np.sqrt(state) + spectral)
+
+    def _spectrum_of(self, segments):
+        """Mean normalised power spectrum per variable, (frequency, N); that of a constant is zero."""
+        centred = segments - segments.mean(axis=1, keepdims=True)
+        power = (np.abs(np.fft.rfft(centred * self._window, axis=1)) ** 2).mean(axis=0)
+        total = power.sum(axis=0)
+        return power / np.where(total > 0, total, 1.0)
+
+
+def _squares(p, q):
+    return ((np.sqrt(p) - np.sqrt(q)) ** 2).sum(axis=0)
