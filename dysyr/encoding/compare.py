@@ -77,7 +77,8 @@ def compare_codes(a, b, *, length=None, same_samples=None):
     Reference: hubert1985, lin1991
     """
     if not isinstance(a, Encoding) or not isinstance(b, Encoding):
-        raise InputError("two codes are compared", got=f"{type(a).__name__} and {type(b).__name__}", do="use dysyr.encode")
+        found = f"{type(a).__name__} and {type(b).__name__}"
+        raise InputError("two codes are compared", got=found, expected="two Encodings", do="make them with encode")
     k = max(a.n_symbols, b.n_symbols)
     if k > MANY_SYMBOLS:
         raise InputError("too many symbols to be matched", got=str(k), expected=f"at most {MANY_SYMBOLS}")

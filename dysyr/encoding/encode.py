@@ -145,7 +145,7 @@ def _free(model, n_steps, n_trajectories, transient, drive, max_word, max_symbol
 
 
 def _along(model, data, filter_steps, max_word, max_symbols):
-    ds = as_dataset(data, dt=model.dt, mask=True, min_samples=1)
+    ds = as_dataset(data, dt=None if isinstance(data, xr.Dataset) else model.dt, mask=True, min_samples=1)
     series, drives, clock = trajectories(ds), inputs_of(ds), times(ds)
     if series[0].shape[1] != len(model.names):
         raise InputError(
@@ -169,7 +169,10 @@ def _along(model, data, filter_steps, max_word, max_symbols):
         owners.append(i)
     symbols, packed = by_visits(codes, max_symbols)
     source = {
-        "kind": "along data", "model": model.family, "data_hash": data_hash(ds), "filter_steps": int(filter_steps)
+        "kind": "along data",
+        "model": model.family,
+        "data_hash": data_hash(ds),
+        "filter_steps": int(filter_steps),
     }
     return _of_regions(model, symbols, packed, tuple(starts), tuple(owners), max_word, source)
 
@@ -177,16 +180,17 @@ def _along(model, data, filter_steps, max_word, max_symbols):
 def _states_along(model, x, u, filter_steps):
     """(time, latent) states at the ends of contexts of at most ``filter_steps`` samples."""
     width = min(filter_steps, len(x))
-    states = [model.initial(x[None, : t + 1], None if u is None else u[None, : t + 1]) for t in range(width - 1)]
-    for first in range(0, len(x) - width + 1, BATCH):
-        rows = np.arange(first, min(first + BATCH, len(x) - width + 1))[:, None] + np.arange(width)
-        states.append(model.initial(x[rows], None if u is None else u[rows]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        states = [model.initial(x[None, : t + 1], None if u is None else u[None, : t + 1]) for t in range(width - 1)]
+        for first in range(0, len(x) - width + 1, BATCH):
+            rows = np.arange(first, min(first + BATCH, len(x) - width + 1))[:, None] + np.arange(width)
+            states.append(model.initial(x[rows], None if u is None else u[rows]))
     states = np.concatenate(states)
     bad = ~np.isfinite(states).all(axis=1)
     if bad.any():
         raise DivergedError(
             "the model diverges although the data pull it", time=float(np.argmax(bad) * model.dt),
-            got=f"state not finite {np.argmax(bad)} samples into a stretch", do="use a larger filter_gain, or fit again",
+            got=f"state not finite {np.argmax(bad)} samples into a stretch", do="use fewer filter_steps, or fit again",
         )  # fmt: skip
     return states
 

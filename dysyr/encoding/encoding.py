@@ -203,7 +203,9 @@ class Encoding:
             for i, n in enumerate(tops.length)
         ]  # fmt: skip
         rates = {
-            "topological": _finite(self.topological_entropy), "metric": self.metric_entropy, "markov": self.markov_rate
+            "topological": _finite(self.topological_entropy),
+            "metric": self.metric_entropy,
+            "markov": self.markov_rate,
         }
         return {
             "format": FORMAT,

@@ -22,8 +22,9 @@ class TopologicalEntropies(NamedTuple):
         n_once: (k,) how many of them occur once only.
         growth: (k,) ln N(n) / n.
         graph: (k,) ln spectral radius of the graph that joins words of length n by those of length n + 1. NaN at the
-            last length, whose continuations were not counted; where more than 300 words of length n + 1 occur and most of
-            them once only, so that the graph is the path of the orbit itself; and where the eigenvalue was not found.
+            last length, whose continuations were not counted; where more than 300 words of length n + 1 occur and
+            most of them once only, so that the graph is the path of the orbit itself; and where the eigenvalue was not
+            found.
     """
 
     length: np.ndarray
@@ -125,7 +126,9 @@ def miller_madow(counts):
 
 
 def grassberger(counts):
-    """Entropy with Grassberger's correction of its bias, nats; counts (n,) positive."""
+    """Entropy with Grassberger's correction of its bias, nats; counts (n,) positive. One word alone has none."""
+    if len(counts) == 1:
+        return 0.0
     c = np.asarray(counts, dtype=np.float64)
     sign = np.where(np.asarray(counts) % 2 == 0, 1.0, -1.0)
     g = digamma(c) + sign / 2 * (digamma((c + 1) / 2) - digamma(c / 2))

@@ -6,7 +6,7 @@ import numpy as np
 
 from dysyr.core.errors import InputError
 from dysyr.encoding.deterministic_graph import accepted_words, essential, merged, read_words
-from dysyr.encoding.entropy import plain_entropy
+from dysyr.encoding.entropy import plain_entropy, sampled_length
 from dysyr.encoding.futures import Futures, same_distribution, same_support
 from dysyr.encoding.spectral_radius import spectral_radius
 from dysyr.encoding.transitions import row_stochastic, stationary_distribution
@@ -25,7 +25,7 @@ class MinimalGraph:
         kind: ``"topological"`` (same possible futures) or ``"probabilistic"`` (same distribution of futures).
         past, future: longest past and length of the futures that were compared.
         exact: False where some past had to be shortened to be followed: too long, or seen too seldom.
-        memory: None; or n where merging rejected words that occur, and the graph is that of words of length n instead.
+        memory: None; or n where merging failed, and the graph is the approximation of finite type by words of length n.
         n_accepted: words of the longest counted length that the graph can produce.
         n_observed: words of that length that occur.
         n_rejected: words that occur and that the graph cannot produce.
@@ -95,7 +95,7 @@ class MinimalGraph:
 
 def minimal_graph(
     tables, *, kind="topological", past=None, future=None, min_count=50, significance=1e-3, tolerance=0.02,
-    max_states=256, max_rejected=0.01,
+    max_states=256, max_rejected=0.01, max_excess=2.0,
 ):  # fmt: skip
     """Merge pasts that have the same futures, and keep what recurs.
 
@@ -112,19 +112,22 @@ def minimal_graph(
     cover, of an irreducible sofic shift when past and future are long enough.
 
     Futures that are too short to tell pasts apart (a flow sampled so finely that symbols last longer than they) can end
-    in a graph that rejects words that occur. Then the graph of the code's approximation of finite type is returned:
-    states are the words of length n, n at most ``past``, merged where the same words can be read from them.
+    in a graph that rejects words that occur, or accepts many that do not. The measure is the code's approximation of
+    finite type: its states are the words of length n, n at most ``past`` and such that words of length n + 1 are well
+    sampled, merged where the same words can be read from them. It is returned where the merged graph rejects more than
+    ``max_rejected`` or accepts more than ``max_excess`` times as many words.
 
     Args:
         tables: WordTables of length 1, 2, ..., K.
         kind: ``"topological"`` | ``"probabilistic"``.
         past: longest past that is compared; by default what is left of K after the future.
         future: length of the futures that are compared; by default K // 2, and at most 3 for the probabilistic graph.
-        min_count: pasts that occur less often are judged by their latest symbols instead.
+        min_count: pasts of more than one symbol that occur less often are judged by their latest symbols instead.
         significance: probability at which a difference is taken for chance.
         tolerance: total variation below which distributions are the same.
         max_states: once there are so many, pasts with new futures are shortened too.
         max_rejected: largest share of occurrences that a merged graph may reject.
+        max_excess: largest number of words it may accept, relative to the approximation of finite type.
 
     Returns:
         MinimalGraph. Look at ``exact``, at ``rejected`` (should be 0) and at n_accepted / n_observed (1 where the graph
@@ -148,19 +151,24 @@ def minimal_graph(
         )  # fmt: skip
     search = _Search(Futures(tables, past, future), kind, min_count, significance, tolerance, max_states)
     search.run()
+    about = {"kind": kind, "past": past, "future": future}
     groups = _closed_groups(search.n_states, search.edges, kind)
     heads = [search.futures.word(head) for head in search.heads]
-    about = {"kind": kind, "past": past, "future": future}
     graph = _assembled(tables, groups, heads, search.edges, exact=search.exact, memory=None, **about)
-    if graph.n_states and graph.rejected <= max_rejected:
-        return graph
-    memory = max([n for n in range(1, past + 1) if tables[n - 1].n_words <= max_states], default=1)
+    longest = min(past, sampled_length(tables) - 1)
+    memory = max([n for n in range(1, longest + 1) if tables[n - 1].n_words <= max_states], default=1)
+    finite = _of_finite_type(tables, memory, about)
+    good = graph.n_states and graph.rejected <= max_rejected and graph.n_accepted <= max_excess * finite.n_accepted
+    return graph if good else finite
+
+
+def _of_finite_type(tables, memory, about):
+    """The graph whose states are the words of length ``memory``."""
     following = tables[memory]
-    edges = dict(
-        zip(zip(following.prefix.tolist(), following.words[:, -1].tolist(), strict=True), following.suffix.tolist(),
-            strict=True)
-    )  # fmt: skip
-    groups = _closed_groups(tables[memory - 1].n_words, edges, kind)
+    symbols = following.words[:, -1].tolist()
+    steps = zip(following.prefix.tolist(), symbols, following.suffix.tolist(), strict=True)
+    edges = {(before, symbol): after for before, symbol, after in steps}
+    groups = _closed_groups(tables[memory - 1].n_words, edges, about["kind"])
     heads = [tuple(word) for word in tables[memory - 1].words.tolist()]
     return _assembled(tables, groups, heads, edges, exact=False, memory=memory, **about)
 
@@ -200,7 +208,7 @@ class _Search:
         if node not in self.known:
             length, _ = node
             state = None
-            if not length or (length <= self.futures.past and self.futures.count(node) >= self.min_count):
+            if length < 2 or (length <= self.futures.past and self.futures.count(node) >= self.min_count):
                 state = self._matched(node)
             if state is None:
                 self.exact = False

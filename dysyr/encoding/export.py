@@ -1,0 +1,98 @@
+"""A symbolic code as files that other programs read."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from dysyr.core.atomic import atomic_path
+from dysyr.core.errors import InputError
+from dysyr.encoding.encoding import Encoding
+from dysyr.encoding.graph_files import to_dot, to_graphml
+
+
+def export(encoding, folder, *, fixed_points=None, cycles=None):
+    """Write symbols.csv, words.csv, transition_matrix.csv, graph.graphml, graph.dot and encoding.json.
+
+    Args:
+        encoding: Encoding.
+        folder: where to write; made if it is not there. Files of these names are replaced, each at once.
+        fixed_points: JSON-ready list of them, for encoding.json; None leaves them out.
+        cycles: likewise.
+
+    Returns:
+        list of Path, the files.
+
+    Raises:
+        InputError: not an Encoding.
+        DysyrError: the folder cannot be written.
+    """
+    if not isinstance(encoding, Encoding):
+        raise InputError("only codes are exported", got=type(encoding).__name__, expected="an Encoding")
+    folder = Path(folder)
+    whole = encoding.summary()
+    for name, found in (("fixed_points", fixed_points), ("cycles", cycles)):
+        if found is not None:
+            whole[name] = found
+    names, edges = encoding.names, encoding.graph_edges()
+    nodes = [
+        {"name": names[s], "visits": int(encoding.visits[s]), "stationary": float(encoding.stationary[s])}
+        for s in range(encoding.n_symbols)
+    ]
+    texts = {
+        "transition_matrix.csv": _matrix(encoding),
+        "words.csv": _words(encoding),
+        "symbols.csv": _symbols(encoding),
+        "graph.graphml": [to_graphml(nodes, edges)],
+        "graph.dot": [to_dot(nodes, edges)],
+        "encoding.json": [json.dumps(whole, indent=1, allow_nan=False), "\n"],
+    }
+    return [_written(folder / name, parts) for name, parts in texts.items()]
+
+
+def _symbols(encoding):
+    """One row per sample, stretch by stretch; ``word`` is the symbol's region bits or label."""
+    yield _row(["trajectory", "stretch", "time", "symbol", "word"])
+    names = [_cell(name) for name in encoding.names]
+    for i, symbols in enumerate(encoding.symbols):
+        head = f"{encoding.trajectories[i]},{i},"
+        rows = zip(encoding.times(i).tolist(), symbols.tolist(), strict=True)
+        yield "".join(f"{head}{t:.10g},{s},{names[s]}\n" for t, s in rows)
+
+
+def _words(encoding):
+    """One row per word that occurs; symbols are joined by blanks."""
+    yield _row(["length", "word", "count", "frequency"])
+    for length, table in enumerate(encoding.word_tables, 1):
+        share = table.counts / table.counts.sum()
+        rows = zip(table.words.tolist(), table.counts.tolist(), share.tolist(), strict=True)
+        yield "".join(f"{length},{' '.join(map(str, word))},{count},{p:.10g}\n" for word, count, p in rows)
+
+
+def _matrix(encoding):
+    """One row per pair of symbols, those that never follow each other included."""
+    yield _row(["from", "to", "count", "probability", "stderr", "stderr_blocks"])
+    parts = (
+        encoding.transition_counts, encoding.transition_matrix, encoding.transition_stderr,
+        encoding.transition_stderr_blocks,
+    )  # fmt: skip
+    for i in range(encoding.n_symbols):
+        for j in range(encoding.n_symbols):
+            count, *numbers = (part[i, j] for part in parts)
+            yield _row([i, j, int(count), *("" if np.isnan(x) else f"{x:.10g}" for x in numbers)])
+
+
+def _row(cells):
+    return ",".join(map(str, cells)) + "\n"
+
+
+def _cell(text):
+    """A text as one cell of a CSV file."""
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n\r') else text
+
+
+def _written(path, parts):
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        for part in parts:
+            file.write(part)
+    return path
