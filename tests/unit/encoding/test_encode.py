@@ -9,6 +9,7 @@ from dysyr.core.model import PiecewiseLinear, StateSpace, repeat_step
 from dysyr.encoding.compare import compare_codes
 from dysyr.encoding.encode import encode
 from dysyr.encoding.relabelling import by_visits, pack_bits
+from dysyr.reconstruction.plrnn.elementwise_model import ElementwisePLRNN
 
 
 class Tent(PiecewiseLinear):
@@ -107,6 +108,26 @@ def test_golden_tent_map_is_the_golden_mean_shift():
     assert [tuple(code.names[s] for s in f.word) for f in code.forbidden_words] == [("0", "0")]
     assert code.topological_entropy == pytest.approx(np.log(golden), abs=1e-9)
     assert code.metric_entropy == pytest.approx(np.log(golden), abs=5e-3)
+
+
+def test_metric_entropy_of_a_skew_tent_map_is_its_lyapunov_exponent():
+    """Slopes 1.5 and -2.2, absolutely continuous measure: Pesin's formula."""
+    model = ElementwisePLRNN.from_arrays(A=[1.5], W=[[-3.7]], h=[1.0], n_rectified=1, initial_states=[[0.1]])
+    code = encode(model, n_steps=100_000, max_word=14)
+    right = code.visits[code.names.index("1")] / code.n_samples
+    exponent = right * np.log(2.2) + (1 - right) * np.log(1.5)
+    assert code.metric_entropy == pytest.approx(exponent, rel=0.01)
+    assert code.topological_entropy >= code.metric_entropy
+
+
+def test_a_linear_model_has_one_region():
+    model = ElementwisePLRNN.from_arrays(
+        A=[0.6, 0.6], W=[[0, 0.8], [-0.8, 0]], h=[0, 0], n_rectified=0, initial_states=[[1, 0]]
+    )
+    code = encode(model, n_steps=50)
+    assert code.names == ("",)
+    assert code.bits.shape == (1, 0)
+    assert code.summary()["n_regions_possible"] == 1
 
 
 def test_states_along_data_are_those_of_the_contexts(rng):
