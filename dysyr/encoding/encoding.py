@@ -13,6 +13,7 @@ from dysyr.encoding.minimal_graph import minimal_graph
 from dysyr.encoding.words import count_words, minimal_forbidden_words
 
 FORMAT = 1
+LISTED_FORBIDDEN = 200
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -122,8 +123,12 @@ class Encoding:
 
     @functools.cached_property
     def forbidden_words(self):
-        """list of ForbiddenWord, the minimal ones, see ``minimal_forbidden_words``."""
-        return minimal_forbidden_words(self.word_tables)
+        """list of ForbiddenWord, the minimal ones as far as words are well sampled, the most expected first.
+
+        See ``minimal_forbidden_words`` for others; beyond ``sampled_length`` most of them are words that were missed.
+        """
+        found = minimal_forbidden_words(self.word_tables, self.sampled_length)
+        return sorted(found, key=lambda word: -word.expected)
 
     @functools.cached_property
     def sampled_length(self):
@@ -233,7 +238,10 @@ class Encoding:
                 "sampled_length": self.sampled_length,
                 "by_length": by_length,
             },
-            "forbidden_words": [{"word": list(f.word), "expected": f.expected} for f in self.forbidden_words],
+            "n_forbidden_words": len(self.forbidden_words),
+            "forbidden_words": [
+                {"word": list(f.word), "expected": f.expected} for f in self.forbidden_words[:LISTED_FORBIDDEN]
+            ],
             "minimal_graph": self.minimal_graph.summary(),
         }  # fmt: skip
 

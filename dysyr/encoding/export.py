@@ -12,7 +12,7 @@ from dysyr.encoding.graph_files import to_dot, to_graphml
 
 
 def export(encoding, folder, *, fixed_points=None, cycles=None):
-    """Write symbols.csv, words.csv, transition_matrix.csv, graph.graphml, graph.dot and encoding.json.
+    """Write symbols.csv, words.csv, transition_matrix.csv, transitions.csv, graph.graphml, graph.dot and encoding.json.
 
     Args:
         encoding: Encoding.
@@ -41,6 +41,7 @@ def export(encoding, folder, *, fixed_points=None, cycles=None):
     ]
     texts = {
         "transition_matrix.csv": _matrix(encoding),
+        "transitions.csv": _transitions(encoding),
         "words.csv": _words(encoding),
         "symbols.csv": _symbols(encoding),
         "graph.graphml": [to_graphml(nodes, edges)],
@@ -70,16 +71,20 @@ def _words(encoding):
 
 
 def _matrix(encoding):
-    """One row per pair of symbols, those that never follow each other included."""
+    """The matrix: a row per symbol before, a column per symbol after."""
+    yield _row(["from", *range(encoding.n_symbols)])
+    for symbol, row in enumerate(encoding.transition_matrix.tolist()):
+        yield _row([symbol, *(f"{p:.10g}" for p in row)])
+
+
+def _transitions(encoding):
+    """One row per transition that occurs, with both standard errors."""
     yield _row(["from", "to", "count", "probability", "stderr", "stderr_blocks"])
-    parts = (
-        encoding.transition_counts, encoding.transition_matrix, encoding.transition_stderr,
-        encoding.transition_stderr_blocks,
-    )  # fmt: skip
-    for i in range(encoding.n_symbols):
-        for j in range(encoding.n_symbols):
-            count, *numbers = (part[i, j] for part in parts)
-            yield _row([i, j, int(count), *("" if np.isnan(x) else f"{x:.10g}" for x in numbers)])
+    blocks = encoding.transition_stderr_blocks
+    for edge in encoding.graph_edges():
+        i, j = edge["source"], edge["target"]
+        numbers = (edge["probability"], edge["stderr"], blocks[i, j])
+        yield _row([i, j, edge["count"], *("" if np.isnan(x) else f"{x:.10g}" for x in numbers)])
 
 
 def _row(cells):

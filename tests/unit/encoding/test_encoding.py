@@ -22,7 +22,7 @@ def test_summary_is_json_and_agrees_with_the_properties(code):
     steps, times = summary["entropy"]["per_step"], summary["entropy"]["per_time"]
     assert times == {name: pytest.approx(4 * h) for name, h in steps.items()}
     assert [row["n_words"] for row in summary["entropy"]["by_length"][:4]] == [2, 3, 5, 8]
-    assert summary["forbidden_words"][0]["word"] == [1, 1]
+    assert [f["word"] for f in summary["forbidden_words"]] == [[1, 1]]
     assert summary["minimal_graph"]["n_states"] == 2
     assert sum(edge["count"] for edge in summary["transitions"]) == code.transition_counts.sum() == 4_999 + 3
 
@@ -42,5 +42,18 @@ def test_stretches_that_are_too_short_for_long_words_still_have_what_they_have()
     assert len(short.word_tables) == 2
     assert short.sampled_length == 1
     assert short.topological_entropy == 0.0
-    assert short.minimal_graph.n_states in (1, 2)
     json.dumps(short.summary(), allow_nan=False)
+
+
+def test_words_that_were_only_missed_are_not_listed_as_forbidden(rng):
+    code = encoding(rng.integers(0, 5, 3_000))
+    assert code.sampled_length < 5
+    assert len(code.forbidden_words) < 20
+    assert len(code.words(5).counts) < 5**5
+
+
+def test_long_lists_of_forbidden_words_are_cut_in_the_summary():
+    code = encoding(np.tile(np.arange(30), 40))
+    summary = code.summary()
+    assert summary["n_forbidden_words"] == len(code.forbidden_words) == 30 * 29
+    assert len(summary["forbidden_words"]) == 200

@@ -44,11 +44,17 @@ def test_words(code, folder):
     assert table.groupby("length").frequency.sum().to_numpy() == pytest.approx(np.ones(10))
 
 
-def test_transition_matrix(code, folder):
-    table = pd.read_csv(folder / "transition_matrix.csv")
-    p = table.pivot(index="from", columns="to", values="probability").to_numpy()
-    np.testing.assert_allclose(p, code.transition_matrix, rtol=1e-9)
-    np.testing.assert_allclose(table.stderr_blocks, code.transition_stderr_blocks.ravel(), rtol=1e-9)
+def test_transitions(code, folder):
+    p = pd.read_csv(folder / "transition_matrix.csv", index_col="from")
+    assert p.columns.tolist() == ["0", "1"]
+    np.testing.assert_allclose(p.to_numpy(), code.transition_matrix, rtol=1e-9)
+    table = pd.read_csv(folder / "transitions.csv")
+    at = table["from"], table["to"]
+    assert sorted(zip(*at, strict=True)) == list(zip(*np.nonzero(code.adjacency), strict=True))
+    np.testing.assert_array_equal(table["count"], code.transition_counts[at])
+    np.testing.assert_allclose(table.probability, code.transition_matrix[at], rtol=1e-9)
+    np.testing.assert_allclose(table.stderr, code.transition_stderr[at], rtol=1e-9)
+    np.testing.assert_allclose(table.stderr_blocks, code.transition_stderr_blocks[at], rtol=1e-9)
 
 
 def test_networkx_reads_the_graphml(code, folder):
