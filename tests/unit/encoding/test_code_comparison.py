@@ -1,3 +1,5 @@
+from itertools import combinations, permutations
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
@@ -88,6 +90,24 @@ def test_entropies_are_compared_per_time_unit(rng):
     result = compare_codes(encoding(s, dt=0.1), encoding(s, dt=0.2))
     assert result.entropies["topological"] == pytest.approx((np.log(2) / 0.1, np.log(2) / 0.2))
     assert result.summary()["entropies"]["metric"][0] == pytest.approx(2 * result.entropies["metric"][1])
+
+
+def test_small_alphabets_are_matched_as_well_as_possible(rng):
+    for _ in range(20):
+        a, b = rng.dirichlet(np.full(16, 0.3), size=2).reshape(2, 4, 4)
+        distances = {p: np.abs(a - b[np.ix_(p, p)]).sum() for p in permutations(range(4))}
+        found = match_by_structure(a, b)
+        assert distances[tuple(found)] == min(distances.values())
+
+
+def test_no_exchange_of_two_symbols_improves_a_match(rng):
+    a, b = rng.dirichlet(np.full(81, 0.3), size=2).reshape(2, 9, 9)
+    found = match_by_structure(a, b)
+    reached = np.abs(a - b[np.ix_(found, found)]).sum()
+    for i, j in combinations(range(9), 2):
+        other = found.copy()
+        other[[i, j]] = other[[j, i]]
+        assert np.abs(a - b[np.ix_(other, other)]).sum() >= reached - 1e-12
 
 
 def test_structure_is_matched_beyond_exhaustive_search_in_spite_of_noise(rng):

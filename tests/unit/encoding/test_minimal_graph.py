@@ -7,6 +7,7 @@ from symbol_sequences import GOLDEN, SHIFTS, chain, encoding, logistic, walk
 
 from dysyr.core.errors import InputError
 from dysyr.encoding.deterministic_graph import accepted_words, essential, merged, read_words
+from dysyr.encoding.futures import same_distribution, same_support
 from dysyr.encoding.minimal_graph import minimal_graph
 from dysyr.encoding.words import count_words
 
@@ -78,7 +79,27 @@ def test_symbols_that_last_longer_than_futures_end_in_a_graph_of_finite_type():
 
 def test_data_that_end_in_a_symbol_of_their_own_keep_the_rest(rng):
     s = np.r_[walk(SHIFTS["golden"][0], 20_000, rng), 7]
-    assert encoding(s).minimal_graph.topological_entropy == pytest.approx(GOLDEN, abs=1e-9)
+    found = encoding(s).minimal_graph
+    assert found.memory is None
+    assert found.topological_entropy == pytest.approx(GOLDEN, abs=1e-9)
+
+
+def test_futures_are_held_impossible_only_where_chance_does_not_explain_their_absence():
+    """(1/2)^c against 0.001 / 2 futures: 10 occurrences may be chance, 11 may not."""
+    for c, same in ((10, True), (11, False)):
+        seen, unseen = np.array([1_000 - c, c]), np.array([1_000, 0])
+        assert same_support(seen, unseen, 1e-3) is same
+        assert same_support(unseen, seen, 1e-3) is same
+
+
+def test_distributions_are_compared_at_the_level_of_the_test(rng):
+    p = rng.dirichlet(np.ones(6))
+    pairs = [(rng.multinomial(400, p), rng.multinomial(900, p)) for _ in range(2_000)]
+    rejected = np.mean([not same_distribution(a, b, 0.05, 0.0) for a, b in pairs])
+    assert 0.03 < rejected < 0.07
+    a, b = np.array([520, 480]), np.array([480, 520])
+    assert same_distribution(a * 100, b * 100, 0.05, 0.041)
+    assert not same_distribution(a * 100, b * 100, 0.05, 0.039)
 
 
 def test_a_periodic_sequence_is_a_cycle():
