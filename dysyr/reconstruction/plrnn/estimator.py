@@ -22,7 +22,7 @@ from dysyr.kernels.forced_windows import views
 from dysyr.reconstruction.plrnn.arguments import check
 from dysyr.reconstruction.plrnn.checkpoint import Checkpoint
 from dysyr.reconstruction.plrnn.confirmation import GAINS, confirm, with_best_gain
-from dysyr.reconstruction.plrnn.long_run import N_ORBITS, WORST, LongRun
+from dysyr.reconstruction.plrnn.long_run import LongRun
 from dysyr.reconstruction.plrnn.search import Search
 from dysyr.reconstruction.plrnn.training import Recipe
 from dysyr.reconstruction.plrnn.windows import Windows
@@ -140,17 +140,10 @@ class ForcedReconstructor(Reconstructor):
         if len(windows.starts) == 0:
             raise InputError("no window of the training data has two observed samples", do="fill gaps or use more data")
         build = _builder(recipe, task)
-        if recipe.n_generations:
-            long_run = LongRun(task.series)
+        long_run = LongRun(task.series) if recipe.n_generations else None
 
         def distance(theta, rng):
-            model = build(theta, 1.0)
-            if model is None:
-                return WORST
-            pool = model.initial_states
-            starts = pool[rng.choice(len(pool), N_ORBITS, replace=len(pool) < N_ORBITS)]
-            runs = model.trajectory(starts, long_run.burn_in + long_run.n_steps)[:, long_run.burn_in :]
-            return long_run.distance(task.scaler.transform(model.readout(runs)))
+            return long_run.distance_of(build(theta, 1.0), rng)
 
         def criterion(theta, alpha):
             model = build(theta, max(alpha, GAINS[0]))

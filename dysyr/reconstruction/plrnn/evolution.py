@@ -105,7 +105,8 @@ class Evolution:
             eigenvalues, vectors = np.linalg.eigh(curvature)
             eigenvalues = np.maximum(eigenvalues, 0.0) + MU * np.trace(curvature) / self._size
             size = np.sqrt(TEMPERATURE * self._first / self._size)
-            self._scale = size * vectors / np.sqrt(eigenvalues)
+            seen = np.diag(curvature) > 0
+            self._scale = size * seen[:, None] * vectors / np.sqrt(eigenvalues)
 
     def state(self):
         """Arrays and JSON-ready numbers from which ``restore`` goes on with the same bits."""

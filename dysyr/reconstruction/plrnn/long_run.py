@@ -10,8 +10,11 @@ SHORTEST_SEGMENT = 64
 SEGMENTS_PER_ORBIT = 2
 N_ORBITS = 16
 SAMPLES_PER_CELL = 20
-MOST_CELLS = 16
+MOST_CELLS = 24
+STEPS_PER_PIECE = 500
+"""So that the orbits of a piece stay in the cache."""
 WORST = 2.0
+LOST = 1e6
 RANGE_MARGIN = 0.1
 
 
@@ -56,6 +59,26 @@ class LongRun:
         ]  # fmt: skip
         self._spectrum = self._spectrum_of(np.stack(segments))
 
+    def distance_of(self, model, rng):
+        """Distance of free runs of a model from some of its initial states.
+
+        Args:
+            model: RecurrentModel, or None for one that has no finite state to start from.
+            rng: numpy Generator, chooses the states.
+
+        Returns:
+            float in [0, 2].
+        """
+        if model is None:
+            return WORST
+        pool = model.initial_states
+        z = pool[rng.choice(len(pool), N_ORBITS, replace=len(pool) < N_ORBITS)]
+        runs = np.empty((N_ORBITS, self.burn_in + self.n_steps, len(model.names)))
+        for at in range(0, runs.shape[1], STEPS_PER_PIECE):
+            orbit = model.trajectory(z, min(STEPS_PER_PIECE, runs.shape[1] - at))
+            runs[:, at : at + STEPS_PER_PIECE], z = model.standardised_readout(orbit), orbit[:, -1]
+        return self.distance(runs[:, self.burn_in :])
+
     def distance(self, runs):
         """Distance of free runs.
 
@@ -63,14 +86,16 @@ class LongRun:
             runs: (orbit, n_steps, N) standardised.
 
         Returns:
-            float in [0, 2]; samples that are not finite are out of range, and H_spectrum is 1 where there are any.
+            float in [0, 2]; where a run is not finite or leaves the data by a million standard deviations,
+            H_spectrum is 1.
         """
+        lost = not (np.abs(runs) < LOST).all()
         with np.errstate(over="ignore", invalid="ignore"):
             generated = np.ascontiguousarray(runs.reshape(-1, runs.shape[-1]) @ self._axes)
         u, v = count_cells(self._points, generated, self._low, self._high, self._cells)
         outside = 1.0 - v.sum() / len(generated)
         state = 0.5 * (_squares(u / len(self._points), v / len(generated)) + outside)
-        if not np.isfinite(runs).all():
+        if lost:
             return float(np.sqrt(state) + 1.0)
         segments = runs.reshape(-1, self._length, runs.shape[-1])
         spectral = np.mean(np.sqrt(0.5 * _squares(self._spectrum, self._spectrum_of(segments))))

@@ -69,8 +69,11 @@ class RecurrentModel(PiecewiseLinear):
 
     def readout(self, z):
         with np.errstate(over="ignore", invalid="ignore"):
-            s = z @ self.parameters.B.T if self.affine_readout else z[..., : len(self.names)]
-            return self.scaler.inverse(s)
+            return self.scaler.inverse(self.standardised_readout(z))
+
+    def standardised_readout(self, z):
+        """Observation in standardised units; z (..., M) -> (..., N)."""
+        return z @ self.parameters.B.T if self.affine_readout else z[..., : len(self.names)]
 
     def _driven(self, after, u):
         """``after`` plus what the inputs u (batch, K) in their own units add to it."""

@@ -1,0 +1,80 @@
+"""What is the own of ALRNN, PLRNN and DendPLRNN: arguments, choice of P, checkpoints."""
+
+import numpy as np
+import pytest
+from shplrnn_cases import DT, circle
+
+import dysyr
+from dysyr.reconstruction.plrnn import alrnn
+
+SMALL = {
+    "latent_dim": 4, "sequence_length": 15, "forcing_interval": 5, "n_updates": 60, "n_refinements": 3,
+    "n_generations": 10, "n_checks": 3, "max_restarts": 0, "batch_size": 5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        (dysyr.ALRNN, {"n_rectified": 0}),
+        (dysyr.ALRNN, {"n_rectified": 4, "readout": "affine", "readout_penalty": 1e-3}),
+        (dysyr.ALRNN, {"forcing": "generalized"}),
+        (dysyr.ALRNN, {"forcing": "generalized", "alpha": 0.1, "weight_decay": 1e-4}),
+        (dysyr.ALRNN, {"forcing": "identity", "gradient_clip": 1.0}),
+        (dysyr.ALRNN, {"latent_dim": None, "n_rectified": 1}),
+        (dysyr.PLRNN, {}),
+        (dysyr.DendPLRNN, {"n_bases": 2}),
+        (dysyr.DendPLRNN, {"n_bases": 2, "clipped": True, "readout": "affine"}),
+    ],
+    ids=str,
+)
+def test_every_option_trains(method, changes):
+    fitted = method(**{**SMALL, **changes}).fit(circle(), dt=DT, progress=False)
+    assert np.isfinite(fitted.history_["loss"]).all()
+    assert fitted.generate(5)["x"].shape == (1, 5, 2)
+    weights = fitted.model_.parameters.W
+    assert (method is dysyr.ALRNN) == bool(np.diag(weights).any())
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "message"),
+    [
+        (dysyr.ALRNN, {"n_rectified": -1}, "ALRNN cannot use this n_rectified: -1; 'auto' or a whole number"),
+        (dysyr.ALRNN, {"n_rectified": "many"}, "cannot use this n_rectified: 'many'"),
+        (dysyr.ALRNN, {"n_rectified": 5}, "more rectified units than units: n_rectified=5; at most latent_dim=4"),
+        (dysyr.ALRNN, {"latent_dim": 1, "n_rectified": 1}, "latent_dim is too small"),
+        (dysyr.ALRNN, {"n_generations": -1}, "cannot use this n_generations"),
+        (dysyr.DendPLRNN, {"n_bases": 0}, "DendPLRNN cannot use this n_bases: 0"),
+        (dysyr.DendPLRNN, {"clipped": 1}, "cannot use this clipped"),
+    ],
+)
+def test_bad_arguments_say_what_would_do(method, changes, message):
+    with pytest.raises(dysyr.InputError, match=message):
+        method(**{**SMALL, **changes}).fit(circle(), dt=DT, progress=False)
+
+
+def test_the_smallest_on_the_plateau_is_chosen():
+    chosen = dysyr.ALRNN()._chosen
+    assert chosen([0.5, 0.2, 0.17, 0.16]) == 1
+    assert chosen([0.5, 0.4, 0.3, 0.1]) == 3
+    assert chosen([0.1, 0.4]) == 0
+
+
+def test_automatic_choice_reports_quality_against_rectified_units(monkeypatch, tmp_path):
+    monkeypatch.setattr(alrnn, "LADDER", (1, 2, 8))
+    made = dysyr.ALRNN(**{**SMALL, "n_rectified": "auto"}).fit(circle(), dt=DT, progress=False, checkpoint=tmp_path)
+    assert made.history_["n_rectified"].tolist() == [1, 2]
+    quality = made.history_["quality"]
+    assert quality.shape == (2,) and (quality < 1).all()
+    kept = made.model_.n_rectified
+    assert kept == (1 if quality[0] <= quality.min() + alrnn.PLATEAU else 2)
+    again = dysyr.ALRNN(**{**SMALL, "n_rectified": "auto"}).fit(circle(), dt=DT, progress=False, checkpoint=tmp_path)
+    np.testing.assert_array_equal(again.model_.parameters.W, made.model_.parameters.W)
+    assert len(list(tmp_path.glob("checkpoint_*.safetensors"))) == 2
+
+
+def test_no_evolution_with_external_inputs():
+    u = np.random.default_rng(0).normal(size=(1, 300, 1))
+    data = dysyr.make_dataset(circle()[None], dt=DT, names=("x", "y"), u=u)
+    fitted = dysyr.ALRNN(**SMALL).fit(data, progress=False)
+    assert fitted.history_["update"].max() == SMALL["n_updates"] + SMALL["n_refinements"]

@@ -1,0 +1,103 @@
+"""Long-run statistics, and the evolution of a network towards them."""
+
+import numpy as np
+import pytest
+from shplrnn_cases import recipe, windows
+
+from dysyr.reconstruction.plrnn import evolution
+from dysyr.reconstruction.plrnn.evolution import Evolution
+from dysyr.reconstruction.plrnn.long_run import N_ORBITS, WORST, LongRun
+from dysyr.reconstruction.plrnn.training import Attempt
+
+
+def quasi_periodic(n, phase=0.0):
+    """A torus, neither its distribution nor its spectrum that of noise."""
+    t = 0.1 * np.arange(n) + phase
+    return np.column_stack([np.sin(t) + 0.5 * np.sin(1.618 * t), np.cos(t) ** 3])
+
+
+def orbits_like(long_run, series):
+    return np.stack([series[at : at + long_run.n_steps] for at in range(0, N_ORBITS * 200, 200)])
+
+
+def test_distance_tells_shuffles_surrogates_and_lost_runs_from_the_data():
+    series, rng = quasi_periodic(12_000), np.random.default_rng(0)
+    long_run = LongRun([series])
+    same = long_run.distance(orbits_like(long_run, quasi_periodic(12_000, phase=50.0)))
+    shuffled = long_run.distance(rng.permuted(orbits_like(long_run, series), axis=1))
+    spectrum = np.fft.rfft(series, axis=0)
+    turned = np.fft.irfft(spectrum * np.exp(2j * np.pi * rng.random((len(spectrum), 1))), n=len(series), axis=0)
+    surrogate = long_run.distance(orbits_like(long_run, turned))
+    assert same < 0.1
+    assert shuffled > 0.4 and surrogate > 0.25
+    lost = orbits_like(long_run, series)
+    lost[3, 100:] = np.nan
+    assert 1.0 < long_run.distance(lost) < long_run.distance(np.full_like(lost, np.inf)) == WORST
+    far = orbits_like(long_run, series)
+    far[3, 100:] = 1e200
+    assert long_run.distance(far) == long_run.distance(lost)
+
+
+def test_data_without_a_stretch_have_no_long_run():
+    series = quasi_periodic(300)
+    assert LongRun([series]).possible
+    series[::50] = np.nan
+    assert not LongRun([series]).possible
+
+
+def begun(distance, n_generations=30):
+    made = recipe(n_updates=200, n_generations=n_generations, estimator=None, alpha=(0.2,))
+    attempt = Attempt(made, windows(), np.random.default_rng(4))
+    attempt.advance(200)
+    rngs = [np.random.default_rng(5), np.random.default_rng(6)]
+    return Evolution(made, windows(), rngs, attempt.theta, attempt.forcing_strength(), distance)
+
+
+def test_evolution_lowers_what_it_is_told_and_keeps_forecasts():
+    start = {}
+
+    def distance(theta, rng):
+        return float(np.abs(theta[0] - start["wanted"]) * 20)
+
+    start["wanted"] = 0.0
+    held = begun(distance)
+    start["wanted"] = held.theta[0] + 0.05
+    before = distance(held.theta, None)
+    errors = held.advance(30)
+    assert held.over and len(errors) == 30
+    assert distance(held.theta, None) < 0.2 * before
+    assert errors[-1] < 2 * errors[0]
+
+
+def test_evolution_goes_on_with_the_same_bits(monkeypatch):
+    monkeypatch.setattr(evolution, "GENERATIONS_PER_METRIC", 4)
+
+    def distance(theta, rng):
+        return float(np.square(theta).sum() + rng.random())
+
+    whole, first, second = (begun(distance) for _ in range(3))
+    whole.advance(12)
+    first.advance(7)
+    second.restore(*first.state())
+    second.advance(5)
+    np.testing.assert_array_equal(second.theta, whole.theta)
+    assert second.count == whole.count == 12
+
+
+def test_evolution_stands_still_where_forecasts_are_lost():
+    held = begun(lambda theta, rng: 0.0)
+    held.restore({"theta": np.full_like(held.theta, 1e60), "measured_at": np.full_like(held.theta, 1e60)},
+                 held.state()[1])  # fmt: skip
+    before = held.theta.copy()
+    held.advance(3)
+    np.testing.assert_array_equal(held.theta, before)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_lost_candidates_are_no_parents(value):
+    """Half of the candidates are lost; the mean moves to the other half."""
+    held = begun(lambda theta, rng: 0.0)
+    start = held.theta[0]
+    held.distance = lambda theta, rng: value if theta[0] > start else 0.0
+    held.advance(5)
+    assert held.theta[0] < start
