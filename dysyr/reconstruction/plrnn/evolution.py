@@ -14,6 +14,8 @@ The size s makes E rise by 5 % in the mean, were it quadratic. Gradients through
 Source: the strategy is that of hansen2001 with a fixed covariance; distance and covariance are dysyr's own.
 """
 
+import dataclasses
+
 import numpy as np
 
 from dysyr.reconstruction.plrnn.refinement import Refinement
@@ -25,6 +27,9 @@ MU = 1e-2
 """Share of the mean curvature added to all directions: what forecasts do not see at all is not free to explode."""
 MOST_RISE = 10.0
 GENERATIONS_PER_METRIC = 50
+FORECAST_INTERVALS = 3
+"""Forced steps of sparse forcing are that much rarer in E: forecasts over one interval hardly see the growth of small
+spirals, and exponents come out too large."""
 
 
 class Evolution:
@@ -41,7 +46,9 @@ class Evolution:
 
     def __init__(self, recipe, windows, rngs, theta, alpha, distance):
         self.recipe, self.distance, self.rng, self.alpha = recipe, distance, rngs[1], float(alpha)
-        self._forecasts = Refinement(recipe, windows, rngs[0], theta, alpha)
+        longer = min(FORECAST_INTERVALS * recipe.interval, recipe.n_steps) if recipe.interval > 1 else 1
+        seen = dataclasses.replace(recipe, interval=longer)
+        self._forecasts = Refinement(seen, windows, rngs[0], theta, alpha)
         self.theta = self._forecasts.theta
         self.count = 0
         self._size = self._forecasts.n_free
