@@ -19,7 +19,8 @@ GROUPS = (
     ("Systems and simulation", ("load_system", "System", "simulate", "observe", "lyapunov_spectrum")),
     ("Data", ("as_dataset", "make_dataset", "load_dataset", "read_dataset", "save_dataset", "inspect", "resample",
               "split", "embed", "SegmentSplit")),
-    ("Reconstruction", ("SHPLRNN", "Reconstructor", "Model", "StateSpace", "PiecewiseLinear", "save", "load")),
+    ("Reconstruction", ("SHPLRNN", "ALRNN", "Reconstructor", "Model", "StateSpace", "PiecewiseLinear", "save", "load")),
+    ("Symbols, fixed points and cycles", ("encode", "Encoding", "compare_codes", "fixed_points", "cycles")),
     ("Evaluation and reports", ("evaluate", "compare", "Card", "Measure", "run_experiment")),
     ("Errors", ("DysyrError", "InputError", "ExpressionError", "FormatError", "DivergedError", "NotConverged")),
 )  # fmt: skip

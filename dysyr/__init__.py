@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from dysyr.core.shipped_data import load_dataset
     from dysyr.core.splitter import SegmentSplit
     from dysyr.core.system import System
+    from dysyr.encoding.compare import compare_codes
+    from dysyr.encoding.cycles import cycles
+    from dysyr.encoding.encode import encode
+    from dysyr.encoding.encoding import Encoding
+    from dysyr.encoding.fixed_points import fixed_points
     from dysyr.experiment import run_experiment
-    from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN
+    from dysyr.reconstruction import ALRNN, SHPLRNN
     from dysyr.reporting.card import Card
     from dysyr.reporting.comparison import compare
     from dysyr.simulation.observation import observe
@@ -39,8 +44,13 @@ _HOMES = {
     "dysyr.core.shipped_data": ("load_dataset",),
     "dysyr.core.splitter": ("SegmentSplit",),
     "dysyr.core.system": ("System",),
+    "dysyr.encoding.compare": ("compare_codes",),
+    "dysyr.encoding.cycles": ("cycles",),
+    "dysyr.encoding.encode": ("encode",),
+    "dysyr.encoding.encoding": ("Encoding",),
+    "dysyr.encoding.fixed_points": ("fixed_points",),
     "dysyr.experiment": ("run_experiment",),
-    "dysyr.reconstruction": ("ALRNN", "PLRNN", "SHPLRNN", "DendPLRNN"),
+    "dysyr.reconstruction": ("ALRNN", "SHPLRNN"),
     "dysyr.reporting.card": ("Card",),
     "dysyr.reporting.comparison": ("compare",),
     "dysyr.simulation.observation": ("observe",),

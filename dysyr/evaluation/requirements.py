@@ -30,6 +30,9 @@ REQUIREMENTS = {
     "shplrnn": Requirements(
         min_samples=60, min_correlation_times=20, handles_missing=True, handles_inputs=True, max_noise=0.6
     ),
+    "alrnn": Requirements(
+        min_samples=60, min_correlation_times=20, handles_missing=True, handles_inputs=True, max_noise=0.6
+    ),
 }
 
 

@@ -249,9 +249,9 @@ def population(n_seeds):
     x = simulate(load_system("lorenz63"), n_steps=20_000, dt=0.01, seed=0)["x"].values[0]
     recipe = Recipe(
         network=ShallowNetwork(3, 50, False), n_observed=3, n_inputs=0, affine=False, n_updates=10**9,
-        n_refinements=0, n_generations=0, batch_size=LANES, n_steps=N_STEPS, warm_up=0, jitter=0.03, learning_rate=LEARNING_RATE,
-        learning_rate_end=LEARNING_RATE, estimator="arithmetic_mean", alpha=(1.0,), alpha_decay=0.99, interval=1,
-        weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0,
+        n_refinements=0, n_generations=0, batch_size=LANES, n_steps=N_STEPS, warm_up=0, jitter=0.03,
+        learning_rate=LEARNING_RATE, learning_rate_end=LEARNING_RATE, estimator="arithmetic_mean",
+        alpha=(1.0,), alpha_decay=0.99, interval=1, weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0,
     )  # fmt: skip
     windows = Windows.from_trajectories([(x - x.mean(axis=0)) / x.std(axis=0)], None, N_STEPS + 1)
     return Population([recipe] * n_seeds, windows, [np.random.default_rng(seed) for seed in range(n_seeds)])

@@ -62,9 +62,9 @@ class ALRNN(ForcedReconstructor):
         device: ``"cpu"``; nothing else exists yet.
         seed: seed of initial parameters and windows.
 
-    Attributes after fit: ``model_`` (ElementwisePLRNN); ``history_`` (update, attempt, loss, alpha, criterion per check,
-    ``chosen``: attempt, update and criterion of the model that was kept, ``smoothing``: window per variable, and with
-    ``n_rectified="auto"`` ``n_rectified`` and ``quality``, the criterion for each); ``dt_``, ``n_features_in_``,
+    Attributes after fit: ``model_`` (ElementwisePLRNN); ``history_`` (update, attempt, loss, alpha, criterion per
+    check, ``chosen``: attempt, update and criterion of the model that was kept, ``smoothing``: window per variable, and
+    with ``n_rectified="auto"`` ``n_rectified`` and ``quality``, the criterion for each); ``dt_``, ``n_features_in_``,
     ``provenance_``.
 
     Reference: brenner2024

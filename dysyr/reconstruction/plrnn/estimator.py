@@ -215,7 +215,8 @@ class ForcedReconstructor(Reconstructor):
             alpha = ANNEALED_ALPHA if self.alpha == "annealed" else (float(self.alpha),)
         return Recipe(
             network=network, n_observed=n_observed, n_inputs=0 if task.drives is None else task.drives[0].shape[1],
-            affine=self.readout == "affine", n_updates=self.n_updates, n_refinements=self.n_refinements, n_generations=self._generations(task),
+            affine=self.readout == "affine", n_updates=self.n_updates, n_refinements=self.n_refinements,
+            n_generations=self._generations(task),
             batch_size=self.batch_size, n_steps=n_steps, warm_up=self.warm_up, jitter=self._jitter(task.noise),
             learning_rate=self.learning_rate, learning_rate_end=self.learning_rate_end, estimator=estimator,
             alpha=alpha, alpha_decay=self.alpha_decay or math.exp(-60 / self.n_updates), interval=interval,

@@ -42,10 +42,10 @@ class Search:
 
     An attempt is gradient descent, refinement and evolution, one after the other. A check after every
     ``n_updates / n_checks`` updates, every third refinement and every tenth generation scores the model on validation
-    data. The ten best checkpoints are kept, those of the
-    first 60 % of the updates after all others, because what scores well before the learning rate has sunk often does so
-    by chance. Gradient descent is given up when a loss is not finite, and refinement and evolution end there. A finished attempt is
-    followed by another when its best criterion, or that of the longer look at its candidates, is above 0.35, up to
+    data. The ten best checkpoints are kept, those of the first 60 % of the updates after all others, because what
+    scores well before the learning rate has sunk often does so by chance. Gradient descent is given up when a loss is
+    not finite, and refinement and evolution end there. A finished attempt is followed by another when its best
+    criterion, or that of the longer look at its candidates, is above 0.35, up to
     ``max_restarts`` times.
 
     Args:

@@ -68,8 +68,8 @@ class SHPLRNN(ForcedReconstructor):
         self, *, latent_dim=None, hidden_dim=50, clipped=False, readout="identity", forcing="generalized",
         alpha="adaptive", alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None,
         sequence_length=None, warm_up=0, batch_size=48, n_updates=2_000, n_refinements=40, n_generations=0,
-        learning_rate=3e-3, learning_rate_end=3e-6, weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto",
-        jitter="auto", validation_fraction=0.2, n_checks=20, max_restarts=2, device="cpu", seed=0,
+        learning_rate=3e-3, learning_rate_end=3e-6, weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0,
+        smoothing="auto", jitter="auto", validation_fraction=0.2, n_checks=20, max_restarts=2, device="cpu", seed=0,
     ):  # fmt: skip
         self._store(locals())
 

@@ -1,0 +1,12 @@
+"""Counts that callers give: positive whole numbers."""
+
+import numpy as np
+
+from dysyr.core.errors import InputError
+
+
+def check_counts(**counts):
+    """Raise InputError for the first argument that is not a positive whole number."""
+    for name, value in counts.items():
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+            raise InputError(f"{name} is not a positive whole number", got=repr(value))
