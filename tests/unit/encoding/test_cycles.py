@@ -294,18 +294,3 @@ def test_bad_models_and_words():
         fixed_points(skew_tent(1.5, -2.2), words=[[0]], budget=3)
     with pytest.raises(InputError, match="virtual fixed points of too many regions"):
         fixed_points(skew_tent(1.5, -2.2), virtual=True, budget=1)
-
-
-def test_small_eigenvalues_survive_a_large_product():
-    """Uncoupled in a rotated basis: 2^40 and 0.5^10 0.9^30 = 4.1e-5 belong to one word of forty letters."""
-    turn = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]])
-    linear = turn @ np.diag([2.0, 0.77]) @ turn.T
-    model = ElementwisePLRNN.from_arrays(
-        A=np.r_[np.diag(linear), 0.5], W=np.pad(linear - np.diag(np.diag(linear)), ((0, 1), (0, 1))),
-        h=[0.3, -0.2, 1.0], n_rectified=1,
-    )  # fmt: skip
-    (orbit,) = fixed_points(model, words=[np.arange(40)[:, None] == 0], virtual=True)
-    expected = np.array([2.0**40, 0.77**40, 0.5**40])
-    np.testing.assert_allclose(orbit.eigenvalues[:2], expected[:2], rtol=1e-9)
-    assert abs(orbit.eigenvalues[2] - expected[2]) < 1e-11
-    np.testing.assert_allclose(orbit.points[0, :2], np.linalg.solve(np.eye(2) - linear, [0.3, -0.2]), rtol=1e-12)
