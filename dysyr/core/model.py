@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 
+from dysyr.core.counts import check_counts
 from dysyr.core.dataset import as_dataset, inputs, make_dataset, sampling_interval, trajectories
 from dysyr.core.errors import InputError
 from dysyr.core.status import orbit_status
@@ -134,7 +135,7 @@ class StateSpace(Model):
 
     def generate(self, n_steps, *, n_trajectories=1, context=None, transient=None, inputs=None, seed=0):
         """See ``Model.generate``."""
-        _check_counts(n_steps=n_steps, n_trajectories=n_trajectories)
+        check_counts(n_steps=n_steps, n_trajectories=n_trajectories)
         if context is not None:
             z, _ = self._from_context(context)
             z = np.repeat(z, -(-n_trajectories // len(z)), axis=0)[: max(n_trajectories, len(z))]
@@ -152,7 +153,7 @@ class StateSpace(Model):
 
     def forecast(self, context, *, n_steps, inputs=None):
         """See ``Model.forecast``."""
-        _check_counts(n_steps=n_steps)
+        check_counts(n_steps=n_steps)
         z, _ = self._from_context(context)
         u = self._input_array(inputs, len(z), n_steps)
         return self._dataset(self.trajectory(z, n_steps, u), {"generator": self.family})
@@ -253,9 +254,3 @@ def repeat_step(model, z, n_steps, u=None):
         z = model.step(z, None if u is None else u[:, t])
         orbit[:, t] = z
     return orbit
-
-
-def _check_counts(**counts):
-    for name, value in counts.items():
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-            raise InputError(f"{name} is not a positive whole number", got=repr(value))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dysyr.core.counts import check_counts
 from dysyr.core.errors import InputError
-from dysyr.encoding.counts import check_counts
 from dysyr.encoding.cycles import cycles
 from dysyr.encoding.periodic_orbit import orbit_of_word, primitive, word_text
 
@@ -78,15 +78,15 @@ def bifurcations(path, *, max_period=1, n_values=51, tolerance=1e-10, **search):
             expected="at least two values and a tolerance between 0 and 1",
         )  # fmt: skip
     grid = np.linspace(0.0, 1.0, n_values)
-    words = {}
+    words, n_bits = {}, path(0.0).n_bits
     for t in grid:
         model = path(t)
         for orbit in cycles(model, max_period=max_period, **search):
             words.setdefault(orbit.label, orbit.word)
-        if model.n_bits != path(0.0).n_bits:
+        if model.n_bits != n_bits:
             raise InputError(
                 "the models of the path have different regions", got=f"{model.n_bits} bits at t = {t:g}",
-                expected=f"{path(0.0).n_bits} as at t = 0",
+                expected=f"{n_bits} as at t = 0",
             )  # fmt: skip
     events = [event for word in words.values() for event in _follow(path, word, grid, tolerance)]
     return tuple(sorted(_once(events), key=lambda event: (event.t, event.period, event.word)))

@@ -1,9 +1,8 @@
 """Fixed points and cycles of piecewise-linear models, exactly: each word of regions has one affine map to solve."""
 
-import operator
-
 import numpy as np
 
+from dysyr.core.counts import check_counts
 from dysyr.core.errors import InputError
 from dysyr.core.model import PiecewiseLinear
 from dysyr.encoding.exhaustive_search import search_all_words
@@ -53,11 +52,10 @@ def cycles(
         InputError: a model without regions, or counts that are not positive whole numbers.
     """
     check_model(model)
-    for name, value in {
-        "max_period": max_period, "min_period": min_period, "budget": budget, "n_starts": n_starts,
-        "n_iterations": n_iterations, "n_steps": n_steps,
-    }.items():  # fmt: skip
-        _check_count(name, value)
+    check_counts(
+        max_period=max_period, min_period=min_period, budget=budget, n_starts=n_starts, n_iterations=n_iterations,
+        n_steps=n_steps,
+    )  # fmt: skip
     if min_period > max_period:
         raise InputError("no period to search", got=f"min_period={min_period}, max_period={max_period}")
     if not box > 0:
@@ -134,12 +132,3 @@ def _admissible_words(run, period, budget):
 
 def _texts(words):
     return tuple(sorted({word_text(canonical(word)) for word in words}))
-
-
-def _check_count(name, value):
-    try:
-        good = operator.index(value) >= 1 and not isinstance(value, bool)
-    except TypeError:
-        good = False
-    if not good:
-        raise InputError(f"{name} is not a positive whole number", got=repr(value))

@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from dysyr.core.counts import check_counts
 from dysyr.core.dataset import as_dataset, data_hash, sampling_interval, times, trajectories
 from dysyr.core.dataset import inputs as inputs_of
 from dysyr.core.errors import DivergedError, InputError
@@ -113,9 +114,7 @@ def _of_labels(ds, missing_label, max_word, max_symbols):
 
 
 def _free(model, n_steps, n_trajectories, transient, drive, max_word, max_symbols, seed):
-    for name, value in (("n_steps", n_steps), ("n_trajectories", n_trajectories)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise InputError(f"{name} is not a positive whole number", got=repr(value))
+    check_counts(n_steps=n_steps, n_trajectories=n_trajectories)
     transient = n_steps // 4 if transient is None else transient
     if isinstance(transient, bool) or not isinstance(transient, (int, np.integer)) or transient < 0:
         raise InputError("transient is not a number of steps", got=repr(transient))
@@ -158,8 +157,7 @@ def _along(model, data, filter_steps, max_word, max_symbols):
             "the data are sampled at another interval than the model", got=f"dt = {dt:g}",
             expected=f"the model steps by {model.dt:g}", do="use dysyr.resample",
         )  # fmt: skip
-    if isinstance(filter_steps, bool) or not isinstance(filter_steps, (int, np.integer)) or filter_steps < 1:
-        raise InputError("filter_steps is not a positive whole number", got=repr(filter_steps))
+    check_counts(filter_steps=filter_steps)
     codes, starts, owners = [], [], []
     for i, start, stop in segments(ds):
         u = None if drives is None else drives[i][start:stop]

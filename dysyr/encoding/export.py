@@ -11,7 +11,7 @@ from dysyr.encoding.encoding import Encoding
 from dysyr.encoding.graph_files import to_dot, to_graphml
 
 
-def export(encoding, folder, *, fixed_points=None, cycles=None):
+def export_code(encoding, folder, *, fixed_points=None, cycles=None):
     """Write symbols.csv, words.csv, transition_matrix.csv, transitions.csv, graph.graphml, graph.dot and encoding.json.
 
     Args:

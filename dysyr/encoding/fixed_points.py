@@ -31,9 +31,9 @@ def fixed_points(model, *, words=None, virtual=False, **search):
         if search:
             raise InputError("given words leave nothing to search", got=", ".join(search), do="leave one of them out")
         return _of_words(model, words, virtual)
-    if not virtual:
-        return cycles(model, max_period=1, **search)
     real = cycles(model, max_period=1, **search)
+    if not virtual:
+        return real
     if not real.exhaustive:
         raise InputError(
             "virtual fixed points of too many regions", got=f"2^{model.n_bits} regions",

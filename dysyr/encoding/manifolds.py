@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dysyr.core.counts import check_counts
 from dysyr.core.errors import InputError
 from dysyr.encoding.affine_words import compose
 from dysyr.encoding.inverse_step import inverse_step
@@ -72,7 +73,7 @@ def unstable_manifold(model, orbit, *, n_steps=10, n_points=200, max_points=100_
         InputError: an orbit that is virtual, not hyperbolic or without unstable directions, or counts below 1.
     """
     basis, length, factor = _local_piece(model, orbit, unstable=True)
-    _check_counts(n_steps=n_steps, n_points=n_points, max_points=max_points)
+    check_counts(n_steps=n_steps, n_points=n_points, max_points=max_points)
     if basis.shape[1] > 1:
         generations = [[_cloud(orbit, basis, length, factor, n_points, seed)]]
         for _ in range(n_steps):
@@ -108,7 +109,7 @@ def stable_manifold(model, orbit, *, n_steps=10, n_points=200, seed=0):
         InputError: an orbit that is virtual, not hyperbolic or without stable directions, or counts below 1.
     """
     basis, length, factor = _local_piece(model, orbit, unstable=False)
-    _check_counts(n_steps=n_steps, n_points=n_points)
+    check_counts(n_steps=n_steps, n_points=n_points)
     if basis.shape[1] > 1:
         branches = [_cloud(orbit, basis, length, factor, n_points, seed)]
     else:
@@ -193,9 +194,3 @@ def _cut_at_switches(model, line):
     cuts = line[segment] + share[:, None] * (line[segment + 1] - line[segment])
     place = np.concatenate([np.arange(len(line), dtype=np.float64), segment + share])
     return np.concatenate([line, cuts])[np.argsort(place, kind="stable")]
-
-
-def _check_counts(**counts):
-    for name, value in counts.items():
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-            raise InputError(f"{name} is not a positive whole number", got=repr(value))

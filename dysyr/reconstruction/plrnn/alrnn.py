@@ -1,7 +1,5 @@
 """ALRNN: the almost-linear RNN as a reconstructor."""
 
-import numpy as np
-
 from dysyr.core.errors import InputError
 from dysyr.reconstruction.plrnn.arguments import require, whole
 from dysyr.reconstruction.plrnn.elementwise_model import ElementwisePLRNN
@@ -9,7 +7,6 @@ from dysyr.reconstruction.plrnn.elementwise_network import ElementwiseNetwork
 from dysyr.reconstruction.plrnn.estimator import ForcedReconstructor
 
 LADDER = (1, 2, 3, 4, 6, 8, 12, 16)
-PLATEAU = 0.05
 
 
 class ALRNN(ForcedReconstructor):
@@ -70,6 +67,8 @@ class ALRNN(ForcedReconstructor):
     Reference: brenner2024
     """
 
+    SWEPT = "n_rectified"
+
     def __init__(
         self, *, latent_dim=20, n_rectified=2, readout="identity", forcing="sparse", alpha="adaptive",
         alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None, sequence_length=None, warm_up=0,
@@ -100,9 +99,3 @@ class ALRNN(ForcedReconstructor):
                 expected=f"at most latent_dim={latent_dim}",
             )  # fmt: skip
         return tuple(ElementwiseNetwork(latent_dim, n_rectified=p) for p in tried)
-
-    def _chosen(self, values):
-        return int(np.flatnonzero(np.asarray(values) <= min(values) + PLATEAU)[0])
-
-    def _sweep_history(self, networks, values):
-        return {"n_rectified": np.array([network.n_rectified for network in networks]), "quality": np.array(values)}

@@ -33,6 +33,7 @@ N_INITIAL_STATES = 64
 CONTEXT = 50
 JITTER = 0.03
 ANNEALED_ALPHA = (1.0, 0.02)
+PLATEAU = 0.05
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,6 +50,7 @@ class Task:
         drives: list of (time, K) standardised inputs, or None.
         smoothing: smoothing window per variable.
         noise: (N,) noise that smoothing leaves, in standard deviations.
+        long_run: LongRun; None where runs cannot be free, or the data are too short to compare runs with.
     """
 
     train: object
@@ -60,6 +62,7 @@ class Task:
     drives: list | None
     smoothing: list
     noise: np.ndarray
+    long_run: LongRun | None
 
     @classmethod
     def from_data(cls, train, raw, smoothing):
@@ -77,7 +80,9 @@ class Task:
             input_scaler = Scaler.from_data(drives, [str(name) for name in train["input"].values])
             drives = [input_scaler.transform(u) for u in drives]
         standardised = [scaler.transform(x) for x in trajectories(train)]
-        return cls(train, held, raw, scaler, input_scaler, standardised, drives, smoothing, left / scaler.sd)
+        long_run = LongRun.from_series(standardised) if drives is None else None
+        noise = left / scaler.sd
+        return cls(train, held, raw, scaler, input_scaler, standardised, drives, smoothing, noise, long_run)
 
     @property
     def is_flow(self):
@@ -94,6 +99,8 @@ class ForcedReconstructor(Reconstructor):
     handles_missing = True
     handles_inputs = True
     min_samples = 60
+    SWEPT = None
+    """Attribute in which networks differ, where several can be tried."""
 
     @abc.abstractmethod
     def _networks(self, n_observed):
@@ -121,17 +128,19 @@ class ForcedReconstructor(Reconstructor):
         task = Task.from_data(*self._train_and_validation(data, validation), self.smoothing)
         networks = self._networks(task.series[0].shape[1])
         results = []
-        for network in networks:
+        for number, network in enumerate(networks):
             place = None
             if checkpoint is not None:
-                name = Checkpoint.name(networks.index(network) if len(networks) > 1 else None)
+                name = Checkpoint.name(number if len(networks) > 1 else None)
                 place = Checkpoint(checkpoint, self._fingerprint(task.train, task.raw), name)
             results.append(self._fitted_network(network, task, place, progress))
-        at = self._chosen([result.value for result in results])
-        result, history = results[at], dict(results[at].history)
+        quality = np.array([result.value for result in results])
+        chosen = results[smallest_on_plateau(quality)]
+        history = dict(chosen.history)
         if len(networks) > 1:
-            history |= self._sweep_history(networks, [result.value for result in results])
-        return self._learned(result.model, history, data)
+            history |= {self.SWEPT: np.array([getattr(network, self.SWEPT) for network in networks])}
+            history["quality"] = quality
+        return self._learned(chosen.model, history, data)
 
     def _fitted_network(self, network, task, checkpoint, progress):
         """Search for the best parameters of one network; a Result."""
@@ -140,10 +149,8 @@ class ForcedReconstructor(Reconstructor):
         if len(windows.starts) == 0:
             raise InputError("no window of the training data has two observed samples", do="fill gaps or use more data")
         build = _builder(recipe, task)
-        long_run = LongRun(task.series) if recipe.n_generations else None
-
         def distance(theta, rng):
-            return long_run.distance_of(build(theta, 1.0), rng)
+            return task.long_run.distance_of(build(theta, 1.0), rng)
 
         def criterion(theta, alpha):
             model = build(theta, max(alpha, GAINS[0]))
@@ -168,14 +175,6 @@ class ForcedReconstructor(Reconstructor):
         history["chosen"] = np.array((best.attempt, best.update, value))
         history["smoothing"] = np.array(task.smoothing)
         return Result(value, model, history)
-
-    def _chosen(self, values):
-        """Which of the networks tried is kept, given their criteria."""
-        return int(np.argmin(values))
-
-    def _sweep_history(self, networks, values):
-        """What the history says about several networks, dict of arrays."""
-        raise NotImplementedError
 
     def _train_and_validation(self, data, validation):
         if validation is None:
@@ -216,17 +215,12 @@ class ForcedReconstructor(Reconstructor):
         return Recipe(
             network=network, n_observed=n_observed, n_inputs=0 if task.drives is None else task.drives[0].shape[1],
             affine=self.readout == "affine", n_updates=self.n_updates, n_refinements=self.n_refinements,
-            n_generations=self._generations(task),
+            n_generations=self.n_generations if task.long_run is not None else 0,
             batch_size=self.batch_size, n_steps=n_steps, warm_up=self.warm_up, jitter=self._jitter(task.noise),
             learning_rate=self.learning_rate, learning_rate_end=self.learning_rate_end, estimator=estimator,
             alpha=alpha, alpha_decay=self.alpha_decay or math.exp(-60 / self.n_updates), interval=interval,
             weight_decay=self.weight_decay, readout_penalty=self.readout_penalty, gradient_clip=self.gradient_clip,
         )  # fmt: skip
-
-    def _generations(self, task):
-        """Generations of evolution; none where runs cannot be free, or the data are too short to compare runs with."""
-        free = task.drives is None and LongRun(task.series).possible
-        return self.n_generations if free else 0
 
     def _jitter(self, left):
         """Jitter in standard deviations, given the noise that is left in each variable."""
@@ -252,6 +246,15 @@ class Result:
     value: float
     model: object
     history: dict
+
+
+def smallest_on_plateau(quality):
+    """Index of the first network whose criterion is within 0.05 of the best.
+
+    Args:
+        quality: (n,) criteria, lower is better, smallest network first.
+    """
+    return int(np.flatnonzero(quality <= quality.min() + PLATEAU)[0])
 
 
 def _builder(recipe, task):

@@ -28,21 +28,15 @@ class LongRun:
     of up to 2,000 samples, averaged over the variables. Both lie in [0, 1].
 
     Args:
-        series: list of (time, N) standardised arrays, NaN where missing.
+        stretches: list of (time, N) standardised arrays without missing values, one of them of 64 samples at least.
 
     Attributes:
-        possible: whether there is a gap-free stretch of 64 samples; without, there is nothing to compare.
         n_steps: steps of a free run that are compared.
         burn_in: steps before them.
     """
 
-    def __init__(self, series):
-        stretches = [x[start:stop] for x in series for start, stop in complete_stretches(x)]
-        longest = max((len(x) for x in stretches), default=0)
-        self.possible = longest >= SHORTEST_SEGMENT
-        if not self.possible:
-            return
-        self._length = int(np.clip(longest // 4, SHORTEST_SEGMENT, LONGEST_SEGMENT))
+    def __init__(self, stretches):
+        self._length = int(np.clip(max(map(len, stretches)) // 4, SHORTEST_SEGMENT, LONGEST_SEGMENT))
         self.n_steps, self.burn_in = SEGMENTS_PER_ORBIT * self._length, self._length // 4
         points = np.concatenate(stretches)
         self._axes = np.linalg.eigh(np.cov(points.T, ddof=0).reshape(2 * points.shape[1:]))[1][:, ::-1][:, :3]
@@ -58,6 +52,19 @@ class LongRun:
             for at in range(0, len(x) - self._length + 1, self._length)
         ]  # fmt: skip
         self._spectrum = self._spectrum_of(np.stack(segments))
+
+    @classmethod
+    def from_series(cls, series):
+        """The statistics of series with gaps.
+
+        Args:
+            series: list of (time, N) standardised arrays, NaN where missing.
+
+        Returns:
+            LongRun, or None without a gap-free stretch of 64 samples: there is nothing to compare then.
+        """
+        stretches = [x[start:stop] for x in series for start, stop in complete_stretches(x)]
+        return cls(stretches) if any(len(x) >= SHORTEST_SEGMENT for x in stretches) else None
 
     def distance_of(self, model, rng):
         """Distance of free runs of a model from some of its initial states.

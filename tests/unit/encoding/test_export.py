@@ -9,7 +9,7 @@ import pytest
 from symbol_sequences import SHIFTS, encoding, walk
 
 from dysyr.core.errors import InputError
-from dysyr.encoding.export import export
+from dysyr.encoding.export import export_code
 
 AWKWARD = ('a,"b" & <c>', "line\nbreak\\ \u00fc")
 
@@ -22,7 +22,7 @@ def code(rng):
 
 @pytest.fixture
 def folder(code, tmp_path):
-    files = export(code, tmp_path / "symbols", fixed_points=[{"position": [0.0]}], cycles=[])
+    files = export_code(code, tmp_path / "symbols", fixed_points=[{"position": [0.0]}], cycles=[])
     assert sorted(p.name for p in files) == sorted(p.name for p in (tmp_path / "symbols").iterdir())
     return tmp_path / "symbols"
 
@@ -97,4 +97,4 @@ def test_json(code, folder):
 
 def test_only_codes_are_exported(tmp_path):
     with pytest.raises(InputError, match="only codes are exported: dict; an Encoding"):
-        export({}, tmp_path)
+        export_code({}, tmp_path)

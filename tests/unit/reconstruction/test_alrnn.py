@@ -6,6 +6,7 @@ from shplrnn_cases import DT, circle
 
 import dysyr
 from dysyr.reconstruction.plrnn import alrnn
+from dysyr.reconstruction.plrnn.estimator import smallest_on_plateau
 
 SMALL = {
     "latent_dim": 4, "sequence_length": 15, "forcing_interval": 5, "n_updates": 60, "n_refinements": 3,
@@ -14,43 +15,42 @@ SMALL = {
 
 
 @pytest.mark.parametrize(
-    ("method", "changes"),
+    "changes",
     [
-        (dysyr.ALRNN, {"n_rectified": 0}),
-        (dysyr.ALRNN, {"n_rectified": 4, "readout": "affine", "readout_penalty": 1e-3}),
-        (dysyr.ALRNN, {"forcing": "generalized"}),
-        (dysyr.ALRNN, {"forcing": "generalized", "alpha": 0.1, "weight_decay": 1e-4}),
-        (dysyr.ALRNN, {"forcing": "identity", "gradient_clip": 1.0}),
-        (dysyr.ALRNN, {"latent_dim": None, "n_rectified": 1}),
+        {"n_rectified": 0},
+        {"n_rectified": 4, "readout": "affine", "readout_penalty": 1e-3},
+        {"forcing": "generalized"},
+        {"forcing": "generalized", "alpha": 0.1, "weight_decay": 1e-4},
+        {"forcing": "identity", "gradient_clip": 1.0},
+        {"latent_dim": None, "n_rectified": 1},
     ],
     ids=str,
 )
-def test_every_option_trains(method, changes):
-    fitted = method(**{**SMALL, **changes}).fit(circle(), dt=DT, progress=False)
+def test_every_option_trains(changes):
+    fitted = dysyr.ALRNN(**{**SMALL, **changes}).fit(circle(), dt=DT, progress=False)
     assert np.isfinite(fitted.history_["loss"]).all()
     assert fitted.generate(5)["x"].shape == (1, 5, 2)
 
 
 @pytest.mark.parametrize(
-    ("method", "changes", "message"),
+    ("changes", "message"),
     [
-        (dysyr.ALRNN, {"n_rectified": -1}, "ALRNN cannot use this n_rectified: -1; 'auto' or a whole number"),
-        (dysyr.ALRNN, {"n_rectified": "many"}, "cannot use this n_rectified: 'many'"),
-        (dysyr.ALRNN, {"n_rectified": 5}, "more rectified units than units: n_rectified=5; at most latent_dim=4"),
-        (dysyr.ALRNN, {"latent_dim": 1, "n_rectified": 1}, "latent_dim is too small"),
-        (dysyr.ALRNN, {"n_generations": -1}, "cannot use this n_generations"),
+        ({"n_rectified": -1}, "ALRNN cannot use this n_rectified: -1; 'auto' or a whole number"),
+        ({"n_rectified": "many"}, "cannot use this n_rectified: 'many'"),
+        ({"n_rectified": 5}, "more rectified units than units: n_rectified=5; at most latent_dim=4"),
+        ({"latent_dim": 1, "n_rectified": 1}, "latent_dim is too small"),
+        ({"n_generations": -1}, "cannot use this n_generations"),
     ],
 )
-def test_bad_arguments_say_what_would_do(method, changes, message):
+def test_bad_arguments_say_what_would_do(changes, message):
     with pytest.raises(dysyr.InputError, match=message):
-        method(**{**SMALL, **changes}).fit(circle(), dt=DT, progress=False)
+        dysyr.ALRNN(**{**SMALL, **changes}).fit(circle(), dt=DT, progress=False)
 
 
 def test_the_smallest_on_the_plateau_is_chosen():
-    chosen = dysyr.ALRNN()._chosen
-    assert chosen([0.5, 0.2, 0.17, 0.16]) == 1
-    assert chosen([0.5, 0.4, 0.3, 0.1]) == 3
-    assert chosen([0.1, 0.4]) == 0
+    assert smallest_on_plateau(np.array([0.5, 0.2, 0.17, 0.16])) == 1
+    assert smallest_on_plateau(np.array([0.5, 0.4, 0.3, 0.1])) == 3
+    assert smallest_on_plateau(np.array([0.1, 0.4])) == 0
 
 
 def test_automatic_choice_reports_quality_against_rectified_units(monkeypatch, tmp_path):
@@ -59,8 +59,7 @@ def test_automatic_choice_reports_quality_against_rectified_units(monkeypatch, t
     assert made.history_["n_rectified"].tolist() == [1, 2]
     quality = made.history_["quality"]
     assert quality.shape == (2,) and (quality < 1).all()
-    kept = made.model_.n_rectified
-    assert kept == (1 if quality[0] <= quality.min() + alrnn.PLATEAU else 2)
+    assert made.model_.n_rectified == [1, 2][smallest_on_plateau(quality)]
     again = dysyr.ALRNN(**{**SMALL, "n_rectified": "auto"}).fit(circle(), dt=DT, progress=False, checkpoint=tmp_path)
     np.testing.assert_array_equal(again.model_.parameters.W, made.model_.parameters.W)
     assert len(list(tmp_path.glob("checkpoint_*.safetensors"))) == 2

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 from shplrnn_cases import recipe, windows
 
+from dysyr.kernels.forced_windows import n_parameters, views
 from dysyr.reconstruction.plrnn import evolution
+from dysyr.reconstruction.plrnn.elementwise_network import ElementwiseNetwork
 from dysyr.reconstruction.plrnn.evolution import Evolution
 from dysyr.reconstruction.plrnn.long_run import N_ORBITS, WORST, LongRun
+from dysyr.reconstruction.plrnn.refinement import Refinement
+from dysyr.reconstruction.plrnn.shallow_network import ShallowNetwork
 from dysyr.reconstruction.plrnn.training import Attempt
 
 
@@ -22,7 +26,7 @@ def orbits_like(long_run, series):
 
 def test_distance_tells_shuffles_surrogates_and_lost_runs_from_the_data():
     series, rng = quasi_periodic(12_000), np.random.default_rng(0)
-    long_run = LongRun([series])
+    long_run = LongRun.from_series([series])
     same = long_run.distance(orbits_like(long_run, quasi_periodic(12_000, phase=50.0)))
     shuffled = long_run.distance(rng.permuted(orbits_like(long_run, series), axis=1))
     spectrum = np.fft.rfft(series, axis=0)
@@ -40,13 +44,13 @@ def test_distance_tells_shuffles_surrogates_and_lost_runs_from_the_data():
 
 def test_data_without_a_stretch_have_no_long_run():
     series = quasi_periodic(300)
-    assert LongRun([series]).possible
+    assert LongRun.from_series([series]) is not None
     series[::50] = np.nan
-    assert not LongRun([series]).possible
+    assert LongRun.from_series([series]) is None
 
 
-def begun(distance, n_generations=30):
-    made = recipe(n_updates=200, n_generations=n_generations, estimator=None, alpha=(0.2,))
+def begun(distance, n_generations=30, **changes):
+    made = recipe(n_updates=200, n_generations=n_generations, **{"estimator": None, "alpha": (0.2,), **changes})
     attempt = Attempt(made, windows(), np.random.default_rng(4))
     attempt.advance(200)
     rngs = [np.random.default_rng(5), np.random.default_rng(6)]
@@ -101,3 +105,40 @@ def test_lost_candidates_are_no_parents(value):
     held.distance = lambda theta, rng: value if theta[0] > start else 0.0
     held.advance(5)
     assert held.theta[0] < start
+
+
+@pytest.mark.parametrize("n_bases", [0, 3])
+def test_a_hollow_matrix_stays_hollow(n_bases):
+    """No forecast depends on the diagonal, so that no generation moves it."""
+    network = ElementwiseNetwork(4, n_rectified=None if n_bases else 4, n_bases=n_bases, hollow=True)
+    held = begun(lambda theta, rng: float(theta.sum()), network=network)
+    before = held.theta.copy()
+    held.advance(5)
+    weights = views(held.theta, held.recipe.shapes()).W
+    np.testing.assert_array_equal(np.diag(weights), 0.0)
+    assert (weights != views(before, held.recipe.shapes()).W).sum() == 12
+
+
+def test_forecasts_go_over_three_intervals_of_sparse_forcing():
+    """Errors of an unforced stretch grow with its length, in a model that is slightly wrong."""
+    one, three = (
+        Evolution(recipe(interval=interval, n_steps=12, estimator=None), windows(13),
+                  [np.random.default_rng(5), np.random.default_rng(6)], spiral_out(), 1.0, None)
+        for interval in (1, 2)
+    )  # fmt: skip
+    refined = Refinement(recipe(interval=6, n_steps=12, estimator=None), windows(13), np.random.default_rng(5),
+                         spiral_out(), 1.0)  # fmt: skip
+    assert three._first == refined.error(refined.theta, 1.0)
+    assert three._first > 2 * one._first
+
+
+def spiral_out():
+    """Parameters of a rotation that grows by 2 % per step; the data turn at constant radius."""
+    shapes = ShallowNetwork(2, 6, False).shapes(2, 0, False)
+    theta = np.zeros(n_parameters(shapes))
+    p = views(theta, shapes)
+    p.A[:] = 1.02 * np.cos(0.1)
+    for k, sign in ((0, 1.0), (1, -1.0)):
+        p.W2[2 * k, k], p.W2[2 * k + 1, k] = 1.0, -1.0
+        p.W1[1 - k, 2 * k], p.W1[1 - k, 2 * k + 1] = sign * 1.02 * np.sin(0.1), -sign * 1.02 * np.sin(0.1)
+    return theta

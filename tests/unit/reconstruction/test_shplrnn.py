@@ -35,6 +35,7 @@ SMALL = {
         {"alpha": "annealed"},
         {"alpha": 0.2},
         {"n_refinements": 0},
+        {"n_generations": 10},
         {"alpha_estimator": "product_upper_bound"},
         {"alpha_estimator": "explog"},
         {"alpha_estimator": "batch_maximum"},
