@@ -20,7 +20,9 @@ GROUPS = (
     ("Data", ("as_dataset", "make_dataset", "load_dataset", "read_dataset", "save_dataset", "inspect", "resample",
               "split", "embed", "SegmentSplit")),
     ("Reconstruction", ("SHPLRNN", "ALRNN", "Reconstructor", "Model", "StateSpace", "PiecewiseLinear", "save", "load")),
-    ("Symbols, fixed points and cycles", ("encode", "Encoding", "compare_codes", "fixed_points", "cycles")),
+    ("Symbols, fixed points and cycles", ("encode", "Encoding", "compare_codes", "export_code", "fixed_points",
+                                          "cycles", "stable_manifold", "unstable_manifold", "bifurcations",
+                                          "parameter_path")),
     ("Evaluation and reports", ("evaluate", "compare", "Card", "Measure", "run_experiment")),
     ("Errors", ("DysyrError", "InputError", "ExpressionError", "FormatError", "DivergedError", "NotConverged")),
 )  # fmt: skip

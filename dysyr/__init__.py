@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from dysyr.core.shipped_data import load_dataset
     from dysyr.core.splitter import SegmentSplit
     from dysyr.core.system import System
+    from dysyr.encoding.bifurcations import bifurcations
     from dysyr.encoding.compare import compare_codes
     from dysyr.encoding.cycles import cycles
     from dysyr.encoding.encode import encode
     from dysyr.encoding.encoding import Encoding
+    from dysyr.encoding.export import export_code
     from dysyr.encoding.fixed_points import fixed_points
+    from dysyr.encoding.manifolds import stable_manifold, unstable_manifold
+    from dysyr.encoding.parameter_path import parameter_path
     from dysyr.experiment import run_experiment
     from dysyr.reconstruction import ALRNN, SHPLRNN
     from dysyr.reporting.card import Card
@@ -44,11 +48,15 @@ _HOMES = {
     "dysyr.core.shipped_data": ("load_dataset",),
     "dysyr.core.splitter": ("SegmentSplit",),
     "dysyr.core.system": ("System",),
+    "dysyr.encoding.bifurcations": ("bifurcations",),
     "dysyr.encoding.compare": ("compare_codes",),
     "dysyr.encoding.cycles": ("cycles",),
     "dysyr.encoding.encode": ("encode",),
     "dysyr.encoding.encoding": ("Encoding",),
+    "dysyr.encoding.export": ("export_code",),
     "dysyr.encoding.fixed_points": ("fixed_points",),
+    "dysyr.encoding.manifolds": ("stable_manifold", "unstable_manifold"),
+    "dysyr.encoding.parameter_path": ("parameter_path",),
     "dysyr.experiment": ("run_experiment",),
     "dysyr.reconstruction": ("ALRNN", "SHPLRNN"),
     "dysyr.reporting.card": ("Card",),
