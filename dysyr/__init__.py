@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from dysyr.encoding.cycles import cycles
     from dysyr.encoding.encode import encode
     from dysyr.encoding.encoding import Encoding
-    from dysyr.encoding.export import export_code
     from dysyr.encoding.fixed_points import fixed_points
     from dysyr.encoding.manifolds import stable_manifold, unstable_manifold
     from dysyr.encoding.parameter_path import parameter_path
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from dysyr.reconstruction import ALRNN, SHPLRNN
     from dysyr.reporting.card import Card
     from dysyr.reporting.comparison import compare
+    from dysyr.reporting.symbol_files import export_code
     from dysyr.simulation.observation import observe
     from dysyr.simulation.simulate import simulate
 
@@ -53,7 +53,6 @@ _HOMES = {
     "dysyr.encoding.cycles": ("cycles",),
     "dysyr.encoding.encode": ("encode",),
     "dysyr.encoding.encoding": ("Encoding",),
-    "dysyr.encoding.export": ("export_code",),
     "dysyr.encoding.fixed_points": ("fixed_points",),
     "dysyr.encoding.manifolds": ("stable_manifold", "unstable_manifold"),
     "dysyr.encoding.parameter_path": ("parameter_path",),
@@ -61,6 +60,7 @@ _HOMES = {
     "dysyr.reconstruction": ("ALRNN", "SHPLRNN"),
     "dysyr.reporting.card": ("Card",),
     "dysyr.reporting.comparison": ("compare",),
+    "dysyr.reporting.symbol_files": ("export_code",),
     "dysyr.simulation.observation": ("observe",),
     "dysyr.simulation.simulate": ("simulate",),
 }  # fmt: skip

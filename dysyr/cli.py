@@ -1,18 +1,15 @@
 """The command line: parses, calls the public functions, prints. Heavy imports happen inside the commands."""
 
 import dataclasses
-import json
-import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
 
-from dysyr.cli_input import like_training, load_system, names, parse, read_data, refusing, score
+from dysyr.cli_input import code_of, like_training, load_system, names, parse, read_data, refusing, score
+from dysyr.cli_output import must_be_writable, orbits_text, show, status_text, system_text, teller
 from dysyr.core.errors import DysyrError
-from dysyr.core.measure import plain
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 
@@ -87,11 +84,11 @@ def systems(
 
     if name is not None:
         system = dysyr.load_system(name)
-        _print(system.to_dict() if as_json else _system_text(system), as_json)
+        show(system.to_dict() if as_json else system_text(system), as_json)
         return
     known = [dysyr.load_system(each) for each in system_names()]
     if as_json:
-        _print([{"name": s.name, "kind": s.kind, "dim": s.dim, "title": s.title} for s in known], True)
+        show([{"name": s.name, "kind": s.kind, "dim": s.dim, "title": s.title} for s in known], True)
         return
     width = max(len(s.name) for s in known)
     for s in known:
@@ -114,7 +111,7 @@ def inspect(
     import dysyr
 
     found = dysyr.inspect(read_data(data, dt, time, columns, mask))
-    _print(found.to_dict() if as_json else str(found), as_json)
+    show(found.to_dict() if as_json else str(found), as_json)
 
 
 @app.command()
@@ -142,7 +139,7 @@ def simulate(
     import dysyr
     from dysyr.core.dataset import save_dataset
 
-    _must_be_writable(output)
+    must_be_writable(output)
     model = load_system(system, settings)
     data = dysyr.simulate(
         model, n_steps=n_steps, t_end=t_end, dt=dt, n_trajectories=n_trajectories, transient=transient,
@@ -187,7 +184,7 @@ def fit(
         raise DysyrError(
             f"'{output}' is not empty", expected="a new or empty folder", do="choose another, or add --resume"
         )
-    _must_be_writable(output / "config.json")
+    must_be_writable(output / "config.json")
     train = read_data(data, dt, time, columns, mask)
     extra = None if validation is None else read_data(str(validation), dt, time, columns, mask)
     if resample is not None:
@@ -215,13 +212,13 @@ def generate(
     import dysyr
     from dysyr.core.dataset import save_dataset
 
-    _must_be_writable(output)
+    must_be_writable(output)
     free = dysyr.load(run).generate(
         n_steps, n_trajectories=n_trajectories, transient=transient, seed=seed,
         context=None if context is None else str(context),
     )  # fmt: skip
     save_dataset(free, output)
-    typer.echo(f"{output}: {_status_text(free)}")
+    typer.echo(f"{output}: {status_text(free)}")
 
 
 @app.command()
@@ -235,11 +232,11 @@ def forecast(
     import dysyr
     from dysyr.core.dataset import save_dataset
 
-    _must_be_writable(output)
+    must_be_writable(output)
     fitted = dysyr.load(run)
     ahead = fitted.forecast(like_training(str(context), fitted), n_steps=n_steps)
     save_dataset(ahead, output)
-    typer.echo(f"{output}: {_status_text(ahead)}")
+    typer.echo(f"{output}: {status_text(ahead)}")
 
 
 @app.command()
@@ -257,11 +254,43 @@ def evaluate(
     Distances of free runs, forecasts and invariants, each beside the best and the worst that could be had.
     """
     if output is not None:
-        _must_be_writable(output)
+        must_be_writable(output)
     card = score(model, truth, reference, measures, seed)
     if output is not None:
         card.save_metrics(output)
-    _print(card.to_dict() if as_json else str(card), as_json)
+    show(card.to_dict() if as_json else str(card), as_json)
+
+
+@app.command()
+def encode(
+    source: Annotated[Path, typer.Argument(help="Run folder, or a data file whose samples have labels.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    data: Annotated[str | None, typer.Option(help="Data to follow with the model, instead of a free run.")] = None,
+    n_steps: Annotated[int | None, typer.Option(help="Symbols per free run; by default 100000.", min=1)] = None,
+    n_trajectories: Annotated[int | None, typer.Option(help="Number of free runs; by default 1.", min=1)] = None,
+    transient: Annotated[int | None, typer.Option(help="Steps to run and drop first.", min=0)] = None,
+    max_word: Annotated[int, typer.Option(help="Longest word to count.", min=2)] = 10,
+    max_period: Annotated[int, typer.Option(help="Longest cycle to search; 1: fixed points, 0: none.", min=0)] = 3,
+    missing_label: Annotated[int | None, typer.Option(help="Label that stands for a missing one.")] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+):
+    """Write the symbolic code of a piecewise-linear model.
+
+    Tables of symbols, words and transitions, the transition graph as GraphML and DOT, all numbers as JSON, and
+    figures.
+    """
+    import dysyr
+    from dysyr.core.run_folder import read_json
+
+    must_be_writable(output / "encoding.json")
+    free = {"n_steps": n_steps, "n_trajectories": n_trajectories, "transient": transient}
+    options = {"max_word": max_word, "missing_label": missing_label, "seed": seed}
+    code, fitted = code_of(source, data, options, free)
+    files = dysyr.export_code(code, output, model=fitted, max_period=max_period, seed=seed)
+    whole = read_json(output / "encoding.json")
+    text = "\n".join(filter(None, [f"{output}: {len(files)} files", str(code), orbits_text(whole)]))
+    show(whole if as_json else text, as_json)
 
 
 @app.command()
@@ -279,7 +308,7 @@ def report(
     """
     import dysyr
 
-    _must_be_writable(output)
+    must_be_writable(output)
     card = score(model, truth, reference, measures, seed)
     dataclasses.replace(card, inspection=dysyr.inspect(card.truth)).to_html(output)
     typer.echo(f"{output}: {card.verdict.verdict}")
@@ -300,8 +329,8 @@ def run(
     """
     from dysyr.experiment import read_experiment, run_experiment
 
-    result = run_experiment(read_experiment(experiment, parse(settings)), output, say=_say(as_json))
-    _print(result.to_dict() if as_json else str(result), as_json)
+    result = run_experiment(read_experiment(experiment, parse(settings)), output, say=teller(as_json))
+    show(result.to_dict() if as_json else str(result), as_json)
 
 
 @app.command()
@@ -313,7 +342,7 @@ def doctor(as_json: Json = False):
     from dysyr.doctor import examine
 
     health = examine()
-    _print(health.to_dict() if as_json else str(health), as_json)
+    show(health.to_dict() if as_json else str(health), as_json)
     if not health.passed:
         raise typer.Exit(EXIT_FAILED)
 
@@ -334,7 +363,7 @@ def bench(
     from dysyr.benchmark.speed.command import line, table
 
     if write is not None:
-        _must_be_writable(write)
+        must_be_writable(write)
     say = None if as_json else lambda row: print(line(row), flush=True)
     rows = run_contests(quick=quick, device=device, subjects=subjects or None, say=say)
     if write is not None:
@@ -344,53 +373,4 @@ def bench(
         command = " ".join(["dysyr bench", *filter(None, options), f"--write {write}"])
         write_text(write, table(rows, command=command))
     if as_json:
-        _print([dataclasses.asdict(row) for row in rows], as_json)
-
-
-def _must_be_writable(path):
-    """Refuse before the work rather than after it when the result could not be written."""
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise DysyrError(
-            f"cannot write '{path}'", got=str(error.strerror or error), do="choose another place for -o"
-        ) from error
-    if path.is_dir():
-        raise DysyrError(f"cannot write '{path}'", got="it is a folder", do="give the name of a file")
-
-
-def _print(value, as_json):
-    typer.echo(json.dumps(plain(value), indent=2, allow_nan=False) if as_json else value)
-
-
-def _say(as_json):
-    """Where progress is told: standard output, or standard error when that is taken by JSON."""
-    return lambda text: print(text, file=sys.stderr if as_json else sys.stdout, flush=True)
-
-
-def _status_text(data):
-    statuses = json.loads(data.attrs.get("status", "[]"))
-    words = {
-        "diverged": sum(not s["finite"] for s in statuses),
-        "at a fixed point": sum(bool(s["fixed_point"]) for s in statuses),
-        "on a cycle": sum(s["cycle"] is not None for s in statuses),
-    }
-    said = [f"{count} {what}" for what, count in words.items() if count]
-    shape = f"{data.sizes['trajectory']} x {data.sizes['time']} samples"
-    return f"{shape}; {', '.join(said) if said else 'all finite'}"
-
-
-def _system_text(system):
-    lines = [f"{system.title} ({system.name}), {system.kind}, {system.dim} variables", ""]
-    lines += [f"  {name}: {text}" for name, text in system.equations.items()]
-    values = ", ".join(f"{name} = {value:g}" for name, value in system.parameters.items())
-    lines += ["", f"parameters: {values or 'none'}"]
-    lines.append(f"dt: {system.dt:g}, transient: {system.transient:g}")
-    lines.append(f"reference: {system.reference}")
-    for invariant in system.invariants:
-        stderr = f", stderr {invariant['stderr']}" if "stderr" in invariant else ""
-        name = invariant["name"].replace("_", " ")
-        lines.append(f"{name}: {invariant['value']}{stderr} ({invariant['source']})")
-    return "\n".join(lines)
+        show([dataclasses.asdict(row) for row in rows], as_json)

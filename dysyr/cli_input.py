@@ -73,6 +73,13 @@ def like_training(text, fitted):
     return data
 
 
+def load_run(path):
+    """The fitted reconstructor of a run folder; None where the path is that of a data file."""
+    import dysyr
+
+    return dysyr.load(path) if path.is_dir() or not path.suffix else None
+
+
 def score(model, truth, reference, measures, seed):
     """Card of a run folder, or of a file with free runs, against data or a system.
 
@@ -85,12 +92,9 @@ def score(model, truth, reference, measures, seed):
     """
     import dysyr
 
-    if model.is_dir() or not model.suffix:
-        subject = fitted = dysyr.load(model)
-    else:
-        subject, fitted = dysyr.as_dataset(model), None
+    fitted = load_run(model)
     return dysyr.evaluate(
-        subject,
+        dysyr.as_dataset(model) if fitted is None else fitted,
         _read_truth(truth, fitted),
         reference=None if reference is None else like_training(str(reference), fitted),
         measures=names(measures),
@@ -106,3 +110,25 @@ def _read_truth(text, fitted):
     if text.endswith(".toml") or (text in system_names() and not Path(text).exists()):
         return dysyr.load_system(text)
     return like_training(text, fitted)
+
+
+def code_of(source, data, options, free):
+    """The symbolic code of a run folder, or of a file with labels, and the fitted reconstructor or None.
+
+    Args:
+        source: path of the run folder or file.
+        data: file or name of data to follow with the model, or None.
+        options: arguments of ``dysyr.encode``.
+        free: further ones, which only free runs have; None where they were not given.
+    """
+    import dysyr
+
+    fitted = load_run(source)
+    free = {name: value for name, value in free.items() if value is not None}
+    if free and (fitted is None or data is not None):
+        option = f"--{next(iter(free)).replace('_', '-')}"
+        raise typer.BadParameter(f"{option} is for free runs; leave it out with --data and with labels")
+    if data is not None:
+        data = like_training(data, fitted)
+    code = dysyr.encode(dysyr.as_dataset(source) if fitted is None else fitted, data=data, **options, **free)
+    return code, fitted

@@ -133,6 +133,15 @@ class StateSpace(Model):
         """(family, arrays) of a compiled kernel that runs the same map, or None."""
         return None
 
+    def starts(self, n_trajectories, seed):
+        """(n_trajectories, latent) states to start free runs from, drawn from ``initial_states``.
+
+        None is drawn twice as long as there are enough.
+        """
+        rng = np.random.default_rng([int(seed), 0x67656E])
+        pool = self.initial_states
+        return pool[rng.choice(len(pool), n_trajectories, replace=n_trajectories > len(pool))]
+
     def generate(self, n_steps, *, n_trajectories=1, context=None, transient=None, inputs=None, seed=0):
         """See ``Model.generate``."""
         check_counts(n_steps=n_steps, n_trajectories=n_trajectories)
@@ -140,9 +149,7 @@ class StateSpace(Model):
             z, _ = self._from_context(context)
             z = np.repeat(z, -(-n_trajectories // len(z)), axis=0)[: max(n_trajectories, len(z))]
         else:
-            rng = np.random.default_rng([int(seed), 0x67656E])
-            pool = self.initial_states
-            z = pool[rng.choice(len(pool), n_trajectories, replace=n_trajectories > len(pool))]
+            z = self.starts(n_trajectories, seed)
         if transient is None:
             transient = 0 if context is not None else n_steps // 4
         u = self._input_array(inputs, len(z), transient + n_steps)

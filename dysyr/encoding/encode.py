@@ -98,19 +98,23 @@ def _of_labels(ds, missing_label, max_word, max_symbols):
         raise InputError("labels are not whole numbers", got=f"dtype {labels.dtype}", expected="integers")
     if missing_label is not None:
         known &= labels != missing_label
-    dt, clock = sampling_interval(ds, needed_by="a symbolic code"), times(ds)
-    stretches, starts, owners = [], [], []
+    dt, clock, series = sampling_interval(ds, needed_by="a symbolic code"), times(ds), trajectories(ds)
+    stretches, observed, starts, owners = [], [], [], []
     for i, start, stop in segments(ds):
         seen = known[i, start:stop].astype(np.int8)
         edges = np.flatnonzero(np.diff(np.r_[0, seen, 0])) + start
         for a, b in edges.reshape(-1, 2):
             stretches.append(labels[i, a:b].astype(np.int64))
+            observed.append(series[i][a:b])
             starts.append(float(clock[i][a]))
             owners.append(i)
     symbols, original = by_visits(stretches, max_symbols)
     source = {"kind": "labels", "data_hash": data_hash(ds)}
     names = tuple(str(label) for label in original[:, 0])
-    return Encoding(symbols, tuple(starts), tuple(owners), dt, names, None, max_word, source)
+    variables = tuple(str(name) for name in ds["state"].values)
+    return Encoding(
+        symbols, tuple(starts), tuple(owners), dt, names, None, max_word, source, tuple(observed), variables
+    )  # fmt: skip
 
 
 def _free(model, n_steps, n_trajectories, transient, drive, max_word, max_symbols, seed):
@@ -118,11 +122,9 @@ def _free(model, n_steps, n_trajectories, transient, drive, max_word, max_symbol
     transient = n_steps // 4 if transient is None else transient
     if isinstance(transient, bool) or not isinstance(transient, (int, np.integer)) or transient < 0:
         raise InputError("transient is not a number of steps", got=repr(transient))
-    rng = np.random.default_rng([int(seed), 0x67656E])
-    pool = model.initial_states
-    z = pool[rng.choice(len(pool), n_trajectories, replace=n_trajectories > len(pool))]
+    z = model.starts(n_trajectories, seed)
     u = _drive(model, drive, n_trajectories, transient + n_steps)
-    codes, tail = [], []
+    codes, observed = [], []
     edges = [*range(0, transient, PIECE), *range(transient, transient + n_steps, PIECE), transient + n_steps]
     for a, b in zip(edges[:-1], edges[1:], strict=True):
         orbit = model.trajectory(z, b - a, None if u is None else u[:, a:b])
@@ -131,16 +133,15 @@ def _free(model, n_steps, n_trajectories, transient, drive, max_word, max_symbol
         _stay_bounded(x, model, a)
         if a >= transient:
             codes.append(pack_bits(model.region(orbit)))
-            tail = [*tail, x][-(STATUS_STEPS // PIECE) :]
-    codes = np.concatenate(codes, axis=1)
+            observed.append(x)
+    codes, observed = np.concatenate(codes, axis=1), np.concatenate(observed, axis=1)
     symbols, packed = by_visits(list(codes), max_symbols)
-    last = np.concatenate(tail, axis=1)
     source = {
         "kind": "free run", "model": model.family, "seed": int(seed), "transient_steps": int(transient),
-        "status": [orbit_status(run, model.scale) for run in last],
+        "status": [orbit_status(run[-STATUS_STEPS:], model.scale) for run in observed],
     }  # fmt: skip
     n = len(symbols)
-    return _of_regions(model, symbols, packed, (0.0,) * n, tuple(range(n)), max_word, source)
+    return _of_regions(model, symbols, packed, (0.0,) * n, tuple(range(n)), max_word, source, tuple(observed))
 
 
 def _along(model, data, filter_steps, max_word, max_symbols):
@@ -158,11 +159,12 @@ def _along(model, data, filter_steps, max_word, max_symbols):
             expected=f"the model steps by {model.dt:g}", do="use dysyr.resample",
         )  # fmt: skip
     check_counts(filter_steps=filter_steps)
-    codes, starts, owners = [], [], []
+    codes, observed, starts, owners = [], [], [], []
     for i, start, stop in segments(ds):
         u = None if drives is None else drives[i][start:stop]
         states = _states_along(model, series[i][start:stop], u, filter_steps)
         codes.append(pack_bits(model.region(states)))
+        observed.append(model.readout(states))
         starts.append(float(clock[i][start]))
         owners.append(i)
     symbols, packed = by_visits(codes, max_symbols)
@@ -172,7 +174,7 @@ def _along(model, data, filter_steps, max_word, max_symbols):
         "data_hash": data_hash(ds),
         "filter_steps": int(filter_steps),
     }
-    return _of_regions(model, symbols, packed, tuple(starts), tuple(owners), max_word, source)
+    return _of_regions(model, symbols, packed, tuple(starts), tuple(owners), max_word, source, tuple(observed))
 
 
 def _states_along(model, x, u, filter_steps):
@@ -220,7 +222,7 @@ def _drive(model, drive, batch, n_steps):
     return np.broadcast_to(np.asarray(drive, dtype=np.float64), (batch, *shape))
 
 
-def _of_regions(model, symbols, packed, starts, owners, max_word, source):
+def _of_regions(model, symbols, packed, starts, owners, max_word, source, observed):
     bits = np.unpackbits(packed.view(np.uint8), axis=1, count=model.n_bits, bitorder="little").astype(bool)
     names = tuple("".join("1" if bit else "0" for bit in row) for row in bits)
-    return Encoding(symbols, starts, owners, float(model.dt), names, bits, max_word, source)
+    return Encoding(symbols, starts, owners, float(model.dt), names, bits, max_word, source, observed, model.names)

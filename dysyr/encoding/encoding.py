@@ -10,10 +10,9 @@ from dysyr.core.errors import InputError
 from dysyr.encoding import entropy, transitions
 from dysyr.encoding.dwell import dwell_times
 from dysyr.encoding.minimal_graph import minimal_graph
+from dysyr.encoding.relabelling import pack_bits
+from dysyr.encoding.summary import summary, summary_text
 from dysyr.encoding.words import count_words, minimal_forbidden_words
-
-FORMAT = 1
-LISTED_FORBIDDEN = 200
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,6 +31,9 @@ class Encoding:
         bits: (n_symbols, n_bits) bool, the region of each symbol; None where symbols are labels.
         max_word: longest word that is counted.
         source: JSON-ready dict of where the symbols come from.
+        observed: tuple of (time, n_observed) arrays, what is observed at each symbol, in data units; None where it is
+            not known.
+        variables: tuple of str, the names of what is observed.
     """
 
     symbols: tuple
@@ -42,6 +44,8 @@ class Encoding:
     bits: np.ndarray | None = None
     max_word: int = 10
     source: dict = dataclasses.field(default_factory=dict)
+    observed: tuple | None = None
+    variables: tuple = ()
 
     def __post_init__(self):
         if max((len(stretch) for stretch in self.symbols), default=0) < 2:
@@ -184,6 +188,21 @@ class Encoding:
         """(time,) times of the symbols of one stretch."""
         return self.start_times[stretch] + self.dt * np.arange(len(self.symbols[stretch]))
 
+    def symbols_of(self, regions):
+        """The symbols of regions, (n, n_bits) bits: list of int, None for each that the code does not visit.
+
+        Raises:
+            InputError: the symbols are labels, or other numbers of bits.
+        """
+        regions = np.asarray(regions, dtype=bool)
+        if self.bits is None or regions.shape[-1] != self.bits.shape[1]:
+            raise InputError(
+                "the symbols of this code are not regions of this model", got=f"regions of {regions.shape[-1]} bits",
+                expected="a code of labels" if self.bits is None else f"{self.bits.shape[1]} bits",
+            )  # fmt: skip
+        known = {word.tobytes(): symbol for symbol, word in enumerate(pack_bits(self.bits))}
+        return [known.get(word.tobytes()) for word in pack_bits(regions)]
+
     def graph_edges(self):
         """The transition graph: list of dicts source, target, count, probability, stderr (None: not known)."""
         rows, columns = np.nonzero(self.transition_counts)
@@ -197,53 +216,10 @@ class Encoding:
 
     def summary(self):
         """JSON-ready dict of all of it but the sequences and the words; docs/methods/symbolic_codes.md says what."""
-        blocks, tops = self.block_entropies, self.topological_entropies
-        by_length = [
-            {
-                "length": int(n), "n_words": int(tops.n_words[i]), "n_once": int(tops.n_once[i]),
-                "growth": float(tops.growth[i]), "topological": _finite(tops.graph[i]),
-                "block": float(blocks.grassberger[i]), "block_plain": float(blocks.plain[i]),
-                "block_miller_madow": float(blocks.miller_madow[i]), "rate": float(self.entropy_rates[i]),
-            }
-            for i, n in enumerate(tops.length)
-        ]  # fmt: skip
-        rates = {
-            "topological": _finite(self.topological_entropy),
-            "metric": self.metric_entropy,
-            "markov": self.markov_rate,
-        }
-        return {
-            "format": FORMAT,
-            "source": self.source,
-            "dt": self.dt,
-            "n_samples": self.n_samples,
-            "stretches": [
-                {"trajectory": int(i), "start_time": float(t), "n": len(s)}
-                for i, t, s in zip(self.trajectories, self.start_times, self.symbols, strict=True)
-            ],
-            "n_symbols": self.n_symbols,
-            "symbols": [
-                {
-                    "symbol": s, "name": self.names[s], "visits": int(self.visits[s]),
-                    "stationary": float(self.stationary[s]), "dwell": self.dwell_times[s].summary(),
-                }
-                for s in range(self.n_symbols)
-            ],
-            "n_regions_possible": None if self.bits is None else 2 ** self.bits.shape[1],
-            "transitions": self.graph_edges(),
-            "entropy": {
-                "unit": "nats",
-                "per_step": rates,
-                "per_time": {name: None if h is None else self.per_time(h) for name, h in rates.items()},
-                "sampled_length": self.sampled_length,
-                "by_length": by_length,
-            },
-            "n_forbidden_words": len(self.forbidden_words),
-            "forbidden_words": [
-                {"word": list(f.word), "expected": f.expected} for f in self.forbidden_words[:LISTED_FORBIDDEN]
-            ],
-            "minimal_graph": self.minimal_graph.summary(),
-        }  # fmt: skip
+        return summary(self)
+
+    def __str__(self):
+        return summary_text(self)
 
 
 def _finite(value):

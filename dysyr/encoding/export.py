@@ -6,34 +6,26 @@ from pathlib import Path
 import numpy as np
 
 from dysyr.core.atomic import atomic_path
-from dysyr.core.errors import InputError
-from dysyr.encoding.encoding import Encoding
 from dysyr.encoding.graph_files import to_dot, to_graphml
 
 
-def export_code(encoding, folder, *, fixed_points=None, cycles=None):
+def write_tables(encoding, folder, *, orbits=None):
     """Write symbols.csv, words.csv, transition_matrix.csv, transitions.csv, graph.graphml, graph.dot and encoding.json.
 
     Args:
         encoding: Encoding.
         folder: where to write; made if it is not there. Files of these names are replaced, each at once.
-        fixed_points: JSON-ready list of them, for encoding.json; None leaves them out.
-        cycles: likewise.
+        orbits: CodedOrbits for encoding.json; None leaves them out.
 
     Returns:
         list of Path, the files.
 
     Raises:
-        InputError: not an Encoding.
         DysyrError: the folder cannot be written.
     """
-    if not isinstance(encoding, Encoding):
-        raise InputError("only codes are exported", got=type(encoding).__name__, expected="an Encoding")
-    folder = Path(folder)
-    whole = encoding.summary()
-    for name, found in (("fixed_points", fixed_points), ("cycles", cycles)):
-        if found is not None:
-            whole[name] = found
+    folder, whole = Path(folder), encoding.summary()
+    if orbits is not None:
+        whole |= orbits.to_dict()
     names, edges = encoding.names, encoding.graph_edges()
     nodes = [
         {"name": names[s], "visits": int(encoding.visits[s]), "stationary": float(encoding.stationary[s])}

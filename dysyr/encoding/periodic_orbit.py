@@ -202,7 +202,7 @@ def orbit_of_word(model, word):
         margin=margin,
         closure=float(gap),
         real=bool(agree(switches[None], word[None])[0]),
-        on_border=margin <= BORDER * (1.0 + np.abs(switches).max(initial=0.0)),
+        on_border=bool(margin <= BORDER * (1.0 + np.abs(switches).max(initial=0.0))),
         dt=float(model.dt),
     )
 

@@ -7,25 +7,7 @@ import numpy as np
 import pytest
 
 import dysyr
-from dysyr import cli
 from dysyr.core.dataset import make_dataset, save_dataset
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Run a command in this process: (exit code, standard output, standard error)."""
-
-    def command(*words):
-        monkeypatch.setattr("sys.argv", ["dysyr", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return command
 
 
 @pytest.fixture
@@ -68,6 +50,7 @@ def test_help_lists_every_command(run):
         "generate",
         "forecast",
         "evaluate",
+        "encode",
         "report",
         "run",
         "doctor",

@@ -26,6 +26,7 @@ ALLOWED = {
     "experiment_data": BELOW_API | {"api", "experiment_file"},
     "experiment": BELOW_API | {"api", "experiment_file", "experiment_data"},
     "cli_input": {"core"},
+    "cli_output": {"core"},
     "benchmark": BELOW_API | {"api", "benchmark", "experiment", "experiment_file", "experiment_data", "truth"},
 }
 FORBIDDEN_EXTERNAL = {"core": {"torch", "numba", "sklearn"}}
