@@ -271,6 +271,7 @@ def encode(
     transient: Annotated[int | None, typer.Option(help="Steps to run and drop first.", min=0)] = None,
     max_word: Annotated[int, typer.Option(help="Longest word to count.", min=2)] = 10,
     max_period: Annotated[int, typer.Option(help="Longest cycle to search; 1: fixed points, 0: none.", min=0)] = 3,
+    jumps: Annotated[bool, typer.Option("--jumps", help="Collapse each stay in a region into one symbol.")] = False,
     missing_label: Annotated[int | None, typer.Option(help="Label that stands for a missing one.")] = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -287,6 +288,7 @@ def encode(
     free = {"n_steps": n_steps, "n_trajectories": n_trajectories, "transient": transient}
     options = {"max_word": max_word, "missing_label": missing_label, "seed": seed}
     code, fitted = code_of(source, data, options, free)
+    code = code.jumps() if jumps else code
     files = dysyr.export_code(code, output, model=fitted, max_period=max_period, seed=seed)
     whole = read_json(output / "encoding.json")
     text = "\n".join(filter(None, [f"{output}: {len(files)} files", str(code), orbits_text(whole)]))

@@ -72,7 +72,8 @@ def compare_codes(a, b, *, length=None, same_samples=None):
         can be matched in several ways that are equally good.
 
     Raises:
-        InputError: same samples that are not the same, words that were not counted, more than 200 symbols.
+        InputError: same samples that are not the same, words that were not counted, more than 200 symbols, a code
+            of jumps and one of samples.
 
     Reference: hubert1985, lin1991
     """
@@ -82,6 +83,14 @@ def compare_codes(a, b, *, length=None, same_samples=None):
     k = max(a.n_symbols, b.n_symbols)
     if k > MANY_SYMBOLS:
         raise InputError("too many symbols to be matched", got=str(k), expected=f"at most {MANY_SYMBOLS}")
+    if a.step != b.step:
+        raise InputError(
+            "a code of jumps is compared with a code of samples", do="compare a.jumps() with b.jumps(), or a with b"
+        )
+    if a.step == "jump":
+        if same_samples:
+            raise InputError("entries of jump codes are not the same samples", do="leave out same_samples=True")
+        same_samples = False
     if same_samples is None:
         hashes = a.source.get("data_hash"), b.source.get("data_hash")
         same_samples = hashes[0] is not None and hashes[0] == hashes[1] and _stretches(a) == _stretches(b)

@@ -27,6 +27,18 @@ class DwellTimes(NamedTuple):
         return {**numbers, **{name: float(value) for name, value in zip(names, values, strict=True)}}
 
 
+def run_starts(stretch):
+    """Indices at which the runs of one symbol begin in a (time,) array of symbols."""
+    return np.r_[0, np.flatnonzero(np.diff(stretch)) + 1]
+
+
+def complete_runs(n_runs):
+    """(n_runs,) bool, whether begin and end of each run of a stretch were seen: not of the first and the last."""
+    whole = np.ones(n_runs, dtype=bool)
+    whole[[0, -1]] = False
+    return whole
+
+
 def dwell_times(stretches, n_symbols, dt):
     """Durations of the runs of each symbol.
 
@@ -41,13 +53,22 @@ def dwell_times(stretches, n_symbols, dt):
     Returns:
         list of DwellTimes, one per symbol.
     """
-    symbol, duration, cut = [], [], []
-    for stretch in stretches:
-        begin = np.r_[0, np.flatnonzero(np.diff(stretch)) + 1]
-        symbol.append(stretch[begin])
-        duration.append(np.diff(np.r_[begin, len(stretch)]) * dt)
-        at_end = np.zeros(len(begin), dtype=bool)
-        at_end[[0, -1]] = True
-        cut.append(at_end)
-    symbol, duration, cut = (np.concatenate(part) for part in (symbol, duration, cut))
+    begins = [run_starts(stretch) for stretch in stretches]
+    durations = [np.diff(b, append=len(s)) * dt for b, s in zip(begins, stretches, strict=True)]
+    return dwell_times_of_runs([s[b] for b, s in zip(begins, stretches, strict=True)], durations, n_symbols)
+
+
+def dwell_times_of_runs(stretches, durations, n_symbols):
+    """The same where each entry of a stretch is a run already, with its duration.
+
+    Args:
+        stretches: list of (n_runs,) arrays of symbols.
+        durations: list of (n_runs,) durations, time units.
+        n_symbols: size of the alphabet.
+
+    Returns:
+        list of DwellTimes, one per symbol.
+    """
+    symbol, duration = np.concatenate(stretches), np.concatenate(durations)
+    cut = ~np.concatenate([complete_runs(len(stretch)) for stretch in stretches])
     return [DwellTimes(duration[(symbol == s) & ~cut], duration[(symbol == s) & cut]) for s in range(n_symbols)]

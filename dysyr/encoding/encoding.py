@@ -8,7 +8,8 @@ import numpy as np
 
 from dysyr.core.errors import InputError
 from dysyr.encoding import entropy, transitions
-from dysyr.encoding.dwell import dwell_times
+from dysyr.encoding.dwell import dwell_times, dwell_times_of_runs
+from dysyr.encoding.jumps import jump_code
 from dysyr.encoding.minimal_graph import minimal_graph
 from dysyr.encoding.relabelling import pack_bits
 from dysyr.encoding.summary import summary, summary_text
@@ -20,13 +21,14 @@ class Encoding:
     """Sequences of symbols 0, 1, ... in order of visits, and what follows from them.
 
     Words and transitions never cross from one stretch to the next. Everything counted is computed when it is first
-    asked for, and kept. Entropies are in nats per step; ``per_time`` turns them into nats per time unit.
+    asked for, and kept. Entropies are in nats per step; ``per_time`` turns them into nats per time unit. A step is a
+    sample, or a jump from one symbol to another in the code that ``jumps`` returns.
 
     Attributes:
         symbols: tuple of (time,) int64 arrays, one per gap-free stretch.
         start_times: tuple of float, the time of each stretch's first symbol.
         trajectories: tuple of int, the trajectory each stretch belongs to.
-        dt: sampling interval in time units.
+        dt: time of a step: the sampling interval, or the mean time from jump to jump.
         names: tuple of str, what each symbol was called at its source: the bits of a region, or a label.
         bits: (n_symbols, n_bits) bool, the region of each symbol; None where symbols are labels.
         max_word: longest word that is counted.
@@ -34,6 +36,8 @@ class Encoding:
         observed: tuple of (time, n_observed) arrays, what is observed at each symbol, in data units; None where it is
             not known.
         variables: tuple of str, the names of what is observed.
+        durations: tuple of (time,) arrays, how long each symbol lasts, in time units; None where each lasts dt. The
+            first and the last of a stretch are cut off.
     """
 
     symbols: tuple
@@ -46,6 +50,7 @@ class Encoding:
     source: dict = dataclasses.field(default_factory=dict)
     observed: tuple | None = None
     variables: tuple = ()
+    durations: tuple | None = None
 
     def __post_init__(self):
         if max((len(stretch) for stretch in self.symbols), default=0) < 2:
@@ -177,6 +182,8 @@ class Encoding:
     @functools.cached_property
     def dwell_times(self):
         """list of DwellTimes, one per symbol."""
+        if self.durations is not None:
+            return dwell_times_of_runs(self.symbols, self.durations, self.n_symbols)
         return dwell_times(self.symbols, self.n_symbols, self.dt)
 
     @functools.cached_property
@@ -185,8 +192,36 @@ class Encoding:
         return minimal_graph(self.word_tables)
 
     def times(self, stretch):
-        """(time,) times of the symbols of one stretch."""
+        """(time,) times at which the symbols of one stretch begin."""
+        if self.durations is not None:
+            return self.start_times[stretch] + np.cumsum(np.r_[0.0, self.durations[stretch][:-1]])
         return self.start_times[stretch] + self.dt * np.arange(len(self.symbols[stretch]))
+
+    @property
+    def step(self):
+        """What a step is: ``"sample"`` or ``"jump"``."""
+        return "sample" if self.durations is None else "jump"
+
+    def jumps(self):
+        """The code of symbols entered one after the other: each run of one symbol collapsed into one entry.
+
+            s_0 s_0 s_0 s_1 s_2 s_2  ->  s_0 s_1 s_2,  with durations 3 dt, dt, 2 dt
+
+        Finely sampled flows stay in a region for many steps, so that words of some steps say little; words of jumps
+        reach further. Symbols keep their numbers and names. The first and the last entry of a stretch count as
+        symbols, but their durations are cut off, and ``dwell_times`` keeps them apart as censored. ``dt`` is the
+        observed time over the number of jumps, so that ``per_time`` gives rates that no cut biases.
+
+        Returns:
+            Encoding whose step is a jump; itself where it is one. Codes of two symbols can only alternate: there all
+            is in the dwell times.
+
+        Raises:
+            InputError: the symbol never changes.
+
+        Reference: abramov1959
+        """
+        return jump_code(self)
 
     def symbols_of(self, regions):
         """The symbols of regions, (n, n_bits) bits: list of int, None for each that the code does not visit.

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dysyr.core.atomic import atomic_path
+from dysyr.encoding.dwell import complete_runs
 from dysyr.encoding.graph_files import to_dot, to_graphml
 
 
@@ -44,13 +45,21 @@ def write_tables(encoding, folder, *, orbits=None):
 
 
 def _symbols(encoding):
-    """One row per sample, stretch by stretch; ``word`` is the symbol's region bits or label."""
-    yield _row(["trajectory", "stretch", "time", "symbol", "word"])
+    """One row per step, stretch by stretch; ``word`` is the symbol's region bits or label.
+
+    Of a jump code also how long each symbol lasts, and whether its begin and end were both seen.
+    """
+    jumps = encoding.durations is not None
+    yield _row(["trajectory", "stretch", "time", "symbol", "word", *(["duration", "complete"] if jumps else [])])
     names = [_cell(name) for name in encoding.names]
     for i, symbols in enumerate(encoding.symbols):
         head = f"{encoding.trajectories[i]},{i},"
-        rows = zip(encoding.times(i).tolist(), symbols.tolist(), strict=True)
-        yield "".join(f"{head}{t:.10g},{s},{names[s]}\n" for t, s in rows)
+        tails = [""] * len(symbols)
+        if jumps:
+            whole = zip(encoding.durations[i].tolist(), complete_runs(len(symbols)).tolist(), strict=True)
+            tails = [f",{duration:.10g},{complete:d}" for duration, complete in whole]
+        rows = zip(encoding.times(i).tolist(), symbols.tolist(), tails, strict=True)
+        yield "".join(f"{head}{t:.10g},{s},{names[s]}{tail}\n" for t, s, tail in rows)
 
 
 def _words(encoding):

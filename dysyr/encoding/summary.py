@@ -31,6 +31,7 @@ def summary(code):
     return {
         "format": FORMAT,
         "source": code.source,
+        "step": code.step,
         "dt": code.dt,
         "n_samples": code.n_samples,
         "stretches": [
@@ -72,19 +73,22 @@ def summary_text(code):
         str.
     """
     share = code.visits / code.n_samples
+    entry = "sample" if code.step == "sample" else "stay"
     lines = [
-        f"{_counted(code.n_symbols, 'symbol', 's')}, {_counted(code.n_samples, 'sample', 's')} in "
+        f"{_counted(code.n_symbols, 'symbol', 's')}, {_counted(code.n_samples, entry, 's')} in "
         f"{_counted(len(code.symbols), 'stretch', 'es')}",
-        f"  symbol  share  stays  {'region' if code.bits is not None else 'label'}",
+        f"  symbol  share  mean dwell time  {'region' if code.bits is not None else 'label'}",
     ]
     for s in range(min(code.n_symbols, LISTED_SYMBOLS)):
-        lines.append(f"  {s:>6}  {share[s]:.3f}  {code.transition_matrix[s, s]:.3f}  {code.names[s]}")
+        dwell = code.dwell_times[s].summary()["mean"]
+        lines.append(f"  {s:>6}  {share[s]:.3f}  {'' if dwell is None else f'{dwell:.4g}':<15}  {code.names[s]}")
     if code.n_symbols > LISTED_SYMBOLS:
         lines.append(f"  and {code.n_symbols - LISTED_SYMBOLS} more")
-    lines.append(f"  entropy      per step  per time (nats; words of up to {code.sampled_length} symbols)")
+    per = f"per {code.step}"
+    lines.append(f"  entropy      {per:<10}  per time (nats; words of up to {code.sampled_length} symbols)")
     for name, h in _rates(code).items():
         per_step, per_time = ("unknown", "") if h is None else (f"{h:.4g}", f"{code.per_time(h):.4g}")
-        lines.append(f"  {name:<11}  {per_step:<8}  {per_time}".rstrip())
+        lines.append(f"  {name:<11}  {per_step:<10}  {per_time}".rstrip())
     return "\n".join(lines)
 
 

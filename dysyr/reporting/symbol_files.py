@@ -1,10 +1,21 @@
 """A symbolic code as a folder: tables and graphs for other programs, figures to look at."""
 
+from pathlib import Path
+
+import numpy as np
+
+from dysyr.core.atomic import atomic_path
 from dysyr.core.errors import InputError
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.encoding.coded_orbits import coded_orbits
 from dysyr.encoding.encoding import Encoding
 from dysyr.encoding.export import write_tables
+from dysyr.reporting.figures.image import png_bytes
+from dysyr.reporting.figures.symbol_raster import symbol_raster_figure
+from dysyr.reporting.figures.symbol_space import DrawnOrbit, symbol_space_figure
+from dysyr.reporting.figures.transition_graph import transition_graph_figure
+
+ORBITS = "orbits.png"
 
 
 def export_code(code, folder, *, model=None, max_period=3, seed=0):
@@ -19,7 +30,8 @@ def export_code(code, folder, *, model=None, max_period=3, seed=0):
 
     Returns:
         list of Path, the files: symbols.csv, words.csv, transition_matrix.csv, transitions.csv, graph.graphml,
-        graph.dot and encoding.json.
+        graph.dot, encoding.json, state_space.png, transition_graph.png, raster.png, and orbits.png where orbits were
+        searched.
 
     Raises:
         InputError: not an Encoding, or not that model's.
@@ -31,4 +43,45 @@ def export_code(code, folder, *, model=None, max_period=3, seed=0):
     if model is not None and max_period != 0:
         model = model.model_ if isinstance(model, Reconstructor) else model
         orbits = coded_orbits(code, model, max_period=max_period, seed=seed)
-    return write_tables(code, folder, orbits=orbits)
+    folder = Path(folder)
+    files = write_tables(code, folder, orbits=orbits)
+    if orbits is None:
+        (folder / ORBITS).unlink(missing_ok=True)
+    for name, figure in _figures(code, orbits).items():
+        with atomic_path(folder / name) as temporary:
+            temporary.write_bytes(png_bytes(figure))
+        files.append(folder / name)
+    return files
+
+
+def space_figure(code, orbits=None):
+    """The states of a code in the colours of its symbols, with CodedOrbits over them; None without known states."""
+    if code.observed is None:
+        return None
+    drawn = None
+    if orbits is not None:
+        found = [coded.orbit for coded in (*orbits.fixed_points, *orbits.cycles)]
+        drawn = [DrawnOrbit(orbit.observed, orbit.stability, orbit.real) for orbit in found]
+    return symbol_space_figure(
+        code.observed, code.symbols, names=code.names, variables=code.variables, orbits=drawn,
+        as_points=code.step == "jump",
+    )  # fmt: skip
+
+
+def graph_figure(code):
+    """The transition graph of a code."""
+    return transition_graph_figure(code.transition_matrix, code.visits, names=code.names)
+
+
+def _figures(code, orbits):
+    """{name of file: Figure}."""
+    longest = int(np.argmax([len(stretch) for stretch in code.symbols]))
+    symbols = code.symbols[longest]
+    lasting = np.full(len(symbols), code.dt) if code.durations is None else code.durations[longest]
+    figures = {
+        "state_space.png": space_figure(code),
+        "transition_graph.png": graph_figure(code),
+        "raster.png": symbol_raster_figure(symbols, code.times(longest), lasting, names=code.names),
+        ORBITS: None if orbits is None else space_figure(code, orbits),
+    }
+    return {name: figure for name, figure in figures.items() if figure is not None}

@@ -31,7 +31,8 @@ def attractors_figure(truth, model, *, names, delay=None):
         names = [f"{names[0]}(t)", f"{names[0]}(t - {delay} dt)", f"{names[0]}(t - {2 * delay} dt)"]
         truth, model = _delayed(truth[:, 0], delay), _delayed(model[:, 0], delay)
     elif truth.shape[1] > MAX_VARIABLES:
-        truth, model = _principal(truth, model)
+        mean, sd, axes = principal_axes(truth)
+        truth, model = np.nan_to_num((truth - mean) / sd) @ axes, (model - mean) / sd @ axes
         names = ["PC 1", "PC 2", "PC 3"]
     rows = ((truth, TRUTH, "truth"), (model, MODEL, "model"))
     low, high = np.nanmin(truth, axis=0), np.nanmax(truth, axis=0)
@@ -83,11 +84,15 @@ def _delayed(x, delay):
     return np.stack([x[2 * delay :][:n], x[delay:][:n], x[:n]], axis=1)
 
 
-def _principal(truth, model):
-    mean, sd = np.nanmean(truth, axis=0), np.nanstd(truth, axis=0) + 1e-300
-    scaled = np.nan_to_num((truth - mean) / sd)
-    axes = np.linalg.eigh(scaled.T @ scaled)[1][:, ::-1][:, :3]
-    return scaled @ axes, (model - mean) / sd @ axes
+def principal_axes(x):
+    """(mean, sd, axes) such that (x - mean) / sd @ axes are the first three principal components.
+
+    Args:
+        x: (time, n_variables), NaN where missing.
+    """
+    mean, sd = np.nanmean(x, axis=0), np.nanstd(x, axis=0) + 1e-300
+    scaled = np.nan_to_num((x - mean) / sd)
+    return mean, sd, np.linalg.eigh(scaled.T @ scaled)[1][:, ::-1][:, :3]
 
 
 def _outside(x, limits):
@@ -131,6 +136,11 @@ def _space(ax, x, colour, names, limits, as_points):
         outside = ~((x >= limits[:, 0]) & (x <= limits[:, 1])).all(axis=1)
     shown = np.where(outside[:, None], np.nan, x)[:MAX_POINTS]
     ax.plot(*shown[:, :3].T, color=colour, **_marks(as_points, len(shown)))
+    frame_space(ax, limits, names)
+
+
+def frame_space(ax, limits, names):
+    """The frame of a panel in space: limits (3, 2), names of the axes, no ticks."""
     ax.set(xlim=limits[0], ylim=limits[1], zlim=limits[2])
     for axis, name in zip((ax.xaxis, ax.yaxis, ax.zaxis), names, strict=False):
         axis.set_pane_color((1, 1, 1, 0))

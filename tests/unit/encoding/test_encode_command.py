@@ -16,6 +16,7 @@ TABLES = {
     "symbols.csv", "words.csv", "transition_matrix.csv", "transitions.csv", "graph.graphml", "graph.dot",
     "encoding.json",
 }  # fmt: skip
+FIGURES = {"state_space.png", "transition_graph.png", "raster.png"}
 
 
 def save_run(model, folder):
@@ -106,6 +107,22 @@ def test_a_stable_fixed_point_is_warned_of(run, tmp_path):
     code, said, _ = run("encode", folder, "-o", tmp_path / "symbols", "--n-steps", 50, "--transient", 0)
     assert code == 0
     assert "warning: stable fixed point at (0.6667)" in said
+
+
+def test_jumps_are_exported_with_their_durations(run, tent, tmp_path):
+    code, said, _ = run("encode", tent, "-o", tmp_path / "symbols", "--n-steps", 500, "--jumps")
+    assert code == 0 and "per jump" in said
+    table = pd.read_csv(tmp_path / "symbols" / "symbols.csv")
+    assert (table.symbol.diff()[1:] != 0).all()
+    assert table.duration.sum() == 500
+    np.testing.assert_allclose(table.time.diff()[1:], table.duration[:-1])
+
+
+def test_figures_are_written(run, tent, labels, tmp_path):
+    run("encode", tent, "-o", tmp_path / "symbols", "--n-steps", 500)
+    assert {path.name for path in (tmp_path / "symbols").glob("*.png")} == FIGURES | {"orbits.png"}
+    run("encode", labels, "-o", tmp_path / "symbols")
+    assert {path.name for path in (tmp_path / "symbols").glob("*.png")} == FIGURES
 
 
 def test_no_search_leaves_orbits_out(run, tent, tmp_path):
