@@ -68,7 +68,8 @@ def decide(context, measures):
     Returns:
         Verdict.
     """
-    truth_kind = kind_of_truth(context)
+    exponents = None if context.truth_exponents is None else context.truth_exponents.value
+    truth_kind = kind_of_truth(context.truth, exponents)
     orbit_lines, orbit_word = _judge_orbits(context.statuses, truth_kind)
     if orbit_word == DIVERGED:
         return Verdict(DIVERGED, tuple(orbit_lines))
@@ -99,22 +100,26 @@ def decide(context, measures):
     return Verdict(INDISTINGUISHABLE if same else PLAUSIBLE, (*lines, *range_lines))
 
 
-def kind_of_truth(context):
+def kind_of_truth(truth, exponents=None):
     """What the truth is: ``"fixed point"``, ``"cycle"``, or None for anything richer or unknown.
 
     The system's exponents decide where they are known, since noise hides a cycle from its samples.
+
+    Args:
+        truth: (time, state), no value missing.
+        exponents: Lyapunov exponents of the system, largest first, or None.
     """
-    if context.constant and np.ptp(context.truth, axis=0).max() == 0:
+    if np.ptp(truth, axis=0).max() == 0:
         return FIXED_POINT
-    if context.truth_exponents is not None:
-        exponents = np.asarray(context.truth_exponents.value)
+    if exponents is not None:
+        exponents = np.asarray(exponents)
         zero = 0.02 * np.abs(exponents[:2]).max()
         if exponents[0] < -zero:
             return FIXED_POINT
         if exponents[0] <= zero and (len(exponents) == 1 or exponents[1] < -zero):
             return CYCLE
         return None
-    status = orbit_status(context.truth, context.sd)
+    status = orbit_status(truth, truth_scale(truth))
     return FIXED_POINT if status["fixed_point"] else CYCLE if status["cycle"] else None
 
 

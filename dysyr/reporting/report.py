@@ -20,6 +20,7 @@ from dysyr.reporting.sections.model import model_section, training_section
 from dysyr.reporting.sections.reproduce import cite_section, reproduce_section
 from dysyr.reporting.sections.scores import scores_section
 from dysyr.reporting.sections.seeds import seeds_section
+from dysyr.reporting.sections.symbols import symbols_section
 from dysyr.reporting.sections.why import why_section
 from dysyr.reporting.views import unit_text
 from dysyr.reporting.wording import summary_of, title_of, tone_of
@@ -32,6 +33,7 @@ ORDER = (
     spectra_section,
     return_map_section,
     exponents_section,
+    symbols_section,
     forecasts_section,
     training_section,
     scores_section,

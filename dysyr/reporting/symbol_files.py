@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from dysyr.core.atomic import atomic_path
 from dysyr.core.errors import InputError
 from dysyr.core.reconstructor import Reconstructor
@@ -11,9 +9,7 @@ from dysyr.encoding.coded_orbits import coded_orbits
 from dysyr.encoding.encoding import Encoding
 from dysyr.encoding.export import write_tables
 from dysyr.reporting.figures.image import png_bytes
-from dysyr.reporting.figures.symbol_raster import symbol_raster_figure
-from dysyr.reporting.figures.symbol_space import DrawnOrbit, symbol_space_figure
-from dysyr.reporting.figures.transition_graph import transition_graph_figure
+from dysyr.reporting.symbol_views import graph_figure, raster_figure, space_figure
 
 ORBITS = "orbits.png"
 
@@ -54,34 +50,14 @@ def export_code(code, folder, *, model=None, max_period=3, seed=0):
     return files
 
 
-def space_figure(code, orbits=None):
-    """The states of a code in the colours of its symbols, with CodedOrbits over them; None without known states."""
-    if code.observed is None:
-        return None
-    drawn = None
-    if orbits is not None:
-        found = [coded.orbit for coded in (*orbits.fixed_points, *orbits.cycles)]
-        drawn = [DrawnOrbit(orbit.observed, orbit.stability, orbit.real) for orbit in found]
-    return symbol_space_figure(
-        code.observed, code.symbols, names=code.names, variables=code.variables, orbits=drawn,
-        as_points=code.step == "jump",
-    )  # fmt: skip
-
-
-def graph_figure(code):
-    """The transition graph of a code."""
-    return transition_graph_figure(code.transition_matrix, code.visits, names=code.names)
-
-
 def _figures(code, orbits):
     """{name of file: Figure}."""
-    longest = int(np.argmax([len(stretch) for stretch in code.symbols]))
-    symbols = code.symbols[longest]
-    lasting = np.full(len(symbols), code.dt) if code.durations is None else code.durations[longest]
     figures = {
         "state_space.png": space_figure(code),
         "transition_graph.png": graph_figure(code),
-        "raster.png": symbol_raster_figure(symbols, code.times(longest), lasting, names=code.names),
-        ORBITS: None if orbits is None else space_figure(code, orbits),
+        "raster.png": raster_figure(code),
+        ORBITS: None,
     }
+    if orbits is not None:
+        figures[ORBITS] = space_figure(code, [c.orbit for c in (*orbits.fixed_points, *orbits.cycles)])
     return {name: figure for name, figure in figures.items() if figure is not None}

@@ -64,7 +64,7 @@ def symbol_space_figure(observed, symbols, *, names, variables, orbits=None, as_
     limits, near = _frame(np.concatenate(states), [points for points, _ in drawn])
     figure, space, planes = _panels(len(axes_names))
     pieces = _thinned(states, symbols, as_points)
-    faint = 1.0 if orbits is None else 0.35
+    faint = 1.0 if orbits is None else 0.5
     for symbol, colour in enumerate(symbol_colours(len(names))):
         path = np.concatenate([_path(x, s, symbol, as_points) for x, s in pieces])
         look = {"ls": "", "marker": ".", "ms": 2.2, "mew": 0} if as_points else {"lw": 0.6}

@@ -6,7 +6,8 @@ from dysyr.core.errors import DysyrError, InputError
 from dysyr.encoding.encode import encode
 from dysyr.encoding.encoding import Encoding
 from dysyr.reconstruction.plrnn.alrnn import ALRNN
-from dysyr.reporting.symbol_files import export_code, space_figure
+from dysyr.reporting.symbol_files import export_code
+from dysyr.reporting.symbol_views import space_figure
 
 FIGURES = {"state_space.png", "transition_graph.png", "raster.png"}
 
