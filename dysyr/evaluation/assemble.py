@@ -5,12 +5,12 @@ import math
 
 import numpy as np
 
+from dysyr.core.correlation_time import correlation_time
 from dysyr.core.dataset import inputs, make_dataset, sampling_interval, trajectories
 from dysyr.core.errors import InputError
 from dysyr.core.segments import complete_stretches
 from dysyr.core.status import orbit_status
 from dysyr.evaluation.context import EvaluationContext, truth_scale, varies
-from dysyr.evaluation.correlation_time import correlation_time
 from dysyr.evaluation.forecasts import make_forecasts
 
 MIN_SAMPLES = 50

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dysyr.evaluation.correlation_time import autocorrelation
+from dysyr.core.correlation_time import autocorrelation
 from dysyr.evaluation.distance_measure import DistanceMeasure
 
 CORRELATION_TIMES = 10

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
+from dysyr.core.correlation_time import correlation_time
 from dysyr.core.errors import InputError
 from dysyr.core.measure import Measure
 from dysyr.core.model import StateSpace
 from dysyr.evaluation.controls import negative_controls
-from dysyr.evaluation.correlation_time import correlation_time
 from dysyr.evaluation.forecasts import Forecasts
 from dysyr.evaluation.model_exponents import model_exponents
 from dysyr.evaluation.settings import EvaluationSettings

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from dysyr.core.surrogates import phase_surrogate
+
 LOOP_STEPS = 75
 AUTOREGRESSION_ORDER = 5
 
@@ -32,27 +34,6 @@ def negative_controls(truth, *, seed):
         "short_loop": np.resize(truth[start : start + LOOP_STEPS], truth.shape),
         "white_noise": truth.mean(axis=0) + truth.std(axis=0) * rng.normal(size=truth.shape),
     }
-
-
-def phase_surrogate(truth, rng):
-    """Fourier surrogate: one random phase per frequency, shared by all variables.
-
-    Args:
-        truth: (time, state), finite.
-        rng: NumPy Generator.
-
-    Returns:
-        (time, state) with the power and cross spectra of the truth.
-
-    Reference: prichard1994
-    """
-    mean = truth.mean(axis=0)
-    spectrum = np.fft.rfft(truth - mean, axis=0)
-    phase = rng.uniform(0, 2 * np.pi, len(spectrum))
-    phase[0] = 0.0
-    if len(truth) % 2 == 0:
-        phase[-1] = 0.0
-    return np.fft.irfft(spectrum * np.exp(1j * phase)[:, None], n=len(truth), axis=0) + mean
 
 
 def autoregression(truth, rng, order=AUTOREGRESSION_ORDER):

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
+from dysyr.core.divergence_rate import divergence_rate
 from dysyr.core.errors import InputError
 from dysyr.core.measure import Measure
-from dysyr.evaluation.divergence_rate import divergence_rate
 from dysyr.evaluation.state_vectors import state_vectors
 from dysyr.evaluation.summary import mean_and_stderr
 

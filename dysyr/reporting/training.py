@@ -92,14 +92,16 @@ def _chosen(history):
 
 
 def _running_count(update, attempt):
-    """Updates counted through all attempts, and where the later attempts began."""
+    """Updates counted through all attempts, and where others were taken up; an attempt may go on after others."""
     if attempt is None:
         return update, ()
-    begins = np.flatnonzero(np.diff(attempt)) + 1
-    offset = np.zeros(len(update))
-    for begin in begins:
-        offset[begin:] = offset[begin - 1] + update[begin - 1]
-    return update + offset, tuple(int(offset[begin]) for begin in begins)
+    count, done, total, taken_up = np.empty(len(update)), {}, 0.0, []
+    for i, (here, number) in enumerate(zip(update, attempt, strict=True)):
+        if i and number != attempt[i - 1]:
+            taken_up.append(int(total))
+        total += here - done.get(number, 0.0)
+        done[number], count[i] = here, total
+    return count, tuple(taken_up)
 
 
 def _facts(reconstructor):

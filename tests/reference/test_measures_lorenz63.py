@@ -12,7 +12,8 @@ from dysyr.core.attractor_distance import spectrum_distance, state_space_diverge
 from dysyr.core.catalogue import catalogue_system
 from dysyr.core.dataset import make_dataset, trajectories
 from dysyr.core.mixture_distance import mixture_divergence
-from dysyr.evaluation.controls import negative_controls, phase_surrogate
+from dysyr.core.surrogates import phase_surrogate
+from dysyr.evaluation.controls import negative_controls
 from dysyr.evaluation.settings import EvaluationSettings
 from dysyr.simulation.simulate import simulate
 

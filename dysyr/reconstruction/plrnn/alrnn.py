@@ -36,7 +36,9 @@ class ALRNN(ForcedReconstructor):
         warm_up: steps at the start of each window that are forced but not scored, where the noise of the first sample
             should not teach the model to contract.
         batch_size: windows per update.
-        n_updates: updates of an attempt by gradient descent.
+        n_starts: initialisations of an attempt; the one whose free runs are nearest to the data after gradient descent
+            goes on. One where there is no evolution either, for want of free runs to compare.
+        n_updates: updates by gradient descent, for each of them.
         n_refinements: Levenberg-Marquardt iterations after them; an adaptive alpha sinks to a twentieth in the second
             half. Cheap up to some 1,500 parameters; beyond, the cost grows with the cube of their number.
         n_generations: generations of an evolution after those, towards the states that the data visit and their
@@ -72,9 +74,9 @@ class ALRNN(ForcedReconstructor):
     def __init__(
         self, *, latent_dim=20, n_rectified=2, readout="identity", forcing="sparse", alpha="adaptive",
         alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None, sequence_length=None, warm_up=0,
-        batch_size=16, n_updates=30_000, n_refinements=0, n_generations=200, learning_rate=3e-3, learning_rate_end=1e-5,
-        weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto", jitter="auto",
-        validation_fraction=0.2, n_checks=20, max_restarts=2, device="cpu", seed=0,
+        batch_size=16, n_starts=4, n_updates=30_000, n_refinements=0, n_generations=200, learning_rate=3e-3,
+        learning_rate_end=1e-5, weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto",
+        jitter="auto", validation_fraction=0.2, n_checks=20, max_restarts=2, device="cpu", seed=0,
     ):  # fmt: skip
         self._store(locals())
 
@@ -84,6 +86,7 @@ class ALRNN(ForcedReconstructor):
         return ElementwisePLRNN.from_arrays(A=A, W=W, h=h, n_rectified=n_rectified, **others)
 
     def _check_own_arguments(self):
+        require(self, "n_starts", "a whole number of at least 1", lambda v: whole(v) and v >= 1)
         require(self, "n_rectified", "'auto' or a whole number of at least 0",
                 lambda v: v == "auto" if isinstance(v, str) else whole(v) and v >= 0)  # fmt: skip
 

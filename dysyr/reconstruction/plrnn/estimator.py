@@ -99,6 +99,8 @@ class ForcedReconstructor(Reconstructor):
     handles_missing = True
     handles_inputs = True
     min_samples = 60
+    n_starts = 1
+    """Initialisations of an attempt, of which the best goes on; an argument where a method needs several."""
     SWEPT = None
     """Attribute in which networks differ, where several can be tried."""
 
@@ -161,6 +163,7 @@ class ForcedReconstructor(Reconstructor):
                 recipe, windows, seed=self.seed, criterion=criterion, distance=distance,
                 confirm=lambda candidates: confirm(candidates, build, task.held, is_flow=task.is_flow),
                 n_checks=self.n_checks, max_restarts=self.max_restarts,
+                n_starts=self.n_starts if task.long_run is not None else 1,
             )  # fmt: skip
             total, disable = search.checks_in_all(), None if progress else True
             with tqdm(total=total, desc=type(self).__name__, unit="check", disable=disable) as bar:

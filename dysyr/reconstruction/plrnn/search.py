@@ -24,7 +24,7 @@ class Candidate:
 
     Attributes:
         criterion: validation criterion when it was taken.
-        attempt: number of the attempt.
+        attempt: number of the initialisation, over all attempts.
         update: number of updates, refinements and generations made.
         alpha: forcing strength then.
         theta: (n,) flat parameters.
@@ -40,7 +40,8 @@ class Candidate:
 class Search:
     """Trains attempt after attempt until one is good enough.
 
-    An attempt is gradient descent, refinement and evolution, one after the other. A check after every
+    An attempt is gradient descent, refinement and evolution, one after the other; gradient descent from ``n_starts``
+    initialisations, of which the one whose free runs are nearest to the data goes on. A check after every
     ``n_updates / n_checks`` updates, every third refinement and every tenth generation scores the model on validation
     data. The ten best checkpoints are kept, those of the first 60 % of the updates after all others, because what
     scores well before the learning rate has sunk often does so by chance. Gradient descent is given up when a loss is
@@ -57,12 +58,13 @@ class Search:
         confirm: function (candidates) -> (value, best candidate), the criterion on a longer look.
         n_checks: checks per attempt.
         max_restarts: how many further attempts there may be.
+        n_starts: initialisations of an attempt.
     """
 
-    def __init__(self, recipe, windows, *, seed, criterion, distance, confirm, n_checks, max_restarts):
+    def __init__(self, recipe, windows, *, seed, criterion, distance, confirm, n_checks, max_restarts, n_starts=1):
         self.recipe, self.windows, self.seed = recipe, windows, seed
         self.criterion, self.distance, self.confirm = criterion, distance, confirm
-        self.max_restarts = max_restarts
+        self.max_restarts, self.n_starts = max_restarts, n_starts
         self.stages = (
             ("updates", recipe.n_updates, -(-recipe.n_updates // n_checks)),
             ("refinements", recipe.n_refinements, REFINEMENTS_PER_CHECK),
@@ -96,17 +98,35 @@ class Search:
                 written = time.monotonic()
         return self.result or self.confirm(self.candidates)
 
-    def _begin(self, number):
-        self.number, self.stage = number, 0
-        self.trainer = Attempt(self.recipe, self.windows, self._rng())
-        self.best_here = 1.0
+    def _begin(self, number, start=0):
+        self.number, self.start, self.stage = number, start, 0
+        self.trainer = Attempt(self.recipe, self.windows, self._rng(*((4, start) if start else ())))
+        if start == 0:
+            self.best_here, self.best_start = 1.0, None
 
     def _rng(self, *stream):
         return np.random.default_rng([self.seed, self.number, STREAM, *stream])
 
+    def _end_start(self, alive):
+        """Remember the initialisation that has come nearest to the data, and begin the next one, if there is any."""
+        if self.n_starts == 1:
+            return False
+        if alive:
+            theta = self.trainer.theta.astype(np.float64)
+            value = self.distance(theta, self._rng(5))
+            if self.best_start is None or value < self.best_start.criterion:
+                self.best_start = Candidate(value, self._index(), self._count(), self.trainer.forcing_strength(), theta)
+        if self.start + 1 == self.n_starts:
+            return False
+        self._begin(self.number, self.start + 1)
+        return True
+
     def _go_on(self, stage):
         """Begin a later stage where the last one has ended."""
         theta, alpha = self.trainer.theta, self.trainer.forcing_strength()
+        if self.stage == 0 and self.best_start is not None:
+            theta, alpha = self.best_start.theta, self.best_start.alpha
+            self.start = self.best_start.attempt % self.n_starts
         self.stage = stage
         if stage == 1:
             self.trainer = Refinement(self.recipe, self.windows, self._rng(1), theta, alpha)
@@ -120,14 +140,19 @@ class Search:
 
     def checks_in_all(self):
         """Number of checks of an attempt that runs to its end."""
-        return sum(-(-total // every) for _, total, every in self.stages)
+        checks = [-(-total // every) for _, total, every in self.stages]
+        return self.n_starts * checks[0] + sum(checks[1:])
 
     def checks_done(self):
         """Number of checks that this attempt has behind it."""
-        return self.history["attempt"].count(self.number)
+        return sum(index // self.n_starts == self.number for index in self.history["attempt"])
+
+    def _index(self):
+        """Number of the initialisation that is being trained, over all attempts."""
+        return self.number * self.n_starts + self.start
 
     def _count(self):
-        """Updates, refinements and generations made in this attempt."""
+        """Updates, refinements and generations that the model has behind it."""
         return self.trainer.count + sum(total for _, total, _ in self.stages[: self.stage])
 
     def _check(self, bar):
@@ -137,11 +162,11 @@ class Search:
         alpha = self.trainer.forcing_strength()
         value = self.criterion(self.trainer.theta, alpha) if alive else 1.0
         if alive:
-            self._keep(Candidate(value, self.number, self._count(), alpha, self.trainer.theta.copy()))
+            self._keep(Candidate(value, self._index(), self._count(), alpha, self.trainer.theta.copy()))
         self.best_here = min(self.best_here, value)
         loss = float(losses.mean()) if alive else float("nan")
         for column, entry in zip(
-            self.history.values(), (self._count(), self.number, loss, alpha, value), strict=True
+            self.history.values(), (self._count(), self._index(), loss, alpha, value), strict=True
         ):  # fmt: skip
             column.append(entry)
         if bar is not None:
@@ -149,7 +174,9 @@ class Search:
             bar.set_postfix(loss=f"{loss:.3g}", alpha=f"{alpha:.2g}", validation=f"{value:.3f}", refresh=False)
         if alive and not self.trainer.over:
             return
-        following = self._next_stage()
+        if self.stage == 0 and self._end_start(alive):
+            return
+        following, alive = self._next_stage(), alive or (self.stage == 0 and self.best_start is not None)
         if alive and following is not None:
             self._go_on(following)
             return
@@ -176,12 +203,17 @@ class Search:
 
     def _state(self):
         arrays, numbers = self.trainer.state()
+        if self.best_start is not None:
+            best = self.best_start
+            arrays["best_start"] = best.theta
+            numbers["best_start"] = [best.criterion, best.attempt, best.update, best.alpha]
         for i, candidate in enumerate(self.candidates):
             arrays[f"candidate_{i}"] = candidate.theta
         for name, column in self.history.items():
             arrays[f"history_{name}"] = np.asarray(column, dtype=np.float64)
         numbers |= {
             "attempt": self.number,
+            "start": self.start,
             "stage": self.stage,
             "best_here": self.best_here,
             "finished": self.finished,
@@ -190,7 +222,10 @@ class Search:
         return arrays, numbers
 
     def _restore(self, arrays, numbers):
-        self._begin(numbers["attempt"])
+        self._begin(numbers["attempt"], numbers["start"])
+        self.best_start = None
+        if "best_start" in arrays:
+            self.best_start = Candidate(*numbers["best_start"], arrays["best_start"].copy())
         if numbers["stage"]:
             self._go_on(numbers["stage"])
         self.trainer.restore(arrays, numbers)

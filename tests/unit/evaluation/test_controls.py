@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from dysyr.evaluation.controls import autoregression, negative_controls, phase_surrogate
+from dysyr.core.surrogates import phase_surrogate
+from dysyr.evaluation.controls import autoregression, negative_controls
 
 
 def test_shuffling_keeps_the_states_and_a_loop_repeats(henon_truths):

@@ -3,9 +3,10 @@ import math
 import numpy as np
 import pytest
 
+from dysyr.core.divergence_rate import divergence_rate
 from dysyr.core.errors import InputError
-from dysyr.evaluation.controls import autoregression, phase_surrogate
-from dysyr.evaluation.divergence_rate import divergence_rate
+from dysyr.core.surrogates import phase_surrogate
+from dysyr.evaluation.controls import autoregression
 
 
 def test_the_henon_map_is_chaotic_at_its_rate(henon_truths):

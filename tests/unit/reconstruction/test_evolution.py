@@ -6,9 +6,10 @@ from shplrnn_cases import recipe, windows
 
 from dysyr.kernels.forced_windows import n_parameters, views
 from dysyr.reconstruction.plrnn import evolution
+from dysyr.reconstruction.plrnn.elementwise_model import ElementwisePLRNN
 from dysyr.reconstruction.plrnn.elementwise_network import ElementwiseNetwork
 from dysyr.reconstruction.plrnn.evolution import Evolution
-from dysyr.reconstruction.plrnn.long_run import N_ORBITS, WORST, LongRun
+from dysyr.reconstruction.plrnn.long_run import N_ORBITS, RATE_BAND, RATE_WEIGHT, WORST, LongRun
 from dysyr.reconstruction.plrnn.refinement import Refinement
 from dysyr.reconstruction.plrnn.shallow_network import ShallowNetwork
 from dysyr.reconstruction.plrnn.training import Attempt
@@ -36,7 +37,7 @@ def test_distance_tells_shuffles_surrogates_and_lost_runs_from_the_data():
     assert shuffled > 0.4 and surrogate > 0.25
     lost = orbits_like(long_run, series)
     lost[3, 100:] = np.nan
-    assert 1.0 < long_run.distance(lost) < long_run.distance(np.full_like(lost, np.inf)) == WORST
+    assert 1.0 < long_run.distance(lost) < long_run.distance(np.full_like(lost, np.inf)) == 2.0
     far = orbits_like(long_run, series)
     far[3, 100:] = 1e200
     assert long_run.distance(far) == long_run.distance(lost)
@@ -47,6 +48,46 @@ def test_data_without_a_stretch_have_no_long_run():
     assert LongRun.from_series([series]) is not None
     series[::50] = np.nan
     assert LongRun.from_series([series]) is None
+
+
+def tent(slope, n=5_000):
+    """z' = 1 - slope |z|, as a model and as its orbit; its exponent is ln slope."""
+    model = ElementwisePLRNN.from_arrays(
+        A=[slope], W=[[-2 * slope]], h=[1.0], n_rectified=1, initial_states=np.linspace(-0.1, 0.1, 32)[:, None]
+    )  # fmt: skip
+    return model, model.trajectory(np.array([[0.1]]), n)[0]
+
+
+def test_the_rate_of_the_data_is_their_exponent():
+    long_run = LongRun.from_series([tent(1.8)[1]])
+    assert long_run.rate == pytest.approx(np.log(1.8), rel=0.05)
+
+
+@pytest.mark.parametrize("make", [
+    lambda rng: quasi_periodic(5_000), lambda rng: rng.standard_normal((5_000, 2)), lambda rng: tent(1.8, 1_999)[1],
+    lambda rng: np.cumsum(rng.standard_normal((5_000, 2)), axis=0),
+])  # fmt: skip
+def test_data_that_do_not_tell_a_rate_have_none(make):
+    assert LongRun.from_series([make(np.random.default_rng(0))]).rate is None
+
+
+def test_an_exponent_off_the_rate_costs_what_lies_beyond_the_band():
+    long_run, rng = LongRun.from_series([tent(1.8)[1]]), np.random.default_rng
+
+    def cost(slope, rate):
+        model = tent(slope)[0]
+        long_run.rate = rate
+        with_rate = long_run.distance_of(model, rng(0))
+        long_run.rate = None
+        return with_rate - long_run.distance_of(model, rng(0))
+
+    one = np.log(1.5)
+    assert cost(1.5, one * 1.1) == cost(1.5, one * 0.9) == 0.0
+    assert cost(1.5, one / 0.6) == pytest.approx(RATE_WEIGHT * (0.4 - RATE_BAND), abs=1e-9)
+    assert cost(1.5, one / 1.4) == pytest.approx(RATE_WEIGHT * (0.4 - RATE_BAND), abs=1e-9)
+    assert cost(1.5, one / 100) == pytest.approx(RATE_WEIGHT)
+    assert cost(3.0, one) == pytest.approx(RATE_WEIGHT)
+    assert long_run.distance_of(None, rng(0)) == WORST
 
 
 def begun(distance, n_generations=30, **changes):

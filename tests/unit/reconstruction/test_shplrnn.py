@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import dysyr
 from dysyr.reconstruction import SHPLRNN
 from dysyr.reconstruction.plrnn.refinement import Refinement
-from dysyr.reconstruction.plrnn.search import Search
+from dysyr.reconstruction.plrnn.search import STREAM, Search
 
 SMALL = {
     "hidden_dim": 8,
@@ -96,10 +96,10 @@ def test_bad_arguments_say_what_would_do(changes, message):
         SHPLRNN(**{**SMALL, **changes}).fit(circle(), dt=DT, progress=False)
 
 
-def search(criterion, confirm, max_restarts=2, **changes):
+def search(criterion, confirm, max_restarts=2, distance=None, n_starts=1, **changes):
     return Search(
-        recipe(**changes), windows(), seed=0, criterion=criterion, distance=None, confirm=confirm, n_checks=10,
-        max_restarts=max_restarts,
+        recipe(**changes), windows(), seed=0, criterion=criterion, distance=distance, confirm=confirm, n_checks=10,
+        max_restarts=max_restarts, n_starts=n_starts,
     )  # fmt: skip
 
 
@@ -132,6 +132,47 @@ def test_a_refinement_that_diverges_ends_a_good_attempt(monkeypatch):
     made.run()
     assert set(made.history["attempt"]) == {0}
     assert made.history["update"][-2:] == [40, 40]
+
+
+def test_the_start_nearest_to_the_data_goes_on():
+    """Three starts with distances 0.5, 0.2 and 0.4; the second one is refined, and counts on where it was."""
+    distances, ends = iter([0.5, 0.2, 0.4]), []
+
+    def distance(theta, rng):
+        ends.append(theta.copy())
+        return next(distances)
+
+    made = search(lambda theta, alpha: 0.1, first_of, distance=distance, n_starts=3, n_refinements=7)
+    assert made.checks_in_all() == 33
+    made.run()
+    assert made.history["attempt"] == [0] * 10 + [1] * 10 + [2] * 10 + [1] * 3
+    assert made.history["update"][-4:] == [40, 43, 46, 47]
+    assert made.checks_done() == 33
+    assert len({end.tobytes() for end in ends}) == 3
+    first = Refinement(recipe(n_refinements=7), windows(), np.random.default_rng([0, 0, STREAM, 1]), ends[1],
+                       made.history["alpha"][19])  # fmt: skip
+    first.advance(7)
+    np.testing.assert_array_equal(first.theta, made.trainer.theta)
+
+
+def test_starts_of_a_second_attempt_are_counted_on():
+    made = search(lambda theta, alpha: 0.9, first_of, max_restarts=1, distance=lambda theta, rng: 0.0, n_starts=2)
+    made.run()
+    assert made.history["attempt"] == [0] * 10 + [1] * 10 + [2] * 10 + [3] * 10
+
+
+def test_a_start_that_diverges_leaves_the_others():
+    made = search(lambda theta, alpha: 0.1, first_of, distance=lambda theta, rng: 0.0, n_starts=2, n_refinements=4)
+    made.trainer.theta[:] = np.nan
+    made.run()
+    assert made.history["attempt"] == [0] + [1] * 12
+    made = search(lambda theta, alpha: 0.1, first_of, max_restarts=0, distance=lambda theta, rng: 0.0, n_starts=2,
+                  n_refinements=4)  # fmt: skip
+    for _ in range(10):
+        made._check(None)
+    made.trainer.theta[:] = np.nan
+    made.run()
+    assert made.history["attempt"] == [0] * 10 + [1] + [0] * 2
 
 
 def test_checks_are_counted_for_the_bar():

@@ -14,6 +14,7 @@ from dysyr.reporting.figures.scores import scores_figure
 from dysyr.reporting.figures.series import series_figure, stretch_length
 from dysyr.reporting.figures.spectra import spectra_figure, spectrum, window_length
 from dysyr.reporting.figures.training import training_figure
+from dysyr.reporting.training import _running_count
 
 
 def test_maxima_of_a_sampled_parabola_are_exact():
@@ -167,6 +168,13 @@ def test_training_curves_keep_equal_distances_where_updates_do_not():
     assert restart.get_xdata()[0] == 12.5
     label = figure.axes[0].xaxis.get_major_formatter()
     assert (label(9, None), label(12, None), label(26, None)) == ("1000", "1003", "")
+
+
+def test_an_attempt_that_goes_on_after_others_is_counted_on():
+    """Two attempts of 20 updates, then 5 more of the first."""
+    count, taken_up = _running_count(np.array([10, 20, 10, 20, 25.0]), np.array([0, 0, 1, 1, 0.0]))
+    np.testing.assert_array_equal(count, [10, 20, 30, 40, 45])
+    assert taken_up == (20, 40)
 
 
 @pytest.mark.parametrize("name", system_names())

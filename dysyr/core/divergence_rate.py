@@ -6,9 +6,9 @@ import math
 import numpy as np
 from scipy.spatial import cKDTree
 
+from dysyr.core.correlation_time import correlation_time
 from dysyr.core.errors import InputError
-from dysyr.evaluation.controls import phase_surrogate
-from dysyr.evaluation.correlation_time import correlation_time
+from dysyr.core.surrogates import phase_surrogate
 
 MAX_POINTS = 10_000
 N_REFERENCES = 1_000

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dysyr.evaluation.correlation_time import autocorrelation, correlation_time
+from dysyr.core.correlation_time import autocorrelation, correlation_time
 
 
 def test_autocorrelation_equals_its_definition(rng):
