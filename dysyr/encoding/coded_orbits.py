@@ -1,6 +1,9 @@
 """The fixed points and cycles behind a code, in the symbols of that code."""
 
+import itertools
 from typing import NamedTuple
+
+import numpy as np
 
 from dysyr.core.counts import check_counts
 from dysyr.encoding.cycles import check_model, cycles
@@ -72,7 +75,9 @@ def coded_orbits(code, model, *, max_period, seed=0, **search):
     code.symbols_of(model.region(model.initial_states[:1]))
     found = cycles(model, max_period=max_period, seed=seed, **search)
     virtual = [orbit for orbit in fixed_points(model, words=code.bits, virtual=True) if not orbit.real]
-    coded = [CodedOrbit(orbit, tuple(code.symbols_of(orbit.word))) for orbit in (*found, *virtual)]
+    orbits = [*found, *virtual]
+    symbols = iter(code.symbols_of(np.concatenate([code.bits[:0], *(orbit.word for orbit in orbits)])))
+    coded = [CodedOrbit(orbit, tuple(itertools.islice(symbols, orbit.period))) for orbit in orbits]
     return CodedOrbits(
         tuple(c for c in coded if c.orbit.period == 1), tuple(c for c in coded if c.orbit.period > 1), found
     )

@@ -15,9 +15,9 @@ def space_figure(code, orbits=None):
         orbits: PeriodicOrbits to draw over the states; None for a figure without them.
 
     Returns:
-        Figure, or None where the states are not known.
+        Figure, or None where no state is known in all variables.
     """
-    if code.observed is None:
+    if code.observed is None or not any(np.isfinite(x).all(axis=1).any() for x in code.observed):
         return None
     if orbits is not None:
         orbits = [DrawnOrbit(orbit.observed, orbit.stability, orbit.real) for orbit in orbits]

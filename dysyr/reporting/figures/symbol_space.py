@@ -19,6 +19,7 @@ from dysyr.reporting.figures.symbol_colours import symbol_colours, symbol_key
 DARK = "#22252a"
 FILLS = {"stable": "full", "saddle": "left", "unstable": "none", "non-hyperbolic": "top"}
 MARKERS = {1: "o", 2: "^", 3: "s"}
+FEWEST_STEPS = 2
 REACH = 0.5
 """Orbits farther from the attractor than this, in widths of it, do not widen the frame."""
 
@@ -59,7 +60,7 @@ def symbol_space_figure(observed, symbols, *, names, variables, orbits=None, as_
     project, axes_names = _view(observed, variables)
     states = [project(x) for x in observed]
     symbols = [s[len(s) - len(x) :] for s, x in zip(symbols, states, strict=True)]
-    as_points = as_points or is_map_like(max(states, key=len))
+    as_points = as_points or not _joinable(max(states, key=len))
     drawn = [(project(orbit.points, periodic=True), orbit) for orbit in orbits or []]
     limits, near = _frame(np.concatenate(states), [points for points, _ in drawn])
     figure, space, planes = _panels(len(axes_names))
@@ -126,6 +127,12 @@ def _panels(n_axes):
     space = figure.add_subplot(grid[:, :2], projection="3d")
     planes = [(figure.add_subplot(grid[i, 2]), pair) for i, pair in enumerate(((0, 1), (0, 2), (1, 2)))]
     return figure, space, planes
+
+
+def _joinable(x):
+    """Whether states follow each other closely enough to be joined by lines."""
+    known = np.isfinite(np.diff(x, axis=0)).all(axis=1)
+    return bool(known.sum() >= FEWEST_STEPS) and not is_map_like(x)
 
 
 def _thinned(states, symbols, as_points):

@@ -18,10 +18,11 @@ from dysyr.reporting.views import unit_text
 
 N_STEPS = 20_000
 MAX_SYMBOLS = 64
+MAX_BITS = 12
 MOSTLY_STAYS = 0.5
 MAX_ROWS = 12
 MAX_COORDINATES = 3
-BUDGET = 2**12
+BUDGET = 2**MAX_BITS
 """Largest number of regions all of which are searched for fixed points, in about a second."""
 
 
@@ -56,7 +57,8 @@ def _code(model):
         code = encode(model, n_steps=N_STEPS, max_symbols=N_STEPS)
     except DivergedError as error:
         return None, [Paragraph(f"There is no code, since the run from which it would come left every bound: {error}")]
-    visited = f"{code.n_symbols} of {format_number(2**model.n_bits)} regions"
+    possible = format_number(2**model.n_bits) if model.n_bits <= MAX_BITS else f"2^{model.n_bits}"
+    visited = f"{code.n_symbols} of at most {possible} regions"
     if code.n_symbols > MAX_SYMBOLS:
         return None, [
             Paragraph(

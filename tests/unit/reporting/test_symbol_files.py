@@ -2,6 +2,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import DysyrError, InputError
 from dysyr.encoding.encode import encode
 from dysyr.encoding.encoding import Encoding
@@ -50,6 +51,21 @@ def test_a_code_without_states_has_no_picture_of_them(tmp_path):
     assert {path.name for path in export_code(bare, tmp_path)} & (FIGURES | {"orbits.png"}) == FIGURES - {
         "state_space.png"
     }
+
+
+def test_states_that_are_nowhere_complete_have_no_picture():
+    half = np.array([[1.0, np.nan], [np.nan, 2.0], [1.0, np.nan]])
+    code = encode(make_dataset(half, dt=1.0, mask=True, label=np.array([0, 1, 0])))
+    assert space_figure(code) is None
+    whole = encode(make_dataset(np.vstack([half, [3.0, 4.0]]), dt=1.0, mask=True, label=np.array([0, 1, 0, 1])))
+    (ax,) = space_figure(whole).axes
+    assert ax.lines[1].get_xydata()[-1].tolist() == [3.0, 4.0]
+
+
+@pytest.mark.parametrize("n_variables", [1, 2, 3, 6])
+def test_the_shortest_codes_can_be_drawn(tmp_path, n_variables):
+    data = make_dataset(np.arange(2.0 * n_variables).reshape(2, -1), dt=1.0, label=np.array([4, 5]))
+    assert FIGURES <= {path.name for path in export_code(encode(data), tmp_path)}
 
 
 def test_a_jump_code_is_written_with_points_that_are_not_joined(code, tmp_path):

@@ -58,7 +58,7 @@ def test_states_graph_entropies_and_fixed_points(card_of):
     assert [block.kind for block in symbols_section(card).blocks] == [
         "paragraph", "picture", "picture", "table", "rules", "table",
     ]  # fmt: skip
-    assert "visits 2 of 2 regions" in blocks(card, "paragraph")[0].text
+    assert "visits 2 of at most 2 regions" in blocks(card, "paragraph")[0].text
     space, graph = blocks(card, "picture")
     assert space.uri.startswith("data:image/png") and graph.uri.startswith("data:image/svg")
     assert "2 symbols, with 2 fixed points" in space.alt and "2 symbols and 4 transitions" in graph.alt
@@ -119,12 +119,13 @@ def test_no_stable_fixed_point_is_said_as_surely_as_it_was_searched(card_of):
     assert line.passed is True and "all of its regions were searched" in line.text
     (line,) = blocks(card_of(tents(13)), "rules")[0].lines
     assert line.passed is None and "which are not all" in line.text
+    assert "of at most 2^13 regions" in blocks(card_of(tents(13)), "paragraph")[0].text
 
 
 def test_too_many_regions_are_said_in_a_sentence_and_fixed_points_are_listed(card_of):
     card = card_of(tents(7))
     assert [block.kind for block in symbols_section(card).blocks] == ["paragraph", "rules", "table"]
-    assert "visits 128 of 128 regions, more than 64" in blocks(card, "paragraph")[0].text
+    assert "visits 128 of at most 128 regions, more than 64" in blocks(card, "paragraph")[0].text
     (points,) = blocks(card, "table")
     assert len(points.rows) == 12 and "The first 12 of 128." in points.caption
     assert {row[4] for row in points.rows} == {"–"}
@@ -151,5 +152,5 @@ def test_a_driven_model_leaves_a_sentence(card_of):
 
 def test_one_region_is_a_code(card_of):
     model = ALRNN.from_parameters(A=[0.5], W=[[0.0]], h=[1.0], n_rectified=0, initial_states=[[0.1]])
-    assert "visits 1 of 1 regions" in blocks(card_of(model), "paragraph")[0].text
+    assert "visits 1 of at most 1 regions" in blocks(card_of(model), "paragraph")[0].text
     assert [row[1] for row in blocks(card_of(model), "table")[0].rows] == ["0", "0", "0"]
