@@ -9,6 +9,7 @@ import shlex
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 
@@ -221,6 +222,27 @@ def test_the_tutorial_runs(tmp_path, monkeypatch):
     exec(compile(code, "docs/tutorial.md", "exec"), {})
     assert (tmp_path / "report.html").stat().st_size > 10_000
     assert (tmp_path / "out" / "from_python" / "model.safetensors").exists()
+
+
+def test_the_example_of_symbols_runs(tmp_path, monkeypatch, capsys):
+    """As it stands but for shorter series, and a rotation that two units cut into quarters in place of a fit."""
+    monkeypatch.chdir(tmp_path)
+    turn = np.array([[np.cos(0.1), -np.sin(0.1)], [np.sin(0.1), np.cos(0.1)]])
+    model = dysyr.ALRNN.from_parameters(
+        A=[0.0] * 4, W=np.block([[turn, np.zeros((2, 2))], [turn, np.zeros((2, 2))]]), h=[0.0] * 4, n_rectified=2,
+        n_observed=3, dt=0.02, names=["x", "y", "z"], initial_states=[[1.0, 0.1, 1.0, 0.1]],
+    )  # fmt: skip
+    code = (ROOT / "examples" / "symbols.py").read_text(encoding="utf-8")
+    for long, short in (
+        ("n_steps=20_000, dt=0.02", "n_steps=2_000, dt=0.02"), (".fit(train)", ".restored(model, {}, {})"),
+        ("n_steps=1_000_000", "n_steps=4_000"), ("(fitted, n_steps=20_000)", "(fitted, n_steps=200)"),
+    ):  # fmt: skip
+        assert long in code
+        code = code.replace(long, short)
+    exec(compile(code, "examples/symbols.py", "exec"), {"model": model})
+    assert {"encoding.json", "orbits.png"} <= {path.name for path in (tmp_path / "out" / "symbols" / "jumps").iterdir()}
+    rates = re.findall(r"words of 16: (\S+) by samples, (\S+) by jumps", capsys.readouterr().out)
+    assert float(rates[0][0]) > float(rates[0][1])
 
 
 def _parse(page, line):

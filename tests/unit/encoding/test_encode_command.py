@@ -184,6 +184,15 @@ def test_what_cannot_be_encoded_or_written_is_refused(run, tent, tmp_path):
     assert not (tmp_path / "symbols").exists()
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(run, tent, tmp_path, monkeypatch):
+    blocker = tmp_path / "file"
+    blocker.write_text("mine")
+    monkeypatch.setattr(dysyr, "encode", lambda *args, **kwargs: pytest.fail("worked first"))
+    code, _, err = run("encode", tent, "-o", blocker / "symbols")
+    assert code == 1 and "cannot write" in err
+    assert blocker.read_text() == "mine"
+
+
 def test_a_run_that_stays_in_one_region(run, tmp_path):
     folder = save_run(skew_tent(0.5, -0.5, initial_states=[[0.1]]), tmp_path / "run")
     code, said, _ = run("encode", folder, "-o", tmp_path / "symbols", "--n-steps", 50)
