@@ -1,7 +1,7 @@
 """ALRNN: the almost-linear RNN as a reconstructor."""
 
 from dysyr.core.errors import InputError
-from dysyr.reconstruction.plrnn.arguments import require, whole
+from dysyr.reconstruction.plrnn.arguments import number, require, whole
 from dysyr.reconstruction.plrnn.elementwise_model import ElementwisePLRNN
 from dysyr.reconstruction.plrnn.elementwise_network import ElementwiseNetwork
 from dysyr.reconstruction.plrnn.estimator import ForcedReconstructor
@@ -47,6 +47,7 @@ class ALRNN(ForcedReconstructor):
         learning_rate_end: last one; exponential in between.
         weight_decay: strength of the quadratic penalty (A is pulled to 1).
         readout_penalty: strength of the penalty on the condition number of an affine readout.
+        coupling_penalty: strength of the penalty |relu(A + diag W - 0.05)|, in the updates by gradient descent.
         gradient_clip: bound on the norm of the gradient; 0 for none.
         smoothing: ``"auto"`` trains on local cubic fits of the samples, with the window by which neighbours predict a
             sample best (none where the data are no smooth curve); a whole odd number sets the window; None trains on
@@ -75,8 +76,8 @@ class ALRNN(ForcedReconstructor):
         self, *, latent_dim=20, n_rectified=2, readout="identity", forcing="sparse", alpha="adaptive",
         alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None, sequence_length=None, warm_up=0,
         batch_size=16, n_starts=4, n_updates=30_000, n_refinements=0, n_generations=200, learning_rate=3e-3,
-        learning_rate_end=1e-5, weight_decay=0.0, readout_penalty=0.0, gradient_clip=0.0, smoothing="auto",
-        jitter="auto", validation_fraction=0.2, n_checks=20, max_restarts=2, device="cpu", seed=0,
+        learning_rate_end=1e-5, weight_decay=0.0, readout_penalty=0.0, coupling_penalty=0.0, gradient_clip=0.0,
+        smoothing="auto", jitter="auto", validation_fraction=0.2, n_checks=20, max_restarts=2, device="cpu", seed=0,
     ):  # fmt: skip
         self._store(locals())
 
@@ -87,6 +88,7 @@ class ALRNN(ForcedReconstructor):
 
     def _check_own_arguments(self):
         require(self, "n_starts", "a whole number of at least 1", lambda v: whole(v) and v >= 1)
+        require(self, "coupling_penalty", "a number of at least 0", lambda v: number(v) and v >= 0)
         require(self, "n_rectified", "'auto' or a whole number of at least 0",
                 lambda v: v == "auto" if isinstance(v, str) else whole(v) and v >= 0)  # fmt: skip
 

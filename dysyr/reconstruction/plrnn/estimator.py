@@ -101,6 +101,8 @@ class ForcedReconstructor(Reconstructor):
     min_samples = 60
     n_starts = 1
     """Initialisations of an attempt, of which the best goes on; an argument where a method needs several."""
+    coupling_penalty = 0.0
+    """Likewise, where there is a matrix of couplings."""
     SWEPT = None
     """Attribute in which networks differ, where several can be tried."""
 
@@ -223,6 +225,7 @@ class ForcedReconstructor(Reconstructor):
             learning_rate=self.learning_rate, learning_rate_end=self.learning_rate_end, estimator=estimator,
             alpha=alpha, alpha_decay=self.alpha_decay or math.exp(-60 / self.n_updates), interval=interval,
             weight_decay=self.weight_decay, readout_penalty=self.readout_penalty, gradient_clip=self.gradient_clip,
+            coupling_penalty=self.coupling_penalty,
         )  # fmt: skip
 
     def _jitter(self, left):

@@ -17,6 +17,8 @@ from dysyr.reconstruction.plrnn.draws import Draw, n_pieces
 
 ALPHA_EVERY = 5
 MAX_ESTIMATOR_TIMES = 40
+MOST_COUPLING = 0.05
+"""Coupling of a unit to itself that is not penalised."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,6 +44,7 @@ class Recipe:
         weight_decay: strength of the quadratic penalty on all parameters of the recurrence (A pulled to 1).
         readout_penalty: strength of the penalty on the condition number of an affine readout.
         gradient_clip: bound on the norm of the gradient, 0 for none.
+        coupling_penalty: strength of the penalty on the coupling of units to themselves, see ``coupling_gradient``.
     """
 
     network: object
@@ -64,6 +67,7 @@ class Recipe:
     weight_decay: float
     readout_penalty: float
     gradient_clip: float
+    coupling_penalty: float = 0.0
 
     def shapes(self):
         """Shapes of the parameters."""
@@ -97,7 +101,7 @@ class Population:
     """
 
     OWN = ("learning_rate", "learning_rate_end", "alpha", "alpha_decay", "weight_decay", "readout_penalty",
-           "gradient_clip")  # fmt: skip
+           "gradient_clip", "coupling_penalty")  # fmt: skip
 
     def __init__(self, recipes, windows, rngs):
         if not len(recipes) == len(rngs) > 0:
@@ -173,6 +177,12 @@ class Population:
                 if self.recipes[m].readout_penalty > 0:
                     change = forced.views(self._gradient[m], self._shapes).B
                     change[...] += condition_gradient(self.parameters(m).B, self.recipes[m].readout_penalty)
+        for m in np.flatnonzero(self.alive):
+            if self.recipes[m].coupling_penalty > 0:
+                p, change = self.parameters(m), forced.views(self._gradient[m], self._shapes)
+                slope = coupling_gradient(p.A, p.W, self.recipes[m].coupling_penalty)
+                change.A[...] += slope
+                change.W[np.diag_indices(len(slope))] += slope
         if common.estimator is not None and self.count % ALPHA_EVERY == 0:
             self._estimate_forcing()
         rates = np.array([exponential(r.learning_rate, r.learning_rate_end, progress) for r in self.recipes])
@@ -302,6 +312,22 @@ def condition_gradient(b, strength):
     ratio = singular[0] / lowest
     change = (np.outer(left[:, 0], right[0]) - ratio * np.outer(left[:, -1], right[-1])) / lowest
     return (-2 * strength * (1 - ratio) * change).astype(b.dtype)
+
+
+def coupling_gradient(a, w, strength):
+    """Gradient of strength |relu(A + diag W - 0.05)| by A, which is that by diag W too.
+
+    Args:
+        a: (M,) A.
+        w: (M, M) W.
+        strength: of the penalty.
+
+    Returns:
+        (M,); zero where no unit couples to itself by more than 0.05.
+    """
+    over = np.maximum(a + np.diag(w) - MOST_COUPLING, 0.0)
+    norm = np.sqrt((over * over).sum())
+    return strength * over / norm if norm > 0 else np.zeros_like(over)
 
 
 def forcing_pattern(n_steps, interval):

@@ -21,7 +21,7 @@ SMALL = {
         {"n_rectified": 4, "readout": "affine", "readout_penalty": 1e-3},
         {"forcing": "generalized"},
         {"forcing": "generalized", "alpha": 0.1, "weight_decay": 1e-4},
-        {"forcing": "identity", "gradient_clip": 1.0},
+        {"forcing": "identity", "gradient_clip": 1.0, "coupling_penalty": 0.1},
         {"latent_dim": None, "n_rectified": 1},
     ],
     ids=str,
@@ -35,6 +35,8 @@ def test_every_option_trains(changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"n_starts": 0}, "cannot use this n_starts: 0; a whole number of at least 1"),
+        ({"coupling_penalty": -1}, "cannot use this coupling_penalty: -1; a number of at least 0"),
         ({"n_rectified": -1}, "ALRNN cannot use this n_rectified: -1; 'auto' or a whole number"),
         ({"n_rectified": "many"}, "cannot use this n_rectified: 'many'"),
         ({"n_rectified": 5}, "more rectified units than units: n_rectified=5; at most latent_dim=4"),

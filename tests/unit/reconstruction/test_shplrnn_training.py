@@ -4,15 +4,18 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from shplrnn_cases import circle, recipe, windows
 
 import dysyr
 from dysyr.reconstruction.plrnn import draws
+from dysyr.reconstruction.plrnn.elementwise_network import ElementwiseNetwork
 from dysyr.reconstruction.plrnn.shallow_network import ShallowNetwork
 from dysyr.reconstruction.plrnn.training import (
     Attempt,
     Population,
     condition_gradient,
+    coupling_gradient,
     forcing_pattern,
     penalty,
 )
@@ -151,6 +154,31 @@ def test_condition_gradient_is_the_derivative():
         shift = np.zeros_like(b)
         shift[index] = h
         assert gradient[index] == pytest.approx((value(b + shift) - value(b - shift)) / (2 * h), rel=1e-4)
+
+
+def test_coupling_gradient_is_the_derivative():
+    rng = np.random.default_rng(0)
+    a, w = rng.normal(size=5), rng.normal(size=(5, 5))
+    size = torch.tensor(a, requires_grad=True)
+    weights = torch.tensor(w, requires_grad=True)
+    (0.3 * torch.relu(size + weights.diagonal() - 0.05).norm()).backward()
+    gradient = coupling_gradient(a, w, 0.3)
+    assert (gradient == 0).any() and (gradient > 0).any()
+    np.testing.assert_allclose(gradient, size.grad.numpy())
+    np.testing.assert_allclose(np.diag(gradient), weights.grad.numpy())
+    np.testing.assert_array_equal(coupling_gradient(a - 10, w, 0.3), 0.0)
+
+
+def test_the_coupling_penalty_lowers_couplings():
+    def coupling(strength):
+        network = ElementwiseNetwork(4, n_rectified=2)
+        made = recipe(network=network, n_updates=300, learning_rate=2e-2, estimator=None, alpha=(0.2,),
+                      coupling_penalty=strength)  # fmt: skip
+        attempt = Attempt(made, windows(), np.random.default_rng(0))
+        attempt.advance(300)
+        return (attempt.parameters.A + np.diag(attempt.parameters.W)).max()
+
+    assert coupling(10.0) < 0.1 < 0.5 < coupling(0.0)
 
 
 def test_windows_never_cross_trajectories_and_reach_the_last_sample():
