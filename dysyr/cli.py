@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from dysyr.cli_input import code_of, like_training, load_system, names, parse, read_data, refusing, score
+from dysyr.cli_input import code_of, labelled, like_training, load_system, names, parse, read_data, refusing, score
 from dysyr.cli_output import must_be_writable, orbits_text, show, status_text, system_text, teller
 from dysyr.core.errors import DysyrError
 
@@ -272,11 +272,14 @@ def encode(
     max_word: Annotated[int, typer.Option(help="Longest word to count.", min=2)] = 10,
     max_period: Annotated[int, typer.Option(help="Longest cycle to search; 1: fixed points, 0: none.", min=0)] = 3,
     jumps: Annotated[bool, typer.Option("--jumps", help="Collapse each stay in a region into one symbol.")] = False,
+    label: Annotated[str | None, typer.Option(help="Column of a table that holds the labels, whole numbers.")] = None,
     missing_label: Annotated[int | None, typer.Option(help="Label that stands for a missing one.")] = None,
+    dt: Dt = None,
+    time: TimeColumn = None,
     seed: Seed = 0,
     as_json: Json = False,
 ):
-    """Write the symbolic code of a piecewise-linear model.
+    """Write the symbolic code of a piecewise-linear model, or of labels.
 
     Tables of symbols, words and transitions, the transition graph as GraphML and DOT, all numbers as JSON, and
     figures.
@@ -287,6 +290,9 @@ def encode(
     must_be_writable(output / "encoding.json")
     free = {"n_steps": n_steps, "n_trajectories": n_trajectories, "transient": transient}
     options = {"max_word": max_word, "missing_label": missing_label, "seed": seed}
+    if label is None and (dt is not None or time is not None):
+        raise typer.BadParameter("--dt and --time belong to a table of labels; name its column with --label")
+    source = source if label is None else labelled(source, label, dt, time)
     code, fitted = code_of(source, data, options, free)
     code = code.jumps() if jumps else code
     files = dysyr.export_code(code, output, model=fitted, max_period=max_period, seed=seed)

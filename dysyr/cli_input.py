@@ -112,18 +112,26 @@ def _read_truth(text, fitted):
     return like_training(text, fitted)
 
 
+def labelled(text, column, dt, time):
+    """A data set whose samples have the numbers of one column of a table as labels; empty cells are gaps."""
+    import dysyr
+
+    data = dysyr.as_dataset(text, dt=dt, time=time, columns=[column], mask=True)
+    return data.assign(label=(data["x"].dims[:2], data["x"].values[:, :, 0]))
+
+
 def code_of(source, data, options, free):
     """The symbolic code of a run folder, or of a file with labels, and the fitted reconstructor or None.
 
     Args:
-        source: path of the run folder or file.
+        source: path of the run folder or file, or a data set with labels.
         data: file or name of data to follow with the model, or None.
         options: arguments of ``dysyr.encode``.
         free: further ones, which only free runs have; None where they were not given.
     """
     import dysyr
 
-    fitted = load_run(source)
+    fitted = load_run(source) if isinstance(source, Path) else None
     free = {name: value for name, value in free.items() if value is not None}
     if free and (fitted is None or data is not None):
         option = f"--{next(iter(free)).replace('_', '-')}"

@@ -155,6 +155,33 @@ def test_labels_of_a_data_file(run, labels, tmp_path):
     assert [row["name"] for row in whole["symbols"]] == ["3"]
 
 
+def test_labels_of_a_table(run, labels, tmp_path):
+    """The same code from a column of a CSV file; an empty cell is a gap."""
+    run("encode", labels, "-o", tmp_path / "wanted")
+    known = dysyr.as_dataset(labels)
+    stage = known["label"].values[0].astype(float)
+    stage[500] = np.nan
+    pd.DataFrame({"t": 0.1 * np.arange(900), "x": 7.5, "stage": stage}).to_csv(tmp_path / "night.csv", index=False)
+    for words in (("--time", "t"), ("--dt", 0.1)):
+        assert run("encode", tmp_path / "night.csv", "--label", "stage", "-o", tmp_path / "symbols", *words)[0] == 0
+        found, wanted = (pd.read_csv(tmp_path / name / "symbols.csv") for name in ("symbols", "wanted"))
+        pd.testing.assert_frame_equal(found, wanted)
+
+
+def test_columns_that_are_no_labels_are_refused(run, tent, tmp_path):
+    pd.DataFrame({"x": np.linspace(0, 1, 50), "stage": "wake"}).to_csv(tmp_path / "night.csv", index=False)
+    table = (tmp_path / "night.csv", "-o", tmp_path / "symbols", "--dt", 30)
+    code, _, err = run("encode", *table, "--label", "x")
+    assert code == 1 and "labels are not whole numbers" in err
+    code, _, err = run("encode", *table, "--label", "stage")
+    assert code == 1 and "stage" in err
+    code, _, err = run("encode", *table, "--label", "sleep")
+    assert code == 1 and "sleep" in err
+    for words in (("--dt", 30), ("--time", "t")):
+        code, _, err = run("encode", tent, "-o", tmp_path / "symbols", *words)
+        assert code == 2 and "--dt and --time belong to a table of labels" in err
+
+
 def test_files_of_these_names_are_replaced_and_others_left_alone(run, tent, tmp_path):
     out = tmp_path / "symbols"
     out.mkdir()
