@@ -133,6 +133,17 @@ class StateSpace(Model):
         """(family, arrays) of a compiled kernel that runs the same map, or None."""
         return None
 
+    def numpy_source(self):
+        """The text of a Python module that makes the same steps with NumPy alone.
+
+        It has ``step(z)``, ``readout(z)``, ``initial(x)`` for one sample, ``generate(n_steps, z)``, and the arrays of
+        the model, ``initial_states`` among them; ``step`` and ``generate`` take inputs ``u`` where the model has some.
+
+        Raises:
+            InputError: a model that has no such form.
+        """
+        raise InputError("the model cannot be written as a NumPy module", got=self.family)
+
     def starts(self, n_trajectories, seed):
         """(n_trajectories, latent) states to start free runs from, drawn from ``initial_states``.
 

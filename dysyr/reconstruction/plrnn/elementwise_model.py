@@ -6,6 +6,7 @@ from dysyr.core.errors import InputError
 from dysyr.core.scaler import Scaler
 from dysyr.kernels.elementwise_plrnn import Parameters
 from dysyr.kernels.elementwise_plrnn_run import run
+from dysyr.reconstruction.plrnn.numpy_source import numpy_source
 from dysyr.reconstruction.plrnn.recurrent_model import RecurrentModel
 
 
@@ -98,6 +99,15 @@ class ElementwisePLRNN(RecurrentModel):
         p = self.parameters
         with np.errstate(over="ignore", invalid="ignore"):
             return self._driven(p.A * z + self._phi(z) @ p.W.T + p.h, u)
+
+    def numpy_source(self):
+        if self.dendritic:
+            lines = ["r = np.maximum(z[..., None] - H, 0.0) @ alpha"]
+            lines += ["r = r - alpha.sum() * np.maximum(z, 0.0)"] if self.clipped else []
+        else:
+            first = self.latent_dim - self.n_rectified
+            lines = [f"r = np.concatenate([z[..., :{first}], np.maximum(z[..., {first}:], 0.0)], axis=-1)"]
+        return numpy_source(self, "z[t+1] = A * z[t] + W phi(z[t]) + h", [*lines, "A * z + r @ W.T + h"])
 
     def jacobian(self, z, u=None):
         return self.affine(self.region(z))[0]

@@ -4,6 +4,7 @@ import numpy as np
 
 from dysyr.kernels.shallow_plrnn import Parameters
 from dysyr.kernels.shallow_plrnn_run import run
+from dysyr.reconstruction.plrnn.numpy_source import numpy_source
 from dysyr.reconstruction.plrnn.recurrent_model import RecurrentModel
 
 
@@ -43,6 +44,13 @@ class ShallowPLRNN(RecurrentModel):
             if self.clipped:
                 r -= np.maximum(active, 0.0)
             return self._driven(p.A * z + r @ p.W1.T + p.h1, u)
+
+    def numpy_source(self):
+        lines = ["r = np.maximum(z @ W2.T + h2, 0.0)"]
+        lines += ["r = r - np.maximum(z @ W2.T, 0.0)"] if self.clipped else []
+        what = "z[t+1] = A * z[t] + W1 " + ("(relu(W2 z[t] + h2) - relu(W2 z[t]))" if self.clipped else
+                                            "relu(W2 z[t] + h2)") + " + h1"  # fmt: skip
+        return numpy_source(self, what, [*lines, "A * z + r @ W1.T + h1"])
 
     def jacobian(self, z, u=None):
         return self._jacobian(self.region(z))
