@@ -42,7 +42,7 @@ def training_of(reconstructor):
     """What a fitted reconstructor tells about its training.
 
     Its ``history_`` holds arrays of equal length: ``update`` counts updates within an attempt, ``attempt``
-    numbers the attempts, ``criterion`` is the validation criterion, and any other array is a curve.
+    numbers the attempts, ``criterion`` is the validation criterion, and any other array that varies is a curve.
     ``chosen``, where it is there, holds attempt, update and criterion of the checkpoint that was kept.
 
     Args:
@@ -62,7 +62,7 @@ def training_of(reconstructor):
     curves = tuple(
         (_TITLES.get(name, name.replace("_", " ")), updates, values)
         for name, values in history.items()
-        if name not in _CLOCKS and values.shape == updates.shape and np.isfinite(values).any()
+        if name not in _CLOCKS and values.shape == updates.shape and _varies(name, values)
     )
     chosen, criterion = _chosen(history)
     return Training(
@@ -75,6 +75,12 @@ def training_of(reconstructor):
         criterion=criterion,
         facts=facts,
     )
+
+
+def _varies(name, values):
+    """Whether a curve says anything: finite somewhere and, but for the criterion, not the same everywhere."""
+    known = values[np.isfinite(values)]
+    return len(known) > 0 and (name == "criterion" or np.ptp(known) > 0 or len(known) == 1)
 
 
 def _chosen(history):

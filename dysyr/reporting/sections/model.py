@@ -47,14 +47,17 @@ def training_section(card):
     if training is None or not training.curves:
         return None
     figure = training_figure(training.curves, selected=training.selected, restarts=training.restarts)
-    caption = "Loss on the training data and the further curves of this method. "
+    caption = (
+        "Loss on the training data and the further curves of this method. The loss may jump where another stage of "
+        "training measures it otherwise. "
+    )
     if training.selected is not None:
         chosen = f"The orange line is the checkpoint that was kept, at update {format_number(training.selected)}"
         if training.criterion is not None:
             chosen += f", with a criterion of {format_number(training.criterion)} when it was confirmed"
         caption += f"{chosen}: it was chosen on validation data alone, never on the test data of this report. "
     if training.restarts:
-        caption += "Dashed lines are restarts after a collapse. "
+        caption += "At dashed lines another initialisation begins, or an earlier one is taken up again. "
     picture = Picture(
         uri=png_uri(figure),
         alt="Training curves: " + "; ".join(title for title, _, _ in training.curves),
