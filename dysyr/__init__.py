@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dysyr.encoding.manifolds import stable_manifold, unstable_manifold
     from dysyr.encoding.parameter_path import parameter_path
     from dysyr.experiment import run_experiment
-    from dysyr.reconstruction import ALRNN, SHPLRNN
+    from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN
     from dysyr.reporting.card import Card
     from dysyr.reporting.comparison import compare
     from dysyr.reporting.symbol_files import export_code
@@ -57,7 +57,7 @@ _HOMES = {
     "dysyr.encoding.manifolds": ("stable_manifold", "unstable_manifold"),
     "dysyr.encoding.parameter_path": ("parameter_path",),
     "dysyr.experiment": ("run_experiment",),
-    "dysyr.reconstruction": ("ALRNN", "SHPLRNN"),
+    "dysyr.reconstruction": ("ALRNN", "PLRNN", "SHPLRNN", "DendPLRNN"),
     "dysyr.reporting.card": ("Card",),
     "dysyr.reporting.comparison": ("compare",),
     "dysyr.reporting.symbol_files": ("export_code",),

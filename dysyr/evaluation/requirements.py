@@ -33,6 +33,12 @@ REQUIREMENTS = {
     "alrnn": Requirements(
         min_samples=60, min_correlation_times=20, handles_missing=True, handles_inputs=True, max_noise=0.6
     ),
+    "dendplrnn": Requirements(
+        min_samples=60, min_correlation_times=20, handles_missing=True, handles_inputs=True, max_noise=0.6
+    ),
+    "plrnn": Requirements(
+        min_samples=60, min_correlation_times=20, handles_missing=True, handles_inputs=True, max_noise=0.6
+    ),
 }
 
 

@@ -1,8 +1,8 @@
 """Methods that fit a generative model to a data set, one file or folder each."""
 
-from dysyr.reconstruction.plrnn import ALRNN, SHPLRNN, ElementwisePLRNN, ShallowPLRNN
+from dysyr.reconstruction.plrnn import ALRNN, PLRNN, SHPLRNN, DendPLRNN, ElementwisePLRNN, ShallowPLRNN
 
-METHODS = (SHPLRNN, ALRNN)
+METHODS = (SHPLRNN, ALRNN, DendPLRNN, PLRNN)
 """All reconstructors."""
 
 MODELS = (ShallowPLRNN, ElementwisePLRNN)

@@ -10,17 +10,18 @@ from sklearn.model_selection import GridSearchCV
 import dysyr
 from dysyr.core.dataset import make_dataset
 from dysyr.core.model import Model, PiecewiseLinear, StateSpace
-from dysyr.reconstruction import ALRNN, METHODS, MODELS, SHPLRNN
+from dysyr.reconstruction import ALRNN, METHODS, MODELS, PLRNN, SHPLRNN, DendPLRNN
 
 SHORT = {
     "sequence_length": 20, "n_updates": 400, "n_refinements": 6, "n_generations": 0, "n_checks": 4, "max_restarts": 0,
     "learning_rate": 5e-3,
 }  # fmt: skip
+ELEMENTWISE = {**SHORT, "latent_dim": 6, "forcing_interval": 5, "batch_size": 32}
 SMALL = {
     SHPLRNN: {**SHORT, "hidden_dim": 8},
-    ALRNN: {
-        **SHORT, "latent_dim": 6, "forcing_interval": 5, "batch_size": 32, "n_rectified": 2, "n_generations": 10,
-    },
+    ALRNN: {**ELEMENTWISE, "n_rectified": 2, "n_generations": 10},
+    DendPLRNN: {**ELEMENTWISE, "n_bases": 3},
+    PLRNN: {**ELEMENTWISE, "forcing_interval": 10},
 }  # fmt: skip
 DT = 0.1
 

@@ -24,7 +24,7 @@ class ElementwisePLRNN(RecurrentModel):
         clipped: the clipped form of the dendrites.
         others: see ``RecurrentModel``.
 
-    Reference: brenner2022 (dendrites), brenner2024 (almost-linear)
+    Reference: koppe2019 (PLRNN), brenner2022 (dendrites), brenner2024 (almost-linear)
     """
 
     Parts = Parameters
@@ -83,7 +83,9 @@ class ElementwisePLRNN(RecurrentModel):
 
     @property
     def reference(self):
-        return "brenner2022" if self.dendritic or self.n_rectified == self.latent_dim else "brenner2024"
+        if self.dendritic:
+            return "brenner2022"
+        return "koppe2019" if self.n_rectified == self.latent_dim else "brenner2024"
 
     @property
     def dendritic(self):
