@@ -82,7 +82,7 @@ def lyapunov_spectrum(
         system_or_model = system_or_model.model_
     if isinstance(system_or_model, System):
         system = system_or_model
-        if system.kind == "sde":
+        if system.kind in ("sde", "jump"):
             raise InputError(
                 f"{system.name or 'the system'} is stochastic",
                 expected="Lyapunov exponents are computed for kinds ode, pde and map",

@@ -8,6 +8,7 @@ import typer
 
 from dysyr.core.errors import DysyrError
 from dysyr.core.measure import plain
+from dysyr.core.rate_matrix import closed_classes
 
 
 def must_be_writable(path):
@@ -49,12 +50,17 @@ def status_text(data):
 
 def system_text(system):
     """A system with its equations, parameters and invariants."""
-    lines = [f"{system.title} ({system.name}), {system.kind}, {system.dim} variables", ""]
+    states = system.jumps.states if system.jumps is not None else ()
+    size = f"{len(states)} states: {', '.join(states)}" if states else f"{system.dim} variables"
+    lines = [f"{system.title} ({system.name}), {system.kind}, {size}", ""]
     lines += [f"  {name}: {text}" for name, text in system.equations.items()]
     values = ", ".join(f"{name} = {value:g}" for name, value in system.parameters.items())
     lines += ["", f"parameters: {values or 'none'}"]
     lines.append(f"dt: {system.dt:g}, transient: {system.transient:g}")
     lines.append(f"reference: {system.reference}")
+    if states and len(closed_classes(system.rate_matrix)) == 1:
+        shares = ", ".join(f"{p:.4g}" for p in system.stationary_distribution())
+        lines.append(f"stationary distribution: {shares}")
     for invariant in system.invariants:
         stderr = f", stderr {invariant['stderr']}" if "stderr" in invariant else ""
         name = invariant["name"].replace("_", " ")

@@ -96,7 +96,7 @@ def true_flow(system, data):
     kept = ("GaussianNoise", *REMOVING)
     whole = all(observation["model"] in kept for observation in observations(data))
     names = tuple(str(name) for name in data["state"].values)
-    if system.kind == "sde" or system.has_time or not whole or names != tuple(system.variables):
+    if system.kind in ("sde", "jump") or system.has_time or not whole or names != tuple(system.variables):
         return None
     dt = sampling_interval(data)
 

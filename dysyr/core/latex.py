@@ -24,6 +24,8 @@ def system_latex(system):
     site = "" if system.kind == "pde" or not names else f"_{{{names}}}"
     printer = _Printer(system)
     lines = [f"{name_latex(name)}{site} = {printer.latex(tree)}" for name, tree in trees.let.items()]
+    if trees.jumps is not None:
+        return lines + _jumps(trees, printer)
     for k, name in enumerate(trees.fields):
         right = printer.latex(trees.written[name])
         symbol = printer.site_latex(name, (0,) * len(system.lattice.axes))
@@ -138,6 +140,20 @@ class _Printer:
         if node.op == "not":
             return rf"\mathrm{{not}}\ {at(args[0], _SUM)}", _CONDITION
         return FUNCTIONS[node.op].latex.format(*(text[a][0] for a in args)), _ATOM
+
+
+def _jumps(trees, printer):
+    """One line for each jump: what it does, and its rate."""
+    lines = []
+    for k, tree in enumerate(trees.jumps.written):
+        if trees.jumps.states:
+            before, after = (name_latex(trees.jumps.states[i]) for i in trees.jumps.pairs[k])
+        else:
+            changed = [(name, step) for name, step in zip(trees.fields, trees.jumps.changes[k], strict=True) if step]
+            before = ", ".join(name_latex(name) for name, _ in changed)
+            after = ", ".join(f"{name_latex(name)} {'+' if step > 0 else '-'} {abs(step)}" for name, step in changed)
+        lines.append(rf"{before} \to {after} :\quad {printer.latex(tree)}")
+    return lines
 
 
 def _sum(args, text, at):

@@ -8,6 +8,7 @@ import numpy as np
 
 from dysyr.core.errors import InputError
 from dysyr.core.expressions import postorder
+from dysyr.core.jump_process import JumpProcess
 from dysyr.core.latex import system_latex
 from dysyr.core.names import did_you_mean
 from dysyr.core.noise_kind import noise_of
@@ -18,17 +19,17 @@ from dysyr.core.system_schema import FORMAT
 
 
 class System:
-    """A system of differential equations, a map, or a stochastic or partial differential equation.
+    """A system of differential equations, a map, a stochastic or partial differential equation, or a jump process.
 
     .. math:: dx/dt = f(x, t), \\quad x_{n+1} = f(x_n), \\quad dx = f(x, t) dt + g(x, t) dW
 
-    It is made by ``System.ode``, ``.map``, ``.sde`` and ``.pde`` in a script, or read from a file, and never
+    It is made by ``System.ode``, ``.map``, ``.sde``, ``.pde`` and ``.jump`` in a script, or read from a file, and never
     changes; ``with_parameters`` and ``with_size`` make another one. Two systems are equal when their
     definitions are.
 
     Attributes:
         name: name of the catalogue file, or the given one.
-        kind: "ode", "map", "sde" or "pde".
+        kind: "ode", "map", "sde", "pde" or "jump".
         title, description, reference: texts; the reference is a key of docs/references.bib.
         fields: names of the variables as they stand in the equations.
         variables: names of all state components; on a lattice x_0, x_1, ...
@@ -44,10 +45,11 @@ class System:
         noise_kind: "additive", "diagonal" (g_k depends on x_k only), "scalar", "general" or None.
         symplectic: whether the flow preserves a symplectic form, so that exponents come in pairs.
         lattice: axes, sizes and boundaries.
+        jumps: the JumpProcess of kind "jump": its reactions, or its states and rates; else None.
     """
 
     def __init__(self, definition):
-        """Use ``System.ode``, ``.map``, ``.sde``, ``.pde``, ``from_file`` or ``from_dict``."""
+        """Use ``System.ode``, ``.map``, ``.sde``, ``.pde``, ``.jump``, ``from_file`` or ``from_dict``."""
         if not isinstance(definition, dict):
             raise InputError("a definition is not a table", got=repr(definition)[:60], expected="a dict")
         definition = {"format": FORMAT} | _plain(definition)
@@ -72,6 +74,7 @@ class System:
         used = postorder(trees.drift + tuple(term for row in trees.diffusion or () for term in row))
         self.has_time = any(node.op == "time" for node in used)
         self.n_noise, self.noise_kind = (0, None) if trees.diffusion is None else noise_of(trees, self.dim)
+        self.jumps = None if trees.jumps is None else JumpProcess(trees)
         self._twin = SlowTwin(trees)
         self._frozen = True
 
@@ -150,6 +153,48 @@ class System:
         return cls._made(
             "pde", equations, parameters, initial_state, dt, transient, name, tables | {"domain": domain}
         )
+
+    @classmethod
+    def jump(
+        cls, *, reactions=None, states=None, rates=None, parameters=None, initial_state=None, dt=None,
+        transient=0.0, name="", **tables,
+    ):  # fmt: skip
+        """A Markov jump process: reactions over counts, or a finite set of states with rates between them.
+
+        .. math:: x \\to x + \\nu_r \\text{ at rate } a_r(x), \\quad dp/dt = p \\, Q
+
+        Args:
+            reactions: list of dicts with "change" (dict from species to a whole number), "rate" (expression of
+                species and parameters, in 1/time) and optionally "name".
+            states: names of the states, instead of reactions.
+            rates: dict from "open -> closed" to the expression of a rate, or a matrix (list of lists, row convention:
+                entry (i, j) is the rate from i to j; the diagonal is 0 or minus the sum of the row).
+            parameters: dict from name to number or expression of earlier parameters.
+            initial_state: counts: dict from species to a whole number. States: the name of one, or a dict from state to
+                probability; by default the stationary distribution.
+            dt, transient, name: as for ``ode``.
+            **tables: further tables of a system file: let, conserved, title, ...
+
+        Returns:
+            System.
+
+        Raises:
+            InputError: an unknown or unusable entry, a negative rate.
+            ExpressionError: an expression that cannot be read.
+        """
+        defaults = {"initial_state": initial_state, "dt": dt, "transient": transient}
+        matrix = None if rates is None or isinstance(rates, dict) else {"matrix": np.asarray(rates, object).tolist()}
+        own = {
+            "reactions": reactions,
+            "states": None if states is None else {"names": list(states)},
+            "rates": rates if matrix is None else matrix,
+        }
+        definition = {
+            "format": FORMAT, "name": name, "kind": "jump", "parameters": dict(parameters or {}),
+            **{key: value for key, value in own.items() if value is not None},
+            "defaults": {key: value for key, value in defaults.items() if value is not None},
+        }  # fmt: skip
+        return cls(definition | tables)
 
     @classmethod
     def _made(cls, kind, equations, parameters, initial_state, dt, transient, name, tables):
@@ -246,7 +291,9 @@ class System:
 
     @property
     def equations(self):
-        """Mapping from the key of an equation to its text, as in the file."""
+        """Mapping from the key of an equation, or the name of a jump, to its text, as in the file."""
+        if self.jumps is not None:
+            return MappingProxyType(self.jumps.texts)
         return MappingProxyType(self._definition["equations"])
 
     @property
@@ -268,11 +315,13 @@ class System:
 
     @property
     def initial_state(self):
-        """Default initial state, array (dim,).
+        """Default initial state, array (dim,); of a chain of states the probabilities at the start, array (states,).
 
         Raises:
             InputError: the system has none.
         """
+        if self.jumps is not None and self.jumps.states:
+            return self.jumps.initial_distribution
         if not self._trees.initial:
             raise InputError(
                 f"{self.name or 'the system'} has no default initial state", do="give initial_state="
@@ -284,6 +333,26 @@ class System:
         return values
 
     @property
+    def rate_matrix(self):
+        """Rate matrix of a chain of states, row convention, array (states, states), in 1/time.
+
+        Raises:
+            InputError: the system is no jump process on finitely many states.
+        """
+        return self._chain().rate_matrix
+
+    def stationary_distribution(self):
+        """The distribution over the states of a chain that stays as it is, array (states,).
+
+        Raises:
+            InputError: more than one closed class (the message names them), or no chain of states.
+
+        Reference:
+            grassmann1985
+        """
+        return self._chain().stationary_distribution()
+
+    @property
     def space(self):
         """Positions of the grid points of a pde: dict from coordinate to array (n,), in units of length."""
         return self._twin.space()
@@ -291,7 +360,8 @@ class System:
     def vector_field(self, x, t=0.0):
         """Time derivative, or next value of a map, from the expression tree.
 
-        This is the slow twin of the generated code.
+        For reactions it is the drift of the counts, the sum of changes times rates (where all rates are linear, the
+        derivative of the mean). This is the slow twin of the generated code.
 
         Args:
             x: states (..., dim).
@@ -340,6 +410,8 @@ class System:
 
         On a lattice each is the sum over the sites.
         """
+        if self.jumps is not None and self.jumps.states:
+            return {}
         return self._twin.conserved(self._checked(x), t)
 
     def gradient(self):
@@ -365,7 +437,21 @@ class System:
     def __reduce__(self):
         return System, (self._definition,)
 
+    def _chain(self):
+        if self.jumps is None or not self.jumps.states:
+            raise InputError(
+                f"{self.name or 'the system'} has no rate matrix",
+                got="reactions over counts" if self.jumps else f"kind {self.kind}",
+                expected="kind jump with [states] and [rates]",
+            )
+        return self.jumps
+
     def _checked(self, x):
+        if self.jumps is not None and self.jumps.states:
+            raise InputError(
+                f"{self.name or 'the system'} is a chain of states and has no vector field",
+                do="take rate_matrix",
+            )
         x = np.asarray(x, dtype=float)
         if x.ndim == 0 or x.shape[-1] != self.dim:
             raise InputError(

@@ -5,56 +5,32 @@ a script.
 """
 
 import math
-from dataclasses import dataclass
 
 from dysyr.core.discretisation import MAX_DERIVATIVE, WEIGHTS, Grid, space_derivative
 from dysyr.core.errors import InputError
 from dysyr.core.evaluator import evaluate
 from dysyr.core.expression_parser import Scope, parse_expression
 from dysyr.core.expressions import TIME, Expression, index, parameter, postorder, simplify, state
+from dysyr.core.jump_definition import (
+    CHAIN_FIELDS,
+    check_distribution,
+    check_rates,
+    check_rows,
+    is_chain,
+    read_chain,
+    read_reactions,
+    species_of,
+)
 from dysyr.core.lattice import BOUNDARIES, NO_LATTICE, Axis, Lattice
 from dysyr.core.lowering import Lowering
 from dysyr.core.names import check_name
 from dysyr.core.system_schema import DOMAIN_KEYS, check_definition, table_of, unknown_entry
+from dysyr.core.trees import Trees
 
 MAX_JACOBIAN_WORK = 2_000_000
 
-
-@dataclass(frozen=True)
-class Trees:
-    """The expressions of a system.
-
-    Attributes:
-        fields: names of the state variables; on a lattice each has one value at every site.
-        lattice: a Lattice; without axes where there is none.
-        written: dict from field to its equation as written, for LaTeX.
-        let: dict from name to intermediate as written, for LaTeX.
-        drift: one expression for each field: time derivative, or next value.
-        diffusion: one row of expressions for each field; None where there is no noise.
-        written_diffusion: the same as written.
-        diagonal: True where each variable has a noise of its own.
-        boundary_values: dict from field to the two expressions beyond a fixed edge.
-        initial: dict from field to expression; empty where none is given.
-        hidden: dict from field to the hidden terms of its equation as written.
-        conserved: dict from name to expression.
-        grids: dict from coordinate of a pde to Grid.
-        parameters: dict from name to float.
-    """
-
-    fields: tuple
-    lattice: Lattice
-    written: dict
-    let: dict
-    drift: tuple
-    diffusion: tuple | None
-    written_diffusion: tuple | None
-    diagonal: bool
-    boundary_values: dict
-    initial: dict
-    hidden: dict
-    conserved: dict
-    grids: dict
-    parameters: dict
+MAX_COUNT = 2.0**53
+"""Largest count: beyond it not every whole number is a float."""
 
 
 def read_definition(definition):
@@ -72,6 +48,8 @@ def read_definition(definition):
     """
     kind = check_definition(definition)
     parameters = _parameters(definition.get("parameters", {}))
+    if kind == "jump":
+        return _read_jumps(definition, parameters)
     lattice, coordinates = _lattice(definition, kind)
     fields = tuple(_field(key, lattice, kind) for key in table_of(definition, "equations", required=True))
     _check_names(fields, parameters, lattice, definition)
@@ -280,6 +258,56 @@ class _Reader:
             name: self.lowering.lowered(parse_expression(text, self.scope, where=f"[conserved] {name}"))
             for name, text in table_of(self.definition, "conserved").items()
         }
+
+
+def _read_jumps(definition, parameters):
+    """Trees of a jump process."""
+    chain = is_chain(definition)
+    species = () if chain else species_of(definition)
+    _check_names(species, parameters, NO_LATTICE, definition)
+    reader = _Reader(definition, "jump", species, parameters, NO_LATTICE, {})
+    diagonal, initial, leaves = {}, {}, parameters
+    if chain:
+        if table_of(definition, "conserved"):
+            raise InputError("[conserved] of a chain of states", expected="constants of reactions over counts")
+        jumps, diagonal = read_chain(definition, reader.scope, reader.lowering)
+    else:
+        jumps = read_reactions(definition, species, reader.scope, reader.lowering)
+        initial = reader.initial_state()
+        counts = _numbers(initial, parameters)
+        for name, value in counts.items():
+            if not 0 <= value <= MAX_COUNT or value != int(value):
+                raise InputError(f"initial_state of {name}", got=f"{value:g}", expected="a whole number >= 0")
+        leaves = {**parameters, **counts}
+    if chain or initial:
+        values = _numbers(dict(zip(jumps.names, jumps.rates, strict=True)), leaves)
+        check_rates(jumps.names, values.values())
+        check_rows(jumps.states, jumps.pairs, values.values(), _numbers(diagonal, parameters))
+    if jumps.initial:
+        check_distribution(_numbers(jumps.initial, parameters).values())
+    return Trees(
+        fields=CHAIN_FIELDS if chain else species,
+        lattice=NO_LATTICE,
+        written=dict(zip(jumps.names, jumps.written, strict=True)),
+        let=reader.let,
+        drift=simplify(jumps.drift()),
+        diffusion=None,
+        written_diffusion=None,
+        diagonal=False,
+        boundary_values={},
+        initial=initial,
+        hidden={},
+        conserved=reader.conserved(),
+        grids={},
+        parameters=parameters,
+        jumps=jumps,
+    )
+
+
+def _numbers(trees, values):
+    """Dict from key to the value of its tree, where parameters and counts have values."""
+    found = evaluate(tuple(trees.values()), lambda leaf: values[leaf.value[0] if leaf.op == "state" else leaf.value])
+    return {key: float(value) for key, value in zip(trees, found, strict=True)}
 
 
 def _summands(tree):

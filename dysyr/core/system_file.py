@@ -13,6 +13,7 @@ from dysyr.core.system_definition import read_definition
 MAX_BYTES = 1_000_000
 
 _INLINE = {"initial_state", "boundary_values", "boundary"}
+_LISTED = {"invariants", "reactions"}
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _TABLE = re.compile(r"\s*\[\[?\s*[A-Za-z][A-Za-z0-9_.\s-]*\]\]?\s*(#.*)?$")
 _INVARIANTS = re.compile(r"\s*\[\[\s*invariants\s*\]\]")
@@ -68,8 +69,8 @@ def system_text(definition):
             continue
         if isinstance(entry, dict) and key not in _INLINE:
             tables += ["", f"[{key}]", *(f"{_key(name)} = {_value(value)}" for name, value in entry.items())]
-        elif key == "invariants":
-            tables += ["", *invariants_text(entry).splitlines()]
+        elif key in _LISTED:
+            tables += ["", *_tables_text(key, entry).splitlines()]
         else:
             plain.append(f"{key} = {_value(entry)}")
     return "\n".join(plain + tables) + "\n"
@@ -77,10 +78,14 @@ def system_text(definition):
 
 def invariants_text(invariants):
     """Invariants as [[invariants]] tables."""
+    return _tables_text("invariants", invariants)
+
+
+def _tables_text(name, entries):
     tables = []
-    for invariant in invariants:
-        lines = [f"{key} = {_value(value)}" for key, value in invariant.items()]
-        tables.append("\n".join(["[[invariants]]", *lines]) + "\n")
+    for entry in entries:
+        lines = [f"{key} = {_value(value)}" for key, value in entry.items()]
+        tables.append("\n".join([f"[[{name}]]", *lines]) + "\n")
     return "\n".join(tables)
 
 

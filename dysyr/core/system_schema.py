@@ -6,7 +6,7 @@ import re
 from dysyr.core.errors import InputError
 from dysyr.core.names import did_you_mean
 
-KINDS = ("ode", "map", "sde", "pde")
+KINDS = ("ode", "map", "sde", "pde", "jump")
 FORMAT = 1
 
 MAX_VARIABLES = 200
@@ -17,12 +17,14 @@ _COMMON = (
     "format", "name", "kind", "title", "description", "reference", "parameters", "let", "equations",
     "defaults", "invariants", "hidden", "conserved", "symplectic",
 )  # fmt: skip
+_OF_EQUATIONS = ("equations", "hidden", "symplectic")
 _LATTICE = ("index", "boundary", "boundary_values")
 KEYS = {
     "ode": (*_COMMON, *_LATTICE),
     "map": (*_COMMON, *_LATTICE),
     "sde": (*_COMMON, *_LATTICE, "diffusion", "interpretation"),
     "pde": (*_COMMON, "domain", "boundary_values"),
+    "jump": (*(key for key in _COMMON if key not in _OF_EQUATIONS), "reactions", "states", "rates"),
 }
 _DEFAULTS = ("initial_state", "dt", "transient")
 DOMAIN_KEYS = ("length", "n", "boundary", "start", "order")
