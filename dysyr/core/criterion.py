@@ -4,6 +4,8 @@ import numpy as np
 
 from dysyr.core.attractor_distance import spectrum_distance
 from dysyr.core.dataset import inputs, make_dataset, sampling_interval, trajectories
+from dysyr.core.labels import labels_of
+from dysyr.core.rate_model import RateModel
 from dysyr.core.segments import complete_stretches
 
 MAX_SAMPLES = 20_000
@@ -22,7 +24,7 @@ def validation_criterion(model, data, *, n_runs=N_RUNS, transient=None, seed=0):
     H_state is the Hellinger distance of coarse histograms over the three leading principal components, D_H the
     distance of power spectra, both averaged over free runs after a burn-in; E is the root mean squared error of
     forecasts of up to 20 steps in units of the standard deviation, at most 1. Values depend on the length of
-    the data: compare them only on the same data.
+    the data: compare them only on the same data. A ``RateModel`` is judged by ``label_criterion``.
 
     Args:
         model: a Model.
@@ -37,6 +39,8 @@ def validation_criterion(model, data, *, n_runs=N_RUNS, transient=None, seed=0):
 
     Reference: dysyr's own definition; D_H as in hess2023
     """
+    if isinstance(model, RateModel):
+        return label_criterion(model, data)
     dt = sampling_interval(data)
     series = trajectories(data)
     error = forecast_error(model, data)
@@ -47,6 +51,27 @@ def validation_criterion(model, data, *, n_runs=N_RUNS, transient=None, seed=0):
     state = np.mean([histogram_distance(stretch, run) for run in runs])
     spectrum = np.mean([spectrum_distance(stretch, run, dt=dt, sigma_bins=10).value for run in runs])
     return float((state + spectrum + error) / 3)
+
+
+def label_criterion(model, data):
+    """How much of the uncertainty of labels a rate model leaves; lower is better.
+
+        criterion = <-ln p(label | labels before it)> / <-ln (frequency of the label in the data)>
+
+    Args:
+        model: a RateModel.
+        data: Dataset with labels, at any times.
+
+    Returns:
+        float in [0, 1]; 0 where every label is foreseen, 1 where the model is no better than the frequencies.
+    """
+    labels = np.concatenate(labels_of(data))
+    shares = np.bincount(labels[labels >= 0]) / max((labels >= 0).sum(), 1)
+    entropy = float(-(shares[shares > 0] * np.log(shares[shares > 0])).sum())
+    left = -model.pair_log_likelihood(data)
+    if left <= 0:
+        return 0.0
+    return float(min(1.0, left / entropy)) if entropy > 0 else 1.0
 
 
 def histogram_distance(truth, generated):

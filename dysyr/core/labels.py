@@ -1,0 +1,44 @@
+"""The labels of a data set: which discrete state each sample is in."""
+
+import numpy as np
+
+from dysyr.core.dataset import trajectories
+from dysyr.core.errors import InputError
+
+MISSING = -1
+
+
+def labels_of(ds):
+    """The label of each sample: the variable ``label``, or the only variable where its values are whole numbers.
+
+    Args:
+        ds: Dataset.
+
+    Returns:
+        list of (time,) int64 arrays, one per trajectory, -1 where a sample is missing.
+
+    Raises:
+        InputError: no labels, or values that are no numbers of states.
+    """
+    series = trajectories(ds)
+    if "label" in ds:
+        columns = [row[: len(x)].astype(np.float64) for row, x in zip(ds["label"].values, series, strict=True)]
+    elif ds.sizes["state"] == 1:
+        columns = [x[:, 0] for x in series]
+    else:
+        raise InputError(
+            "the data have no labels", got=f"{ds.sizes['state']} variables",
+            expected="a variable 'label', or one variable that holds the number of the state",
+            do="make one with make_dataset(x, label=...)",
+        )  # fmt: skip
+    labels = []
+    for column, x in zip(columns, series, strict=True):
+        there = ~np.isnan(x).all(axis=1) & np.isfinite(column)
+        seen = column[there]
+        if (seen != np.rint(seen)).any() or (seen < 0).any():
+            bad = seen[(seen != np.rint(seen)) | (seen < 0)][0]
+            raise InputError("a label is not the number of a state", got=f"{bad:g}", expected="0, 1, 2, ...")
+        row = np.full(len(column), MISSING, dtype=np.int64)
+        row[there] = seen.astype(np.int64)
+        labels.append(row)
+    return labels
