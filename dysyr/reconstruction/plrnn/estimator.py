@@ -10,6 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from dysyr.core.checkpoint import Checkpoint
 from dysyr.core.criterion import validation_criterion
 from dysyr.core.dataset import as_dataset, data_hash, inputs, sampling_interval, trajectories
 from dysyr.core.delay_time import suggest_delay
@@ -20,7 +21,6 @@ from dysyr.core.segments import split
 from dysyr.core.smoothing import remaining_noise, smooth, smoothing_window
 from dysyr.kernels.forced_windows import views
 from dysyr.reconstruction.plrnn.arguments import check
-from dysyr.reconstruction.plrnn.checkpoint import Checkpoint
 from dysyr.reconstruction.plrnn.confirmation import GAINS, confirm, with_best_gain
 from dysyr.reconstruction.plrnn.long_run import LongRun
 from dysyr.reconstruction.plrnn.search import Search
