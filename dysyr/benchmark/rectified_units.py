@@ -1,7 +1,7 @@
 """ALRNN against the number of its rectified units: quality, fixed points and the code, seed by seed.
 
     python -m dysyr.benchmark.rectified_units -o out/rectified_units [--cells lorenz63:2 lorenz63:8 rossler:1]
-        [--noises 0.05 0] [--seeds 10] [--processes 2] [--write docs/results/rectified_units.md]
+        [--noises 0.05 0] [--seeds 10 [...]] [--processes 2] [--write docs/results/rectified_units.md]
 
 Each task (system, rectified units, noise, seed) trains on its own trajectory of 100,000 samples and is judged on one
 independent clean trajectory of 100,000 samples per system. Fitted models and their records are kept and not made again.
@@ -172,14 +172,13 @@ def _off_attractor(x, truth):
     return float(np.sqrt((((truth - x) / truth.std(axis=0)) ** 2).mean(axis=1).min()))
 
 
-def run_all(out, *, cells, noises, seeds, processes, arguments):
+def run_all(out, *, cells, noises, processes, arguments):
     """Run all tasks that have no record yet.
 
     Args:
         out: folder of fitted models and records.
-        cells: (system name, P) pairs.
+        cells: (system name, P, number of seeds) triples.
         noises: fractions of each variable's standard deviation.
-        seeds: whole numbers.
         processes: how many tasks run at once.
         arguments: constructor arguments for all of them.
 
@@ -187,7 +186,7 @@ def run_all(out, *, cells, noises, seeds, processes, arguments):
         list of records, those of earlier runs included.
     """
     out = Path(out)
-    tasks = [(*cell, noise, seed) for seed in seeds for cell in cells for noise in noises]
+    tasks = [(name, p, noise, seed) for name, p, n_seeds in cells for seed in range(n_seeds) for noise in noises]
     missing = [task for task in tasks if not _record(out, *task).exists()]
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
@@ -321,15 +320,16 @@ def main():
     parser.add_argument("--cells", nargs="*", default=CELLS, help="SYSTEM:P")
     parser.add_argument("--noises", nargs="*", type=float, default=(0.05, 0.0))
     parser.add_argument("--arguments", default="{}", help="constructor arguments as JSON")
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", nargs="*", type=int, default=(10,), help="one number for all cells, or one for each")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", help="Markdown file to write the tables into")
     given = parser.parse_args()
-    cells = [(name, int(p)) for name, _, p in (cell.partition(":") for cell in given.cells)]
+    seeds = given.seeds * len(given.cells) if len(given.seeds) == 1 else given.seeds
+    named = [cell.partition(":") for cell in given.cells]
+    cells = [(name, int(p), n) for (name, _, p), n in zip(named, seeds, strict=True)]
     records = run_all(
-        given.out, cells=cells, noises=given.noises, seeds=range(given.seeds), processes=given.processes,
-        arguments=json.loads(given.arguments),
-    )  # fmt: skip
+        given.out, cells=cells, noises=given.noises, processes=given.processes, arguments=json.loads(given.arguments)
+    )
     text = page(given.out, records)
     print(text)
     if given.write:

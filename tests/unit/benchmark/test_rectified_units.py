@@ -115,3 +115,19 @@ def test_codes_of_one_map_agree_and_collapsed_models_have_none(tmp_path, monkeyp
     assert float(table["metric entropy, nats per time"][0].split("**")[1]) < 1e-3
     assert table["graph agreement of two seeds"] == ["**1.00** [1.00, 1.00]", "1.00"]
     assert codes_table(tmp_path, [RECORD, {**RECORD, "visits": [1.0, 0.0]}]) == ""
+
+
+def test_the_command_takes_a_number_of_seeds_for_each_cell_and_repeats_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(rectified_units, "codes_table", lambda out, records: "")
+    for system, p, seed in (("lorenz63", 2, 0), ("lorenz63", 2, 1), ("rossler", 1, 0)):
+        name = f"{system}-P{p}-noise0.05-seed{seed}.json"
+        (tmp_path / name).write_text(json.dumps({**RECORD, "system": system, "n_rectified": p, "seed": seed}))
+    words = ["--cells", "lorenz63:2", "rossler:1", "--noises", "0.05", "--seeds", "2", "1"]
+    asked = ["x", "-o", str(tmp_path), *words, "--write", str(tmp_path / "page.md")]
+    monkeypatch.setattr("sys.argv", asked)
+    rectified_units.main()
+    text = (tmp_path / "page.md").read_text()
+    assert "--seeds 2 1 --write" in text
+    first, second = text.split("## ")[1:]
+    assert first.startswith("lorenz63, P = 2, 5 % noise") and "\n| 1 |" in first
+    assert second.startswith("rossler, P = 1, 5 % noise") and "\n| 1 |" not in second
