@@ -23,12 +23,14 @@ class Reconstructor(BaseEstimator, abc.ABC):
         handles_missing: takes data with missing values.
         handles_inputs: takes data with external inputs.
         min_samples: fewest samples in all.
+        min_path_samples: fewest samples of a trajectory.
     """
 
     handles_irregular = False
     handles_missing = False
     handles_inputs = False
     min_samples = 20
+    min_path_samples = 2
 
     @abc.abstractmethod
     def fit(self, X, y=None, *, dt=None, validation=None, progress=True, checkpoint=None):
@@ -88,7 +90,7 @@ class Reconstructor(BaseEstimator, abc.ABC):
 
     def _checked(self, X, dt):
         """X as a Dataset that this method can use."""
-        data = as_dataset(X, dt=dt)
+        data = as_dataset(X, dt=dt, min_samples=self.min_path_samples)
         name = type(self).__name__
         if not self.handles_irregular:
             sampling_interval(data, needed_by=name)

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from jump_cases import ratchet
 
 from dysyr.core.criterion import validation_criterion
 from dysyr.core.dataset import make_dataset
@@ -15,17 +16,6 @@ from dysyr.reconstruction.jump_em.model import JumpModel
 SWITCH = np.array([[-2.0, 2.0], [0.5, -0.5]])
 RING = np.array([[-1.0, 1.0, 0.0], [0.0, -1.0, 1.0], [1.0, 0.0, -1.0]])
 TWO_CLASSES = np.array([[-1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-
-
-def ratchet(v):
-    """Flashing ratchet of six states: a potential of height v that is switched on and off."""
-    q = np.zeros((6, 6))
-    for i in range(3):
-        for j in range(3):
-            if i != j:
-                q[i, j], q[3 + i, 3 + j] = np.exp(-v * (j - i) / 2), 1.0
-        q[i, i + 3] = q[i + 3, i] = 1.0
-    return q - np.diag(q.sum(axis=1))
 
 
 def model(q, **changes):

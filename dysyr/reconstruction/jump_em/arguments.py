@@ -1,0 +1,124 @@
+"""Checks of JumpEM's arguments, among themselves and against the data."""
+
+import math
+
+import numpy as np
+
+from dysyr.core.errors import InputError
+from dysyr.reconstruction.jump_em.direct import CORRECTIONS
+
+ESTIMATORS = ("map", "em", "matrix_log", "counts")
+
+
+def check(method):
+    """Refuse arguments that are out of range or do not go together.
+
+    Args:
+        method: JumpEM.
+
+    Raises:
+        InputError: the first argument that is.
+    """
+    rules = (
+        ("estimator", f"one of {ESTIMATORS}", lambda v: v in ESTIMATORS),
+        ("n_states", "a whole number of at least 1, or None", lambda v: v is None or (_whole(v) and v >= 1)),
+        ("label_noise", "None, 'learn', or a probability below 1",
+         lambda v: v in (None, "learn") if v is None or isinstance(v, str) else _number(v) and 0 <= v < 1),
+        ("prior_shape", "a number of at least 1", lambda v: _number(v) and v >= 1),
+        ("prior_rate", "a number of at least 0", lambda v: _number(v) and v >= 0),
+        ("time_unit", "a positive number of time units, or None", lambda v: v is None or (_number(v) and v > 0)),
+        ("correction", f"one of {CORRECTIONS}", lambda v: v in CORRECTIONS),
+        ("max_gap", "a whole number of at least 0", lambda v: _whole(v) and v >= 0),
+        ("max_iterations", "a whole number of at least 1", lambda v: _whole(v) and v >= 1),
+        ("tolerance", "a positive number", lambda v: _number(v) and v > 0),
+        ("seed", "a whole number of at least 0", lambda v: _whole(v) and v >= 0),
+    )  # fmt: skip
+    for name, expected, allowed in rules:
+        value = getattr(method, name)
+        if not allowed(value):
+            raise InputError(f"JumpEM cannot use this {name}", got=repr(value), expected=expected)
+    if method.estimator in ("counts", "matrix_log"):
+        for name in ("label_noise", "edges"):
+            if getattr(method, name) is not None:
+                raise InputError(
+                    f"estimator='{method.estimator}' has no {name}", do="use estimator='em' or 'map'"
+                )  # fmt: skip
+
+
+def permitted_edges(edges, n_states):
+    """Which rates may differ from zero.
+
+    Args:
+        edges: list of pairs (from, to) of state numbers, or None for all.
+        n_states: number of states.
+
+    Returns:
+        (state, state) bool.
+
+    Raises:
+        InputError: pairs that are none.
+    """
+    if edges is None:
+        return ~np.eye(n_states, dtype=bool)
+    permitted = np.zeros((n_states, n_states), dtype=bool)
+    for pair in edges:
+        good = len(pair) == 2 and all(_whole(i) and 0 <= i < n_states for i in pair) and pair[0] != pair[1]
+        if not good:
+            raise InputError(
+                "edges are no pairs of states", got=repr(pair), expected=f"(from, to), each from 0 to {n_states - 1}"
+            )
+        permitted[pair[0], pair[1]] = True
+    if not permitted.any():
+        raise InputError("no edge is permitted", got="edges=[]", do="leave edges out to permit all")
+    return permitted
+
+
+def check_panel(method, panel, permitted):
+    """Refuse data that the arguments do not suit.
+
+    Args:
+        method: JumpEM.
+        panel: Panel.
+        permitted: (state, state) bool.
+
+    Raises:
+        InputError: label noise that cannot be learned, a state without data where there is no prior, or a pair of
+            labels that the permitted edges forbid.
+    """
+    if method.label_noise == "learn" and panel.longest < 3:
+        raise InputError(
+            "label noise cannot be learned from pairs", got=f"the longest path has {panel.longest} samples",
+            expected="at least 3: mistakes show where a label changes and changes back",
+            do="give label_noise as a number",
+        )  # fmt: skip
+    if isinstance(method.label_noise, (int, float)) and method.label_noise >= 1 - 1 / panel.n_states:
+        raise InputError(
+            "labels with this label_noise say nothing", got=repr(method.label_noise),
+            expected=f"less than {1 - 1 / panel.n_states:.3g} for {panel.n_states} states",
+        )  # fmt: skip
+    lost = np.flatnonzero(panel.times_before == 0)
+    if method.estimator == "em" and len(lost):
+        raise InputError(
+            f"nothing is known of what follows state {panel.states[lost[0]]}",
+            got=f"{len(lost)} of {panel.n_states} states have no sample after them",
+            expected="maximum likelihood has no value for their rates", do="use estimator='map', or fewer states",
+        )  # fmt: skip
+    if method.label_noise is None:
+        reach = permitted | np.eye(panel.n_states, dtype=bool)
+        for _ in range(panel.n_states):
+            reach = (reach.astype(np.float64) @ reach) > 0
+        impossible = np.argwhere((panel.counts.sum(axis=0) > 0) & ~reach)
+        if len(impossible):
+            i, j = (panel.states[k] for k in impossible[0])
+            raise InputError(
+                "the permitted edges forbid what was seen", got=f"{i} followed by {j}",
+                do="permit a way between them, or give label_noise='learn'",
+            )  # fmt: skip
+
+
+def _whole(value):
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _number(value):
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,186 @@
+"""JumpEM: the rate matrix of a jump process from paths that are seen at given times only."""
+
+import hashlib
+import json
+
+import numpy as np
+from scipy.stats import chi2
+from tqdm import tqdm
+
+from dysyr.core.checkpoint import Checkpoint
+from dysyr.core.dataset import data_hash
+from dysyr.core.reconstructor import Reconstructor
+from dysyr.reconstruction.jump_em.arguments import check, check_panel, permitted_edges
+from dysyr.reconstruction.jump_em.diagnosis import diagnose, warn
+from dysyr.reconstruction.jump_em.direct import logarithm_rates, naive_rates
+from dysyr.reconstruction.jump_em.information import standard_errors
+from dysyr.reconstruction.jump_em.likelihood import Parameters, expect
+from dysyr.reconstruction.jump_em.maximisation import Goal, Maximum, maximise
+from dysyr.reconstruction.jump_em.model import JumpModel
+from dysyr.reconstruction.jump_em.panel import Panel
+
+FIRST_NOISE = 0.02
+UNITS_PER_DURATION = 10.0
+
+
+class JumpEM(Reconstructor):
+    """Rates of a jump process on finitely many states, from labels at regular or irregular times.
+
+        l(Q) = sum_D sum_ij C^D_ij ln exp(Q D)_ij
+
+    The jumps between two samples are not seen; their expected number and the time spent in each state are computed
+    exactly, and maximise the likelihood, or the posterior under a Gamma prior, by expectation-maximisation. With label
+    noise the chain behind the labels is hidden, and forward and backward passes give the expected pairs.
+
+    Row convention: q_ij is the rate from i to j in 1/time. Times between neighbouring samples may all differ. Nothing
+    is drawn at random: ``seed`` is there for the contract alone.
+
+    Args:
+        estimator: "map" (posterior mode), "em" (maximum likelihood), "matrix_log", or "counts" (naive).
+        n_states: number of states; by default one more than the largest label.
+        label_noise: probability that a label is that of another state, each equally; None for none, "learn" to
+            estimate it, which needs paths of at least three samples.
+        prior_shape: shape a of the Gamma prior of each rate ("map").
+        prior_rate: its rate b, for rates per ``time_unit``.
+        time_unit: unit of the prior in time units; by default a tenth of the longest trajectory, or, where jumps are so
+            many that the mean rate between two states would exceed one in that unit, one over this mean rate.
+        edges: list of (from, to), the only rates that may differ from zero ("map" and "em").
+        correction: "weighted" or "diagonal", what is done to negative rates ("matrix_log").
+        max_gap: longest run of missing samples that a pair may span, its lag then being longer.
+        max_iterations: most evaluations of the likelihood.
+        tolerance: relative change of every rate in one step at which the iteration ends.
+        seed: recorded, not used.
+
+    Learned: ``model_`` (a ``RateModel`` with standard errors), ``history_`` with ``objective`` and ``log_likelihood``
+    of each accepted step, ``visits`` of each state, ``warnings_`` (tuple of str).
+
+    Reference: kalbfleisch1985, bladt2005
+    """
+
+    handles_irregular = True
+    handles_missing = True
+    min_samples = 2
+    min_path_samples = 1
+
+    def __init__(
+        self, estimator="map", *, n_states=None, label_noise=None, prior_shape=1.85, prior_rate=3.5, time_unit=None,
+        edges=None, correction="weighted", max_gap=0, max_iterations=3000, tolerance=1e-8, seed=0,
+    ):  # fmt: skip
+        self.estimator = estimator
+        self.n_states = n_states
+        self.label_noise = label_noise
+        self.prior_shape = prior_shape
+        self.prior_rate = prior_rate
+        self.time_unit = time_unit
+        self.edges = edges
+        self.correction = correction
+        self.max_gap = max_gap
+        self.max_iterations = max_iterations
+        self.tolerance = tolerance
+        self.seed = seed
+
+    def fit(self, X, y=None, *, dt=None, validation=None, progress=True, checkpoint=None):
+        """Estimate the rates; see ``Reconstructor.fit``.
+
+        ``validation`` is not needed: there is one maximum to climb to, and nothing to choose.
+
+        Raises:
+            InputError: arguments out of range, or data that do not suit.
+
+        Warns:
+            RateWarning: states that were not seen or not left, several closed classes, too coarse sampling, no
+                convergence.
+        """
+        check(self)
+        data = self._checked(X, dt)
+        panel = Panel.from_data(data, n_states=self.n_states, max_gap=self.max_gap)
+        permitted = permitted_edges(self.edges, panel.n_states)
+        check_panel(self, panel, permitted)
+        if self.estimator in ("counts", "matrix_log"):
+            found, errors = self._direct(panel, permitted)
+            noise_error = 0.0
+        else:
+            found, goal = self._climbed(panel, permitted, data, progress, checkpoint)
+            errors, noise_error = standard_errors(goal, found.at)
+        self.warnings_ = diagnose(
+            panel, found.at.q, has_prior=self.estimator == "map", converged=found.converged
+        )  # fmt: skip
+        warn(self.warnings_)
+        model = JumpModel(
+            found.at.q, found.at.initial, errors, states=panel.states, dt=panel.dt, name=panel.name,
+            label_noise=found.at.noise, label_noise_stderr=noise_error,
+        )  # fmt: skip
+        history = {**found.history, "visits": panel.visits, "converged": np.array([int(found.converged)])}
+        return self._learned(model, history, data)
+
+    @property
+    def converged_(self):
+        """Whether the iteration came to rest; closed forms always do."""
+        self._fitted()
+        return bool(self.history_["converged"][0])
+
+    @property
+    def label_noise_p_value_(self):
+        """Chance of an improvement by label noise as large as the one found, if there was none.
+
+        A likelihood ratio on the boundary of the parameter: half of the chi-square law of one degree of freedom, half
+        of the mass at zero. None where label noise was not learned.
+        """
+        self._fitted()
+        if "label_noise_ratio" not in self.history_:
+            return None
+        ratio = float(self.history_["label_noise_ratio"][0])
+        return float(0.5 * chi2.sf(ratio, 1)) if ratio > 0 else 1.0
+
+    def _direct(self, panel, permitted):
+        """Maximum and standard errors of an estimate in closed form."""
+        if self.estimator == "counts":
+            q, errors = naive_rates(panel)
+        else:
+            q = logarithm_rates(panel, self.correction)
+        at = Parameters(q, 0.0, panel.first / panel.first.sum())
+        value = np.array([expect(panel, at).log_likelihood])
+        if self.estimator == "matrix_log":
+            errors, _ = standard_errors(Goal(panel, permitted, 1.0, 0.0, False), at)
+        return Maximum(at, {"objective": value, "log_likelihood": value}, True), errors
+
+    def _climbed(self, panel, permitted, data, progress, checkpoint):
+        """The Maximum, and the Goal it is of."""
+        has_prior = self.estimator == "map"
+        shape = float(self.prior_shape) if has_prior else 1.0
+        time = float(self.prior_rate) * self._unit(panel) if has_prior else 0.0
+        learns = self.label_noise == "learn"
+        goal = Goal(panel, permitted, shape, time, learns)
+        noise = FIRST_NOISE if learns else float(self.label_noise or 0.0)
+        start = Parameters(_first_rates(panel, permitted), noise, panel.first / panel.first.sum())
+        place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(panel, data))
+        with tqdm(desc="JumpEM", unit="step", disable=None if progress else True) as bar:
+            limits = {"tolerance": self.tolerance, "max_iterations": self.max_iterations}
+            found = maximise(goal, start, checkpoint=place, bar=bar, **limits)
+            if learns:
+                clean = Goal(panel, permitted, shape, time, False)
+                without = maximise(clean, Parameters(start.q, 0.0, start.initial), bar=bar, **limits)
+                ratio = 2 * (found.history["objective"][-1] - without.history["objective"][-1])
+                found.history["label_noise_ratio"] = np.array([ratio])
+        return found, goal
+
+    def _unit(self, panel):
+        """Unit of time of the prior."""
+        if self.time_unit is not None:
+            return float(self.time_unit)
+        unit = panel.duration / UNITS_PER_DURATION
+        jumps, time = panel.jumps.sum(), panel.times_before.sum()
+        return float(min(unit, time * (panel.n_states - 1) / jumps)) if jumps > 0 else unit
+
+    def _fingerprint(self, panel, data):
+        settings = json.dumps(self.get_params(), sort_keys=True, default=float)
+        digest = hashlib.sha256("|".join([settings, data_hash(data)]).encode())
+        digest.update(panel.labels.tobytes())
+        return digest.hexdigest()
+
+
+def _first_rates(panel, permitted):
+    """Naive rates with half a jump more on each permitted edge, so that none begins at zero."""
+    time = panel.times_before + panel.times_before.mean() / panel.n_states
+    q = np.where(permitted, (panel.jumps + 0.5) / time[:, None], 0.0)
+    return q - np.diag(q.sum(axis=1))

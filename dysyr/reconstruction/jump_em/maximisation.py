@@ -1,0 +1,178 @@
+"""Expectation-maximisation of the likelihood or the posterior, accelerated and never downhill.
+
+    q_ij <- (E[N_ij] + a - 1) / (E[T_i] + b),  noise <- E[mistakes] / n,  initial <- E[first states]
+
+with a = 1, b = 0 for maximum likelihood. Three such steps are made into one by squared extrapolation of the logarithms
+(SQUAREM); an extrapolation that lowers the objective is thrown away.
+"""
+
+import dataclasses
+import time
+
+import numpy as np
+
+from dysyr.reconstruction.jump_em.likelihood import Parameters, expect
+
+SECONDS_BETWEEN_WRITES = 2.0
+SMALLEST_RATE = 1e-12
+"""Smallest rate on a permitted edge during the iteration, relative to the largest."""
+ZERO_RATE = 1e-9
+"""Rates below this, relative to the largest, have run into the boundary and are zero."""
+LARGEST_NOISE = 0.9
+"""Largest probability of a mistaken label, relative to that of labels without information."""
+SMALLEST_NOISE = 1e-9
+FARTHEST = 3.0
+"""Longest extrapolation of a logarithm beyond two plain steps."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Goal:
+    """What is to be maximised.
+
+    Attributes:
+        panel: Panel.
+        permitted: (state, state) bool, rates that may differ from zero.
+        shape: a of the Gamma prior of each rate; 1 without a prior.
+        time: b of that prior, in time units; 0 without a prior.
+        learns_noise: whether the label noise is learned.
+    """
+
+    panel: object
+    permitted: np.ndarray
+    shape: float
+    time: float
+    learns_noise: bool
+
+    def log_prior(self, q):
+        """Logarithm of the prior density of the rates, up to a constant."""
+        rates = q[self.permitted]
+        scale = self.time or 1.0
+        return float(((self.shape - 1) * np.log(rates * scale) - self.time * rates).sum())
+
+    def step(self, at):
+        """Objective and log-likelihood at a point, and the point after one plain step."""
+        found = expect(self.panel, at)
+        if not np.isfinite(found.log_likelihood):
+            return -np.inf, -np.inf, at
+        occupied = np.diag(found.s)[:, None] + self.time
+        raw = (at.q * found.s + self.shape - 1) / np.where(occupied > 0, occupied, np.inf)
+        rates = np.where(self.permitted, np.maximum(raw, 0.0), 0.0)
+        rates = np.where(self.permitted, np.maximum(rates, SMALLEST_RATE * rates.max()), 0.0)
+        noise = self._noise(found.mistakes / len(self.panel.labels)) if self.learns_noise else at.noise
+        after = Parameters(rates - np.diag(rates.sum(axis=1)), noise, found.first / found.first.sum())
+        return found.log_likelihood + self.log_prior(at.q), found.log_likelihood, after
+
+    def pack(self, at):
+        """Logarithms of the free rates, and of the noise if that is learned."""
+        logs = np.log(at.q[self.permitted])
+        return np.append(logs, np.log(at.noise)) if self.learns_noise else logs
+
+    def unpack(self, logs, like):
+        """The point of given logarithms, all else as in ``like``."""
+        n_rates = int(self.permitted.sum())
+        q = np.zeros_like(like.q)
+        q[self.permitted] = np.exp(logs[:n_rates])
+        q = np.where(self.permitted, np.maximum(q, SMALLEST_RATE * q.max()), 0.0)
+        noise = self._noise(float(np.exp(logs[n_rates]))) if self.learns_noise else like.noise
+        return Parameters(q - np.diag(q.sum(axis=1)), noise, like.initial)
+
+    def _noise(self, value):
+        return float(np.clip(value, SMALLEST_NOISE, LARGEST_NOISE * (1 - 1 / self.panel.n_states)))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Maximum:
+    """Where an iteration ended.
+
+    Attributes:
+        at: Parameters; rates at the boundary are zero.
+        history: dict with ``log_likelihood`` and ``objective`` after each accepted step.
+        converged: whether the last step changed no rate by more than the tolerance, relatively.
+    """
+
+    at: Parameters
+    history: dict
+    converged: bool
+
+
+def maximise(goal, start, *, tolerance, max_iterations, checkpoint=None, bar=None):
+    """Climb to the maximum of a goal.
+
+    Args:
+        goal: Goal.
+        start: Parameters, with a positive rate on every permitted edge.
+        tolerance: largest relative change of a rate in a plain step at the end.
+        max_iterations: most evaluations of the likelihood.
+        checkpoint: Checkpoint from which to go on and to which to write, or None.
+        bar: tqdm bar, updated with each evaluation, or None.
+
+    Returns:
+        Maximum.
+
+    Reference: bladt2005, varadhan2008
+    """
+    at, columns, done, converged = _resumed(checkpoint, start)
+    written = time.monotonic()
+    while done < max_iterations and not converged:
+        at, accepted, spent, converged = _cycle(goal, at, tolerance)
+        columns = [column + [pair[k] for pair in accepted] for k, column in enumerate(columns)]
+        done += spent
+        if bar is not None:
+            bar.update(spent)
+        last = done >= max_iterations or converged
+        if checkpoint is not None and (last or time.monotonic() - written >= SECONDS_BETWEEN_WRITES):
+            _write(checkpoint, at, columns, done, converged)
+            written = time.monotonic()
+    rates = np.where(at.q < ZERO_RATE * at.q.max(), 0.0, at.q)
+    q = rates - np.diag(rates.sum(axis=1))
+    history = {"objective": np.array(columns[0]), "log_likelihood": np.array(columns[1])}
+    return Maximum(Parameters(q, at.noise, at.initial), history, converged)
+
+
+def _cycle(goal, at, tolerance):
+    """Two plain steps and an extrapolation: where it ends, accepted values, evaluations, whether it stands still."""
+    value, likelihood, once = goal.step(at)
+    accepted = [(value, likelihood)]
+    if _change(goal, at, once) <= tolerance:
+        return at, accepted, 1, True
+    value, likelihood, twice = goal.step(once)
+    accepted.append((value, likelihood))
+    logs = [goal.pack(point) for point in (at, once, twice)]
+    first, second = logs[1] - logs[0], logs[2] - 2 * logs[1] + logs[0]
+    size = np.linalg.norm(second)
+    stride = max(1.0, np.linalg.norm(first) / size) if size > 0 else 1.0
+    jump = logs[0] + 2 * stride * first + stride**2 * second
+    jump = logs[2] + np.clip(jump - logs[2], -FARTHEST, FARTHEST)
+    candidate = goal.unpack(jump, twice)
+    reached, likelihood, after = goal.step(candidate)
+    if not reached >= value:
+        return twice, accepted, 3, False
+    accepted.append((reached, likelihood))
+    return after, accepted, 3, False
+
+
+def _change(goal, before, after):
+    """Largest relative change of a rate, of those that are not about to vanish, or of the noise."""
+    small = 1e-6 * before.q.max()
+    rates = np.abs(after.q - before.q)[goal.permitted] / (before.q[goal.permitted] + small)
+    noise = abs(after.noise - before.noise) / (before.noise + 1e-6) if goal.learns_noise else 0.0
+    return max(float(rates.max(initial=0.0)), noise)
+
+
+def _resumed(checkpoint, start):
+    """(point, [objectives, log-likelihoods], evaluations, converged) of a checkpoint, or of the start."""
+    state = checkpoint.read() if checkpoint is not None else None
+    if state is None:
+        return start, [[], []], 0, False
+    arrays, numbers = state
+    columns = [arrays["objective"].tolist(), arrays["log_likelihood"].tolist()]
+    at = Parameters(arrays["q"], float(arrays["noise"][0]), arrays["initial"])
+    return at, columns, numbers["done"], numbers["converged"]
+
+
+def _write(checkpoint, at, columns, done, converged):
+    arrays = {
+        "q": at.q, "noise": np.array([at.noise]), "initial": at.initial, "objective": np.array(columns[0]),
+        "log_likelihood": np.array(columns[1]),
+    }  # fmt: skip
+    checkpoint.write(arrays, {"done": done, "converged": bool(converged)})
