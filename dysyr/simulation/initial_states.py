@@ -46,7 +46,7 @@ def given_states(system, initial_state, n_trajectories):
                 got=f"{len(states)} states, n_trajectories={n_trajectories}", do="leave out n_trajectories",
             )  # fmt: skip
         return states
-    if n_trajectories > 1 and system.kind != "sde":
+    if n_trajectories > 1 and system.kind not in ("sde", "jump"):
         raise InputError(
             f"one initial_state would give the same trajectory {n_trajectories} times",
             expected=f"an array ({n_trajectories}, {system.dim})",

@@ -240,7 +240,11 @@ class IrregularSampling(ObservationModel):
 
 @dataclasses.dataclass(frozen=True)
 class LabelFlips(ObservationModel):
-    """Each label is replaced, with the given probability, by one of the other labels, all equally likely."""
+    """Each label is replaced, with the given probability, by one of the other labels, all equally likely.
+
+    The labels are all states of the attribute ``states``, or those that occur where it is missing. Where x is the
+    label, as in a simulated chain of states, it is replaced too. The replacement never repeats the truth.
+    """
 
     probability: float
     stream = 9
@@ -249,6 +253,8 @@ class LabelFlips(ObservationModel):
         _check(0 <= self.probability <= 1, "probability of a flip", self.probability, "from 0 to 1")
         _check(before["label"] is not None, "label flips", "a data set without labels", "a variable 'label'")
         kinds = np.unique(np.concatenate(before["label"]))
+        if "states" in before["attrs"]:
+            kinds = np.arange(len(json.loads(before["attrs"]["states"])))
         _check(len(kinds) > 1, "label flips", "a single kind of label", "at least two")
         flipped = []
         for label in before["label"]:
@@ -256,7 +262,33 @@ class LabelFlips(ObservationModel):
             shift = rng.integers(1, len(kinds), size=label.shape)
             other = kinds[(place + shift) % len(kinds)]
             flipped.append(np.where(rng.random(label.shape) < self.probability, other, label))
-        return {"label": flipped}
+        same = all(np.array_equal(x, label[:, None]) for x, label in zip(before["x"], before["label"], strict=True))
+        return {"label": flipped, **({"x": [label[:, None] for label in flipped]} if same else {})}
+
+
+@dataclasses.dataclass(frozen=True)
+class GaussianEmission(ObservationModel):
+    """y = mean_s + sd_s N(0, 1) in state s, such as the current through a channel; the label is no longer seen."""
+
+    means: tuple
+    sds: tuple
+    name: str = "current"
+    stream = 11
+
+    def _observed(self, ds, before, rng):
+        means, sds = (np.asarray(v, dtype=np.float64) for v in (self.means, self.sds))
+        _check(before["label"] is not None, "emissions", "a data set without labels", "a variable 'label'")
+        labels = before["label"]
+        n_needed = 1 + max(int(label.max()) for label in labels)
+        shapes = f"{means.shape} means, {sds.shape} standard deviations"
+        _check(
+            means.ndim == 1 and means.shape == sds.shape and means.size >= n_needed, "emissions", shapes,
+            f"one mean and one standard deviation for each state, {n_needed} at least",
+        )  # fmt: skip
+        _check((sds >= 0).all() and np.isfinite([means, sds]).all(), "emissions", f"{means}, {sds}", "finite, sds >= 0")
+        y = [(means[label] + sds[label] * rng.standard_normal(label.shape))[:, None] for label in labels]
+        mask = None if before["mask"] is None else [m.all(axis=1)[:, None] for m in before["mask"]]
+        return {"x": y, "names": [self.name], "label": None, "mask": mask}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -277,7 +309,7 @@ class DelayEmbedding(ObservationModel):
 
 MODELS = (
     GaussianNoise, PartialObservation, Readout, PoissonSpikes, Ordinal, MissingAtRandom, MissingBlocks,
-    IrregularSampling, LabelFlips, DelayEmbedding,
+    IrregularSampling, LabelFlips, GaussianEmission, DelayEmbedding,
 )  # fmt: skip
 
 

@@ -22,6 +22,8 @@ def sampling_times(kind, *, n_steps=None, t_end=None, dt=None, times=None):
         InputError: contradictory or unusable arguments.
     """
     if times is not None:
+        if kind == "jump" and _one_for_each(times):
+            return [_given(kind, own) for own in times]
         others = [name for name, value in (("n_steps", n_steps), ("t_end", t_end), ("dt", dt)) if value is not None]
         if others:
             raise InputError("times says all", got=f"also {', '.join(others)}", do="leave these out")
@@ -39,6 +41,11 @@ def sampling_times(kind, *, n_steps=None, t_end=None, dt=None, times=None):
     if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
         raise InputError("n_steps", got=repr(n_steps), expected="a whole number >= 1")
     return np.arange(int(n_steps)) * float(dt)
+
+
+def _one_for_each(times):
+    """Whether these are times of several trajectories."""
+    return not isinstance(times, np.ndarray) and np.ndim(times[0]) == 1 if len(times) else False
 
 
 def _given(kind, times):

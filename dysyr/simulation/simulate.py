@@ -7,7 +7,7 @@ import numpy as np
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError
 from dysyr.core.version import VERSION
-from dysyr.simulation import flows, maps, observation, sdes, stiff
+from dysyr.simulation import flows, jumps, maps, observation, sdes, stiff
 from dysyr.simulation.compiled import CompiledSystem
 from dysyr.simulation.initial_states import given_states, spread_states
 from dysyr.simulation.sampling_times import sampling_times
@@ -19,9 +19,9 @@ DEFAULT_N_STEPS = 10_000
 def simulate(
     system, *, n_steps=None, t_end=None, dt=None, times=None, initial_state=None, n_trajectories=1,
     transient=None, method=None, observation_noise=0.0, observe=None, seed=0, device="cpu", dtype="float64",
-    rtol=None, atol=None, substeps=None,
+    rtol=None, atol=None, substeps=None, max_events=None, label_noise=0.0,
 ):  # fmt: skip
-    """Simulate trajectories of an ODE, a PDE on its grid, a map or an SDE.
+    """Simulate trajectories of an ODE, a PDE on its grid, a map, an SDE or a jump process.
 
     .. math:: dx/dt = f(x, t), \\quad x_{n+1} = f(x_n), \\quad dx = f(x, t) dt + g(x, t) dW
 
@@ -33,10 +33,12 @@ def simulate(
         t_end: time of the last sample, in system time units, instead of n_steps.
         dt: sampling interval in system time units (maps: a whole number of steps); by default the system's
             own.
-        times: (time,) ascending sampling times >= 0, instead of n_steps, t_end and dt; may be irregular.
+        times: (time,) ascending sampling times >= 0, instead of n_steps, t_end and dt; may be irregular. Jump
+            processes also take a list of such arrays, one for each trajectory.
         initial_state: (dim,) or (trajectory, dim) states at the begin of the transient. By default the
             system's own, from which states are spread for n_trajectories > 1 or seed > 0, see
-            :func:`dysyr.simulation.initial_states.spread_states`.
+            :func:`dysyr.simulation.initial_states.spread_states`. Chains of states take the name or number of a state,
+            a list of them, or a dict from name to probability.
         n_trajectories: number of trajectories.
         transient: time to discard, in system time units; by default the system's own, or 0 with
             initial_state.
@@ -46,6 +48,8 @@ def simulate(
             SDEs: "sri" (Rössler's SRI1W1, strong order 1.5, diagonal noise; default where it applies),
                 "milstein",
             "euler_maruyama" (Ito), "heun" (Stratonovich), all with fixed steps. Maps have none.
+            Jump processes: "ssa" (event by event, direct method; default of reactions), "grid" (chains of states only,
+            and their default: each sample is drawn from the row of exp(Q dt), exact in law at the sampling times).
         observation_noise: standard deviation of added Gaussian noise, as a fraction of each variable's own.
         observe: variables or function to observe, see :func:`dysyr.simulation.observation.observe`.
         seed: seed of initial states and noise.
@@ -54,17 +58,22 @@ def simulate(
         rtol: relative tolerance of the methods with their own step; by default 1e-9 (float32: 1e-5).
         atol: absolute tolerance, in units of the state; by default as rtol.
         substeps: steps per sampling interval of the fixed-step methods; by default 1 (SDEs: 4 or 10).
+        max_events: most events of a path of a jump process with method "ssa", by default 1e8; beyond it the path counts
+            as running away.
+        label_noise: chains of states: probability that a sample is reported as one of the other states, all equally
+            likely. (If a replacement may repeat the truth and has probability p, this is p (n - 1)/n for n states.)
 
     Returns:
         Dataset with x (trajectory, time, state), and attributes system, parameters, dt, seed, solver and
-        dysyr_version.
+        dysyr_version. Counts are whole numbers; of a chain x is the number of the state, ``label`` too, and the
+        attribute ``states`` holds the names.
 
     Raises:
         InputError: an argument that does not fit; the message names it.
-        DivergedError: a trajectory blew up, with its time and number; NaN is never returned.
+        DivergedError: a trajectory blew up or has too many events, with its time and number; NaN is never returned.
 
     Reference:
-        hairer1993, tsitouras2011, rossler2010
+        hairer1993, tsitouras2011, rossler2010, gillespie1977
     """
     if device != "cpu":
         raise InputError("unknown device", got=repr(device), expected="'cpu' simulates here")
@@ -76,19 +85,28 @@ def simulate(
         n_steps = DEFAULT_N_STEPS
     dt = system.dt if dt is None and times is None else dt
     clock = sampling_times(system.kind, n_steps=n_steps, t_end=t_end, dt=dt, times=times)
+    if label_noise and not (system.jumps is not None and system.jumps.states):
+        raise InputError("label_noise", got=repr(label_noise), expected="a chain of states, whose samples are labels")
     if transient is None:
         transient = system.transient if initial_state is None else 0.0
     if not transient >= 0 or not np.isfinite(transient):
         raise InputError("transient", got=repr(transient), expected="a time >= 0 in system time units")
 
-    compiled = CompiledSystem(system, dtype)
-    if initial_state is None:
-        start = spread_states(system, compiled, n_trajectories, float(clock[-1]), transient, seed)
+    options = {"method": method, "rtol": rtol, "atol": atol, "substeps": substeps, "max_events": max_events}
+    more = {}
+    if system.kind == "jump":
+        options["dtype"] = dtype
+        x, solver, more = _run_jumps(system, initial_state, n_trajectories, clock, float(transient), seed, options)
     else:
-        start = given_states(system, initial_state, n_trajectories)
-    run = {"map": _run_map, "sde": _run_sde}.get(system.kind, _run_flow)
-    options = {"method": method, "rtol": rtol, "atol": atol, "substeps": substeps}
-    x, solver = run(compiled, start, clock, float(transient), seed, options)
+        if max_events is not None:
+            raise InputError("max_events bounds jump processes", got=f"kind {system.kind}", do="leave out max_events")
+        compiled = CompiledSystem(system, dtype)
+        if initial_state is None:
+            start = spread_states(system, compiled, n_trajectories, float(clock[-1]), transient, seed)
+        else:
+            start = given_states(system, initial_state, n_trajectories)
+        run = {"map": _run_map, "sde": _run_sde}.get(system.kind, _run_flow)
+        x, solver = run(compiled, start, clock, float(transient), seed, options)
 
     attrs = {
         "system": system.name,
@@ -96,9 +114,12 @@ def simulate(
         "seed": seed,
         "solver": json.dumps(solver | {"transient": float(transient), "dtype": dtype}),
         "dysyr_version": VERSION,
+        **more.pop("attrs", {}),
     }
     where = {"dt": float(dt)} if times is None else {"time": clock}
-    dataset = make_dataset(x, names=list(system.variables), attrs=attrs, **where)
+    dataset = make_dataset(x, names=list(system.variables), attrs=attrs, **where, **more)
+    if label_noise:
+        dataset = observation.LabelFlips(label_noise)(dataset, seed)
     if observation_noise or observe is not None:
         dataset = observation.observe(dataset, observation_noise=observation_noise, observe=observe, seed=seed)
     return dataset
@@ -128,6 +149,21 @@ def _run_flow(compiled, start, clock, transient, seed, options):
     else:
         x, counts = flows.integrate_adaptive(compiled, method, start, begin, clock, rtol, atol)
     return x, {"method": method, "rtol": rtol, "atol": atol, **counts}
+
+
+def _run_jumps(system, initial_state, n_trajectories, clock, transient, seed, options):
+    """(x, solver, further parts of the data set) of a jump process; counts and states are whole numbers."""
+    _refuse(options, ("rtol", "atol", "substeps"), options["method"] or "ssa")
+    if options["dtype"] != "float64":
+        raise InputError("a jump process has whole numbers", got=f"dtype={options['dtype']!r}", do="leave out dtype")
+    x, solver = jumps.simulate_jumps(
+        system, clock, initial_state=initial_state, n_trajectories=n_trajectories, transient=transient, seed=seed,
+        method=options["method"], max_events=options["max_events"],
+    )  # fmt: skip
+    if not system.jumps.states:
+        return x, solver, {}
+    label = [path[:, 0] for path in x]
+    return x, solver, {"label": label, "attrs": {"states": json.dumps(list(system.jumps.states))}}
 
 
 def _run_map(compiled, start, clock, transient, seed, options):

@@ -8,6 +8,7 @@ from dysyr.core.errors import InputError
 from dysyr.simulation.observation import (
     MODELS,
     DelayEmbedding,
+    GaussianEmission,
     GaussianNoise,
     IrregularSampling,
     LabelFlips,
@@ -30,6 +31,7 @@ EXAMPLES = (
     MissingBlocks(0.3, 10),
     IrregularSampling(0.5),
     LabelFlips(0.25),
+    GaussianEmission((0.0, 1.0, 3.0), (0.1, 0.2, 0.1)),
     DelayEmbedding(3, 5, "y"),
 )
 
