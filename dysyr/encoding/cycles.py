@@ -37,7 +37,7 @@ def cycles(
     Args:
         model: PiecewiseLinear.
         max_period: largest period, in steps.
-        min_period: smallest period.
+        min_period: smallest period; shorter orbits, which an iteration finds as words that repeat, are left out.
         budget: largest number of words 2^(n_bits period) for an exhaustive search.
         n_starts: words from which the iteration starts, for each period.
         n_iterations: largest number of solves from each.
@@ -76,7 +76,8 @@ def cycles(
             words, singular, n_words = search_from(model, starts, n_iterations=n_iterations)
         found.append(words)
         searches.append(PeriodSearch(period, how == "all words", how, n_words, _texts(singular)))
-    return PeriodicOrbits(real_orbits(model, found), tuple(searches))
+    orbits = tuple(orbit for orbit in real_orbits(model, found) if orbit.period >= min_period)
+    return PeriodicOrbits(orbits, tuple(searches))
 
 
 def check_model(model):

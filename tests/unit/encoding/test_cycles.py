@@ -202,6 +202,13 @@ def test_iteration_finds_what_all_words_give():
     assert again.searches == found.searches
 
 
+def test_periods_below_the_smallest_are_left_out():
+    """The iteration finds the fixed points of the skew tent too, as words of four equal regions."""
+    found = cycles(skew_tent(1.5, -2.2), min_period=4, max_period=4, budget=1)
+    assert found.searches[0].how == "iteration"
+    assert [orbit.period for orbit in found] == [4, 4, 4]
+
+
 def test_graph_gives_long_cycles_of_the_attractor():
     """The Lozi map visits few regions: with 2^12 words too many, those of the graph still find every saddle seen."""
     model = lozi(1.7, 0.5)
