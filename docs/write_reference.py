@@ -32,6 +32,7 @@ KINDS = {
     "pde": "Partial differential equations, on a grid",
     "map": "Maps",
     "sde": "Stochastic differential equations",
+    "jump": "Markov jump processes",
 }
 
 
@@ -62,11 +63,15 @@ def systems_page():
     for kind, title in KINDS.items():
         lines += ["", f"## {title}", "", "| name | | variables | reference |", "|---|---|---|---|"]
         lines += [
-            f"| `{s.name}` | **{s.title}.** {s.description} | {s.dim} | `{s.reference}` |"
+            f"| `{s.name}` | **{s.title}.** {s.description} | {_size(s)} | `{s.reference}` |"
             for s in systems
             if s.kind == kind
         ]
     return "\n".join(lines) + "\n"
+
+
+def _size(system):
+    return f"{len(system.jumps.states)} states" if system.jumps and system.jumps.states else system.dim
 
 
 PAGES = {"api.md": api_page, "systems.md": systems_page}

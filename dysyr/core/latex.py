@@ -149,11 +149,17 @@ def _jumps(trees, printer):
         if trees.jumps.states:
             before, after = (name_latex(trees.jumps.states[i]) for i in trees.jumps.pairs[k])
         else:
-            changed = [(name, step) for name, step in zip(trees.fields, trees.jumps.changes[k], strict=True) if step]
-            before = ", ".join(name_latex(name) for name, _ in changed)
-            after = ", ".join(f"{name_latex(name)} {'+' if step > 0 else '-'} {abs(step)}" for name, step in changed)
+            changes = list(zip(trees.fields, trees.jumps.changes[k], strict=True))
+            before = _complex((name, -step) for name, step in changes)
+            after = _complex(changes)
         lines.append(rf"{before} \to {after} :\quad {printer.latex(tree)}")
     return lines
+
+
+def _complex(numbers):
+    """What a reaction takes or makes: A + 2 B."""
+    terms = [name_latex(name) if n == 1 else rf"{n} \, {name_latex(name)}" for name, n in numbers if n > 0]
+    return " + ".join(terms) or r"\emptyset"
 
 
 def _sum(args, text, at):

@@ -71,6 +71,10 @@ def test_systems_are_listed_and_shown(run):
     assert code == 0
     assert "sigma*(y - x)" in out and "rho = 28" in out and "lorenz1963" in out
     assert json.loads(run("systems", "lorenz63", "--json")[1])["parameters"]["rho"] == 28.0
+    out = run("systems", "two_state_channel")[1]
+    assert "2 states: closed, open" in out and "closed -> open: k_open" in out
+    assert "stationary distribution: 0.5, 0.5" in out
+    assert "infection: susceptible -1, infected +1: beta*susceptible*infected/N" in run("systems", "sir")[1]
 
 
 def test_simulate_writes_what_the_function_gives(run, tmp_path):

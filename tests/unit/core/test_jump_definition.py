@@ -62,10 +62,11 @@ def test_round_trips_through_a_dict_and_a_file(system, tmp_path):
 
 def test_latex_has_a_line_for_each_jump():
     assert reactions().latex()[1:] == [
-        r"\mathrm{prey} \to \mathrm{prey} + 1 :\quad \mathrm{growth} \, \mathrm{prey}",
-        r"\mathrm{prey}, \mathrm{predator} \to \mathrm{prey} - 1, \mathrm{predator} + 1 "
-        r":\quad \beta \, \mathrm{prey} \, \mathrm{predator}",
+        r"\emptyset \to \mathrm{prey} :\quad \mathrm{growth} \, \mathrm{prey}",
+        r"\mathrm{prey} \to \mathrm{predator} :\quad \beta \, \mathrm{prey} \, \mathrm{predator}",
     ]
+    pair = System.jump(reactions=[{"change": {"A": -2, "AA": 1}, "rate": "A*(A - 1)"}])
+    assert pair.latex()[0].startswith(r"2 \, A \to \mathrm{AA} :")
     assert channel().latex()[0] == r"\mathrm{closed} \to \mathrm{open} :\quad a"
     assert dict(reactions().equations) == {
         "birth: prey +1": "growth*prey", "R2: prey -1, predator +1": "beta*prey*predator",
