@@ -24,6 +24,13 @@ MOST_EVENTS = 100_000_000
 TABLE_BYTES = 200_000_000
 """Largest table of transition probabilities of method "grid"."""
 
+EVENTS_PER_SAMPLE = 2.0
+"""Method "grid" is the default of chains that may jump more often than this between samples: a sample then costs less
+than the events before it."""
+
+SHARED_LAGS = 100
+"""Most different lags for which it is the default: each has transition probabilities of its own to be computed."""
+
 PATHS_OF_A_BLOCK = 64
 FIRST_BUDGET = 100_000
 LAG_TOLERANCE = 1e-9
@@ -65,14 +72,13 @@ def simulate_jumps(system, clock, *, initial_state, n_trajectories, transient, s
     times = np.zeros((len(grids), n_valid.max()))
     for row, grid in zip(times, grids, strict=True):
         row[: len(grid)] = grid
-    method = _method(chain, method, max_events)
+    method, lags = _method(chain, method, max_events), None
+    if chain and method != "ssa":
+        lags = _lags(times, n_valid, transient)
+        method = method or _cheaper(system, lags[0], times, n_valid, transient)
     out = np.zeros((len(start), times.shape[1], system.dim), np.int64)
     solver = {"method": method}
-    lags = None
-    if method != "ssa":
-        lags = _lags(times, n_valid, transient, len(system.jumps.states), asked=method == "grid")
-        solver["method"] = "ssa" if lags is None else "grid"
-    if lags is None:
+    if method == "ssa":
         most = MOST_EVENTS if max_events is None else max_events
         solver |= {"n_events": _by_events(system, times, n_valid, start, transient, seed, most, out)}
     else:
@@ -133,6 +139,12 @@ def _by_samples(system, lags, n_valid, start, seed, out):
     """Fill ``out`` sample by sample; lags: distinct lags, and which of them leads to each sample."""
     low, high = (int(word) for word in key_of(seed))
     distinct, lag_of = lags
+    n_states = len(system.jumps.states)
+    if distinct.size * n_states**2 * 8 > TABLE_BYTES:
+        raise InputError(
+            "too many different sampling intervals for method 'grid'",
+            got=f"{distinct.size} intervals, {n_states} states", do="take method='ssa'",
+        )  # fmt: skip
     tables = cumulative(transition_matrices(system.rate_matrix, distinct))
 
     def work(first, last, stopped):
@@ -155,22 +167,22 @@ def _advance_of(system):
     return first_class(load_generated(text, f"{system.name or 'reactions'}_jumps").advance, advance_signature())
 
 
-def _lags(times, n_valid, transient, n_states, asked):
-    """(distinct lags (lag,), index of the lag to each sample (row, time)); None where the table would be too large."""
+def _cheaper(system, distinct, times, n_valid, transient):
+    """The method that takes less time; both are exact."""
+    duration = (times.max(axis=1) + transient).sum()
+    n_events = -system.rate_matrix.diagonal().min() * duration
+    often = n_events > EVENTS_PER_SAMPLE * n_valid.sum()
+    return "grid" if often and distinct.size <= SHARED_LAGS else "ssa"
+
+
+def _lags(times, n_valid, transient):
+    """(distinct lags (lag,), index of the lag to each sample (row, time))."""
     lags = np.diff(times, axis=1, prepend=-float(transient))
     valid = np.arange(times.shape[1]) < n_valid[:, None]
     values, inverse = np.unique(lags[valid], return_inverse=True)
     least = LAG_TOLERANCE * values[1:] + 4 * np.finfo(float).eps * times.max()
     group = np.concatenate([[0], np.cumsum(np.diff(values) > least)])
     distinct = np.bincount(group, weights=values) / np.bincount(group)
-    size = distinct.size * n_states**2 * 8
-    if size > TABLE_BYTES:
-        if asked:
-            raise InputError(
-                "too many different sampling intervals for method 'grid'",
-                got=f"{distinct.size} intervals, {n_states} states", do="take method='ssa'",
-            )  # fmt: skip
-        return None
     lag_of = np.zeros(times.shape, np.int64)
     lag_of[valid] = group[inverse]
     return distinct, lag_of

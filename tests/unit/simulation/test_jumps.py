@@ -131,7 +131,6 @@ def test_the_dataset_keeps_the_contract():
     assert data["x"].dtype == data["label"].dtype == np.int64
     np.testing.assert_array_equal(data["x"].values[..., 0], data["label"].values)
     assert json.loads(data.attrs["states"]) == ["closed", "open"] and data.attrs["dt"] == 0.1
-    assert json.loads(data.attrs["solver"])["method"] == "grid"
     assert as_dataset(data) is data
     counts = simulate(immigration_death(), t_end=2.0, n_trajectories=4, seed=3)
     assert "label" not in counts and json.loads(counts.attrs["solver"])["n_events"] > 0
@@ -154,18 +153,27 @@ def test_each_path_may_have_times_of_its_own(method):
     assert [len(x) for x in trajectories(counts)] == [len(grid) for grid in grids[:3]]
 
 
-def test_too_many_intervals_for_the_table_are_simulated_by_events(monkeypatch):
+def test_the_default_method_of_a_chain_is_the_cheaper_one(monkeypatch):
+    def method(**arguments):
+        return json.loads(simulate(channel(), **arguments).attrs["solver"])["method"]
+
+    assert method(n_steps=50, dt=0.1) == "ssa"
+    assert method(n_steps=50, dt=10.0) == "grid"
+    assert method(n_steps=50, dt=10.0, max_events=10_000) == "ssa"
+    assert method(times=np.arange(200) ** 2.0) == "ssa"
+    assert method(n_steps=2, dt=0.1, transient=100.0) == "grid"
+
+
+def test_a_table_that_would_be_too_large_is_refused(monkeypatch):
     monkeypatch.setattr(jumps, "TABLE_BYTES", 100)
-    instants = [0.0, 0.1, 0.3, 0.6, 1.0]
-    assert json.loads(simulate(channel(), times=instants).attrs["solver"])["method"] == "ssa"
     with pytest.raises(InputError, match="too many different sampling intervals.*4 intervals.*method='ssa'"):
-        simulate(channel(), times=instants[1:], method="grid")
+        simulate(channel(), times=[0.1, 0.3, 0.6, 1.0], method="grid")
 
 
 def test_equal_intervals_share_their_table():
     """The differences of 0, dt, 2 dt, ... differ by rounding; the start has a lag of its own."""
     grid = (np.arange(1000) * 0.1)[None]
-    distinct, lag_of = jumps._lags(grid, np.array([1000]), 0.0, 2, False)
+    distinct, lag_of = jumps._lags(grid, np.array([1000]), 0.0)
     np.testing.assert_allclose(distinct, [0.0, 0.1], rtol=1e-12)
     assert lag_of.tolist() == [[0] + [1] * 999]
 
