@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dysyr.core.errors import DivergedError, DysyrError, ExpressionError, FormatError, InputError, NotConverged
     from dysyr.core.measure import Measure
     from dysyr.core.model import Model, PiecewiseLinear, StateSpace
+    from dysyr.core.rate_model import RateModel
     from dysyr.core.reconstructor import Reconstructor
     from dysyr.core.resample import resample
     from dysyr.core.segments import split
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from dysyr.encoding.manifolds import stable_manifold, unstable_manifold
     from dysyr.encoding.parameter_path import parameter_path
     from dysyr.experiment import run_experiment
-    from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN
+    from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN, JumpEM
     from dysyr.reporting.card import Card
     from dysyr.reporting.comparison import compare
     from dysyr.reporting.symbol_files import export_code
@@ -42,6 +43,7 @@ _HOMES = {
     ),
     "dysyr.core.measure": ("Measure",),
     "dysyr.core.model": ("Model", "PiecewiseLinear", "StateSpace"),
+    "dysyr.core.rate_model": ("RateModel",),
     "dysyr.core.reconstructor": ("Reconstructor",),
     "dysyr.core.resample": ("resample",),
     "dysyr.core.segments": ("split",),
@@ -57,7 +59,7 @@ _HOMES = {
     "dysyr.encoding.manifolds": ("stable_manifold", "unstable_manifold"),
     "dysyr.encoding.parameter_path": ("parameter_path",),
     "dysyr.experiment": ("run_experiment",),
-    "dysyr.reconstruction": ("ALRNN", "PLRNN", "SHPLRNN", "DendPLRNN"),
+    "dysyr.reconstruction": ("ALRNN", "PLRNN", "SHPLRNN", "DendPLRNN", "JumpEM"),
     "dysyr.reporting.card": ("Card",),
     "dysyr.reporting.comparison": ("compare",),
     "dysyr.reporting.symbol_files": ("export_code",),

@@ -21,11 +21,8 @@ def labels_of(ds):
         InputError: no labels, or values that are no numbers of states.
     """
     series = trajectories(ds)
-    if "label" in ds:
-        columns = [row[: len(x)].astype(np.float64) for row, x in zip(ds["label"].values, series, strict=True)]
-    elif ds.sizes["state"] == 1:
-        columns = [x[:, 0] for x in series]
-    else:
+    columns = _columns(ds, series)
+    if columns is None:
         raise InputError(
             "the data have no labels", got=f"{ds.sizes['state']} variables",
             expected="a variable 'label', or one variable that holds the number of the state",
@@ -42,3 +39,26 @@ def labels_of(ds):
         row[there] = seen.astype(np.int64)
         labels.append(row)
     return labels
+
+
+def count_states(ds):
+    """How many states the labels of a data set name: one more than the largest label.
+
+    Args:
+        ds: Dataset.
+
+    Returns:
+        int; 0 where there are no labels, or values that are no numbers of states.
+    """
+    columns = _columns(ds, trajectories(ds))
+    seen = np.concatenate(columns or [np.empty(0)])
+    seen = seen[np.isfinite(seen)]
+    whole = len(seen) > 0 and (seen == np.rint(seen)).all() and (seen >= 0).all()
+    return int(seen.max()) + 1 if whole else 0
+
+
+def _columns(ds, series):
+    """The values that are read as labels, one float array per trajectory; None where there are none."""
+    if "label" in ds:
+        return [row[: len(x)].astype(np.float64) for row, x in zip(ds["label"].values, series, strict=True)]
+    return [x[:, 0] for x in series] if ds.sizes["state"] == 1 else None

@@ -22,6 +22,7 @@ class Reconstructor(BaseEstimator, abc.ABC):
         handles_irregular: takes data without a constant sampling interval.
         handles_missing: takes data with missing values.
         handles_inputs: takes data with external inputs.
+        uses_seed: another seed gives another fit.
         min_samples: fewest samples in all.
         min_path_samples: fewest samples of a trajectory.
     """
@@ -29,6 +30,7 @@ class Reconstructor(BaseEstimator, abc.ABC):
     handles_irregular = False
     handles_missing = False
     handles_inputs = False
+    uses_seed = True
     min_samples = 20
     min_path_samples = 2
 

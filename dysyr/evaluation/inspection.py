@@ -8,6 +8,7 @@ from dysyr.core.dataset import as_dataset, inputs, times, trajectories
 from dysyr.core.delay_time import decorrelation_time, suggest_delay
 from dysyr.core.embedding_dimension import suggest_dimension
 from dysyr.core.errors import InputError
+from dysyr.core.labels import count_states
 from dysyr.core.measure import plain
 from dysyr.core.resample import resample
 from dysyr.core.segments import segments
@@ -82,6 +83,7 @@ class Inspection:
         methods: (name, reasons) of each method; no reasons mean that it fits.
         warnings: sentences worth reading before fitting.
         time_unit: name of the time unit, or "".
+        n_states: number of discrete states that the labels name; 0 where the data are no labels.
     """
 
     names: tuple
@@ -105,6 +107,7 @@ class Inspection:
     methods: tuple
     warnings: tuple
     time_unit: str = ""
+    n_states: int = 0
 
     def to_dict(self):
         """The inspection as JSON-ready values; numbers that are not finite become None."""
@@ -137,7 +140,7 @@ def inspect(data, *, dt=None, requirements=None, seed=0):
     """
     ds = as_dataset(data, dt=dt)
     warnings = []
-    own_series = trajectories(ds)
+    own_series, n_states = trajectories(ds), count_states(ds)
     regular = "dt" in ds.attrs
     if not regular:
         grids = [find_grid(t) for t in times(ds)]
@@ -199,6 +202,7 @@ def inspect(data, *, dt=None, requirements=None, seed=0):
         "dim_rule": dim_rule,
         "nonlinearity": test,
         "time_unit": str(ds.attrs.get("time_unit", "")),
+        "n_states": n_states,
     }
     found = Inspection(**facts, methods=(), warnings=())
     methods = tuple((name, unmet(needs, found)) for name, needs in (requirements or REQUIREMENTS).items())

@@ -15,6 +15,7 @@ class Requirements:
         handles_missing: takes missing values.
         handles_inputs: takes external inputs.
         max_noise: measurement noise as a fraction of the standard deviation.
+        max_states: for methods that take labels of discrete states and nothing else, how many; None for all others.
     """
 
     min_samples: int = 2
@@ -24,6 +25,7 @@ class Requirements:
     handles_missing: bool = False
     handles_inputs: bool = False
     max_noise: float = 1.0
+    max_states: int | None = None
 
 
 REQUIREMENTS = {
@@ -39,6 +41,7 @@ REQUIREMENTS = {
     "plrnn": Requirements(
         min_samples=60, min_correlation_times=20, handles_missing=True, handles_inputs=True, max_noise=0.6
     ),
+    "jumpem": Requirements(handles_irregular=True, handles_missing=True, max_states=50),
 }
 
 
@@ -55,6 +58,8 @@ def unmet(needs, found):
     noise = max((v.noise for v in found.variables if not v.constant and v.noise == v.noise), default=0.0)
     missing = any(v.missing > 0 for v in found.variables)
     reasons = []
+    if needs.max_states is not None and not 2 <= found.n_states <= needs.max_states:
+        reasons.append(f"needs labels of 2 to {needs.max_states} discrete states, numbered from 0")
     if found.longest_stretch < needs.min_samples:
         reasons.append(f"needs {needs.min_samples} samples without a gap, there are {found.longest_stretch}")
     if found.n_correlation_times < needs.min_correlation_times:

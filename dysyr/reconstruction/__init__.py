@@ -1,9 +1,10 @@
 """Methods that fit a generative model to a data set, one file or folder each."""
 
+from dysyr.reconstruction.jump_em import JumpEM, JumpModel
 from dysyr.reconstruction.plrnn import ALRNN, PLRNN, SHPLRNN, DendPLRNN, ElementwisePLRNN, ShallowPLRNN
 
-METHODS = (SHPLRNN, ALRNN, DendPLRNN, PLRNN)
+METHODS = (SHPLRNN, ALRNN, DendPLRNN, PLRNN, JumpEM)
 """All reconstructors."""
 
-MODELS = (ShallowPLRNN, ElementwisePLRNN)
+MODELS = (ShallowPLRNN, ElementwisePLRNN, JumpModel)
 """The classes of model that a run folder may hold."""

@@ -52,13 +52,14 @@ class JumpEM(Reconstructor):
         seed: recorded, not used.
 
     Learned: ``model_`` (a ``RateModel`` with standard errors), ``history_`` with ``objective`` and ``log_likelihood``
-    of each accepted step, ``visits`` of each state, ``warnings_`` (tuple of str).
+    of each accepted step and ``visits`` of each state; after ``fit`` also ``warnings_`` (tuple of str).
 
     Reference: kalbfleisch1985, bladt2005
     """
 
     handles_irregular = True
     handles_missing = True
+    uses_seed = False
     min_samples = 2
     min_path_samples = 1
 

@@ -9,7 +9,7 @@ from jump_cases import ratchet
 from dysyr.core.criterion import validation_criterion
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import FormatError, InputError
-from dysyr.core.labels import labels_of
+from dysyr.core.labels import count_states, labels_of
 from dysyr.core.rate_properties import entropy_production, mean_first_passage_times, time_scales
 from dysyr.reconstruction.jump_em.model import JumpModel
 
@@ -204,3 +204,11 @@ def test_a_model_is_what_its_arrays_say_and_nothing_else():
     np.testing.assert_array_equal(again.rate_matrix, chain.rate_matrix)
     with pytest.raises(FormatError, match="do not fit: 6 rows, 2 states"):
         JumpModel.from_state({**chain.config(), "states": ["a", "b"]}, chain.arrays())
+
+
+def test_states_are_counted_where_there_are_labels():
+    assert count_states(make_dataset(np.array([0, 2, 1]), dt=1.0)) == 3
+    assert count_states(make_dataset(np.array([0.0, np.nan, 1.0]), dt=1.0, mask=True)) == 2
+    assert count_states(make_dataset(np.zeros((3, 2)), dt=1.0, label=np.array([0, 4, 1]))) == 5
+    for other in (np.array([0.0, 0.5]), np.array([0, -1]), np.zeros((3, 2))):
+        assert count_states(make_dataset(other, dt=1.0)) == 0

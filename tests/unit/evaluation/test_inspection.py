@@ -199,3 +199,12 @@ def test_large_data_are_inspected_in_seconds(rng):
     start = time.process_time()
     inspect(x, dt=0.01)
     assert time.process_time() - start < 20
+
+
+def test_labels_fit_the_methods_for_labels_and_nothing_else_does(rng):
+    states = np.repeat(rng.integers(0, 3, 60), 5)
+    assert dict(inspect(states, dt=1).methods)["jumpem"] == ()
+    assert inspect(states, dt=1).n_states == 3
+    for other in (rng.normal(size=300), np.repeat(rng.integers(0, 200, 60), 5)):
+        reasons = dict(inspect(other, dt=1).methods)["jumpem"]
+        assert reasons[0] == "needs labels of 2 to 50 discrete states, numbered from 0"

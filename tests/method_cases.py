@@ -1,0 +1,112 @@
+"""For each reconstructor: data that it should manage, small settings, and how to interrupt it."""
+
+import dataclasses
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from jump_cases import THREE, paths
+
+from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN, JumpEM
+from dysyr.reconstruction.jump_em import maximisation
+from dysyr.reconstruction.plrnn import search
+
+DT = 0.1
+
+
+def spiral(n=400, seed=0):
+    """Two sines with a phase, a linear system."""
+    rng = np.random.default_rng(seed)
+    t = DT * np.arange(n) + rng.uniform(0, 6)
+    return np.column_stack([np.cos(t), 2 * np.sin(t) + 5]) + 1e-3 * rng.normal(size=(n, 2))
+
+
+def labels(n=400, seed=0):
+    """A chain of three states as a column of numbers."""
+    return paths(THREE, n_paths=1, n=n, dt=DT, seed=seed)[0][:, None].astype(float)
+
+
+def noise_like(x):
+    """Independent normal numbers of the same mean and spread."""
+    return np.random.default_rng(0).normal(size=x.shape) * x.std(axis=0) + x.mean(axis=0)
+
+
+def shuffled(x):
+    """The same rows in another order."""
+    return np.random.default_rng(0).permutation(x)
+
+
+def error_against_persistence(made):
+    """Largest error of ten predicted samples, and that of the last sample of the context repeated."""
+    series = spiral(200, seed=9)
+    ahead = made.forecast(series[:100], n_steps=10)["x"].values[0]
+    return np.abs(ahead - series[100:110]).max(), np.abs(series[99] - series[100:110]).max()
+
+
+def error_against_frequencies(made):
+    """Share of wrong next labels over fifty contexts, and that of always the most frequent one."""
+    series = labels(1000, seed=9)
+    contexts, following = series[:1000].reshape(50, 20, 1)[:, :-1], series.reshape(50, 20)[:, -1]
+    ahead = made.forecast(contexts, n_steps=1)["x"].values[:, 0, 0]
+    frequent = np.bincount(series[:, 0].astype(int)).argmax()
+    return (ahead != following).mean(), (following != frequent).mean()
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What the conformance suite needs to know of a method.
+
+    Attributes:
+        settings: arguments with which a fit takes about a second.
+        longer: settings with which forecasts should be good.
+        shorter: settings for fits whose quality does not matter.
+        make: function (n, seed) -> (n, variables) samples DT apart.
+        useless: function that takes from samples what a model could learn.
+        forecast_errors: function of a fitted method -> (its error, that of a plain guess).
+        unsuitable: list of (data, message of the refusal); ``constant`` data among them.
+        module: where the interruptible function lies, and ``SECONDS_BETWEEN_WRITES``.
+        owner, function: the object that holds the function called once per piece of work, and its name.
+        n_pieces: function of history_ -> pieces of work after which a fit can be interrupted.
+    """
+
+    settings: dict
+    longer: dict
+    shorter: dict
+    make: Any
+    useless: Any
+    forecast_errors: Any
+    unsuitable: list
+    module: ModuleType
+    owner: Any
+    function: str
+    n_pieces: Any
+
+
+def state_space(settings):
+    """The case of a method for continuous series."""
+    constant = np.column_stack([np.ones(400), np.sin(np.arange(400))])
+    return Case(
+        settings={**SHORT, **settings}, longer={"n_updates": 1500}, shorter={"n_updates": 50}, make=spiral,
+        useless=noise_like, forecast_errors=error_against_persistence,
+        unsuitable=[(np.zeros((10, 2)), "too few samples"), (constant, "constant")],
+        module=search, owner=search.Search, function="_check", n_pieces=lambda history: len(history["update"]) - 1,
+    )  # fmt: skip
+
+
+SHORT = {
+    "sequence_length": 20, "n_updates": 400, "n_refinements": 6, "n_generations": 0, "n_checks": 4, "max_restarts": 0,
+    "learning_rate": 5e-3,
+}  # fmt: skip
+ELEMENTWISE = {"latent_dim": 6, "forcing_interval": 5, "batch_size": 32}
+CASES = {
+    SHPLRNN: state_space({"hidden_dim": 8}),
+    ALRNN: state_space({**ELEMENTWISE, "n_rectified": 2, "n_generations": 10}),
+    DendPLRNN: state_space({**ELEMENTWISE, "n_bases": 3}),
+    PLRNN: state_space({**ELEMENTWISE, "forcing_interval": 10}),
+    JumpEM: Case(
+        settings={}, longer={}, shorter={}, make=labels, useless=shuffled, forecast_errors=error_against_frequencies,
+        unsuitable=[(np.zeros((1, 1)), "too few samples"), (np.zeros((400, 1)), "only one state")],
+        module=maximisation, owner=maximisation, function="_cycle",
+        n_pieces=lambda history: len(history["objective"]) // 3,
+    ),
+}  # fmt: skip
