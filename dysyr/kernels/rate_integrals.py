@@ -5,15 +5,17 @@ Rows of a rate matrix Q sum to zero and q_ij is the rate from i to j. With pairs
     P(D) = exp(Q D),  W_ab = C_ab / P_ab(D),  S = sum_D int_0^D exp(Q^T s) W exp(Q^T (D - s)) ds
     E[time in i] = S_ii,  E[jumps i -> j] = q_ij S_ij,  d log L / d q_ij = S_ij - S_ii
 
-S comes from the eigenvectors where these are well conditioned, and otherwise from the upper right block of
-exp([[Q^T, W], [0, Q^T]] D). That exponential is taken of the matrix shifted by the largest exit rate, which has no
-negative entry, by a series of positive terms and squaring: small probabilities keep all their digits, and defective Q
-is no special case.
+S comes from the eigenvectors (``rate_spectral.py``) where these are well conditioned, and otherwise from the upper
+right block of exp([[Q^T, W], [0, Q^T]] D). That exponential is taken of the matrix shifted by the largest exit rate,
+which has no negative entry, by a series of positive terms and squaring: small probabilities keep all their digits, and
+defective Q is no special case.
 
 The slow twins, a library's exponential and a quadrature, are in ``rate_reference.py``.
 """
 
 import numpy as np
+
+from dysyr.kernels.rate_spectral import spectral_sums
 
 LARGEST_CONDITION = 1e5
 SMALLEST_PROBABILITY = 1e-7
@@ -56,7 +58,8 @@ def fast_transition_matrices(q, lags):
     if parts is None:
         return transition_matrices(q, lags)
     values, right, left = parts
-    p = np.einsum("ap,kp,pb->kab", right, np.exp(lags[:, None] * values), left, optimize=True).real
+    n, decay = len(q), np.exp(lags[:, None] * values)
+    p = ((right * decay[:, None, :]).reshape(-1, n) @ left).real.reshape(-1, n, n)
     p = np.maximum(p, 0.0)
     return p / p.sum(axis=2, keepdims=True)
 
@@ -81,15 +84,13 @@ def panel_expectations(q, lags, counts, *, method="auto"):
     if method == "spectral" or (method == "auto" and len(lags) > FEW_LAGS):
         parts = _eigenvectors(q, checked=method == "auto")
     value, s = 0.0, np.zeros_like(q)
+    if parts is not None:
+        smallest = SMALLEST_PROBABILITY if method == "auto" else 0.0
+        value, s, rest = spectral_sums(*parts, lags, counts, smallest)
+        lags, counts = lags[rest], counts[rest]
     for k in range(0, len(lags), LAGS_AT_ONCE):
-        some, seen = lags[k : k + LAGS_AT_ONCE], counts[k : k + LAGS_AT_ONCE]
-        rest = np.ones(len(some), dtype=bool)
-        if parts is not None:
-            gain, integral, rest = _spectral(parts, some, seen, all_lags=method == "spectral")
-            value, s = value + gain, s + integral
-        if rest.any():
-            gain, integral = _block(q, some[rest], seen[rest])
-            value, s = value + gain, s + integral
+        gain, integral = _block(q, lags[k : k + LAGS_AT_ONCE], counts[k : k + LAGS_AT_ONCE])
+        value, s = value + gain, s + integral
     return value, s
 
 
@@ -114,34 +115,6 @@ def _eigenvectors(q, checked=True):
     if checked and not np.linalg.cond(right) < LARGEST_CONDITION:
         return None
     return values, right, np.linalg.inv(right)
-
-
-def _spectral(parts, lags, counts, *, all_lags):
-    """Log-likelihood and S of the lags that eigenvectors can serve, and which they cannot."""
-    values, right, left = parts
-    decay = np.exp(lags[:, None] * values)
-    p = np.einsum("ap,kp,pb->kab", right, decay, left, optimize=True).real
-    seen = counts > 0
-    rest = (seen & (p < SMALLEST_PROBABILITY)).any(axis=(1, 2))
-    if all_lags:
-        rest[:] = False
-    good = ~rest
-    p, c, seen, decay, lags = p[good], counts[good], seen[good], decay[good], lags[good]
-    weights = np.where(seen, c / np.where(seen, p, 1.0), 0.0)
-    inner = np.einsum("ap,kab,qb->kpq", right, weights, left, optimize=True)
-    s = left.T @ (inner * _divided_differences(values, decay, lags)).sum(axis=0) @ right.T
-    return float((c[seen] * np.log(p[seen])).sum()), s.real, rest
-
-
-def _divided_differences(values, decay, lags):
-    """(exp(l_p D) - exp(l_q D)) / (l_p - l_q) for each lag, its limit where the two are equal."""
-    gap = values[:, None] - values[None, :]
-    swap = gap.real > 0
-    exponent = lags[:, None, None] * np.where(swap, -gap, gap)
-    slower = np.where(swap, decay[:, :, None], decay[:, None, :])
-    tiny = np.abs(exponent) < 1e-12
-    ratio = np.where(tiny, 1.0 + exponent / 2, np.expm1(exponent) / np.where(tiny, 1.0, exponent))
-    return lags[:, None, None] * slower * ratio
 
 
 def _block(q, lags, counts):

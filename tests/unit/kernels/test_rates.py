@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
+from jump_cases import ratchet
 
 from dysyr.core.errors import InputError
 from dysyr.kernels import rate_reference as twin
@@ -30,6 +31,7 @@ def generators():
     rng = np.random.default_rng(3)
     near = CHAIN + 1e-9 * np.array([[0.0, 0.0, 0.0], [0.0, -1.0, 1.0], [0.0, 0.0, 0.0]])
     return {"random": random_rates(rng, 5), "ring": RING, "defective": CHAIN, "near-defective": near,
+            "degenerate": ratchet(0.0), "near-degenerate": ratchet(1e-3),
             "stiff": np.diag([1.0, 1e4]) @ np.array([[-1.0, 1.0], [1.0, -1.0]])}  # fmt: skip
 
 
@@ -59,7 +61,8 @@ def test_a_long_lag_gives_the_stationary_rows():
 
 @pytest.mark.parametrize(
     ("name", "method"),
-    [*((name, method) for name in ("random", "ring") for method in ("auto", "block", "spectral")),
+    [*((name, method) for name in ("random", "ring", "degenerate", "near-degenerate")
+       for method in ("auto", "block", "spectral")),
      *((name, method) for name in ("defective", "near-defective") for method in ("auto", "block"))],
 )  # fmt: skip
 def test_expectations_are_those_of_quadrature(name, method):
