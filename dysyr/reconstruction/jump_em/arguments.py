@@ -27,6 +27,7 @@ def check(method):
         ("prior_shape", "a number of at least 1", lambda v: _number(v) and v >= 1),
         ("prior_rate", "a number of at least 0", lambda v: _number(v) and v >= 0),
         ("time_unit", "a positive number of time units, or None", lambda v: v is None or (_number(v) and v > 0)),
+        ("reversible", "True or False", lambda v: isinstance(v, (bool, np.bool_))),
         ("correction", f"one of {CORRECTIONS}", lambda v: v in CORRECTIONS),
         ("max_gap", "a whole number of at least 0", lambda v: _whole(v) and v >= 0),
         ("max_iterations", "a whole number of at least 1", lambda v: _whole(v) and v >= 1),
@@ -38,8 +39,8 @@ def check(method):
         if not allowed(value):
             raise InputError(f"JumpEM cannot use this {name}", got=repr(value), expected=expected)
     if method.estimator in ("counts", "matrix_log"):
-        for name in ("label_noise", "edges"):
-            if getattr(method, name) is not None:
+        for name in ("label_noise", "edges", "reversible"):
+            if getattr(method, name) not in (None, False):
                 raise InputError(
                     f"estimator='{method.estimator}' has no {name}", do="use estimator='em' or 'map'"
                 )  # fmt: skip
@@ -90,6 +91,13 @@ def check_panel(method, panel, permitted):
             "label noise cannot be learned from pairs", got=f"the longest path has {panel.longest} samples",
             expected="at least 3: mistakes show where a label changes and changes back",
             do="give label_noise as a number",
+        )  # fmt: skip
+    one_way = np.argwhere(permitted & ~permitted.T)
+    if method.reversible and len(one_way):
+        i, j = one_way[0]
+        raise InputError(
+            "rates in detailed balance need both directions", got=f"edges has ({i}, {j}) without ({j}, {i})",
+            do="add it, or leave reversible out",
         )  # fmt: skip
     if isinstance(method.label_noise, (int, float)) and method.label_noise >= 1 - 1 / panel.n_states:
         raise InputError(

@@ -1,5 +1,6 @@
 """JumpEM: the rate matrix of a jump process from paths that are seen at given times only."""
 
+import dataclasses
 import hashlib
 import json
 
@@ -11,6 +12,7 @@ from dysyr.core.checkpoint import Checkpoint
 from dysyr.core.dataset import data_hash
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.reconstruction.jump_em.arguments import check, check_panel, permitted_edges
+from dysyr.reconstruction.jump_em.detailed_balance import balanced_rates
 from dysyr.reconstruction.jump_em.diagnosis import diagnose, warn
 from dysyr.reconstruction.jump_em.direct import logarithm_rates, naive_rates
 from dysyr.reconstruction.jump_em.information import standard_errors
@@ -44,6 +46,7 @@ class JumpEM(Reconstructor):
         prior_rate: its rate b, for rates per ``time_unit``.
         time_unit: unit of the prior in time units; by default a tenth of the longest trajectory, or, where jumps are so
             many that the mean rate between two states would exceed one in that unit, one over this mean rate.
+        reversible: whether the rates are in detailed balance, p_i q_ij = p_j q_ji ("map" and "em").
         edges: list of (from, to), the only rates that may differ from zero ("map" and "em").
         correction: "weighted" or "diagonal", what is done to negative rates ("matrix_log").
         max_gap: longest run of missing samples that a pair may span, its lag then being longer.
@@ -65,7 +68,7 @@ class JumpEM(Reconstructor):
 
     def __init__(
         self, estimator="map", *, n_states=None, label_noise=None, prior_shape=1.85, prior_rate=3.5, time_unit=None,
-        edges=None, correction="weighted", max_gap=0, max_iterations=3000, tolerance=1e-8, seed=0,
+        reversible=False, edges=None, correction="weighted", max_gap=0, max_iterations=3000, tolerance=1e-8, seed=0,
     ):  # fmt: skip
         self.estimator = estimator
         self.n_states = n_states
@@ -73,6 +76,7 @@ class JumpEM(Reconstructor):
         self.prior_shape = prior_shape
         self.prior_rate = prior_rate
         self.time_unit = time_unit
+        self.reversible = reversible
         self.edges = edges
         self.correction = correction
         self.max_gap = max_gap
@@ -151,16 +155,16 @@ class JumpEM(Reconstructor):
         shape = float(self.prior_shape) if has_prior else 1.0
         time = float(self.prior_rate) * self._unit(panel) if has_prior else 0.0
         learns = self.label_noise == "learn"
-        goal = Goal(panel, permitted, shape, time, learns)
+        goal = Goal(panel, permitted, shape, time, learns, self.reversible)
         noise = FIRST_NOISE if learns else float(self.label_noise or 0.0)
-        start = Parameters(_first_rates(panel, permitted), noise, panel.first / panel.first.sum())
+        start = Parameters(_first_rates(panel, permitted, self.reversible), noise, panel.first / panel.first.sum())
         place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(panel, data))
         with tqdm(desc="JumpEM", unit="step", disable=None if progress else True) as bar:
             limits = {"tolerance": self.tolerance, "max_iterations": self.max_iterations}
             found = maximise(goal, start, checkpoint=place, bar=bar, **limits)
             if learns:
-                clean = Goal(panel, permitted, shape, time, False)
-                without = maximise(clean, Parameters(start.q, 0.0, start.initial), bar=bar, **limits)
+                clean = dataclasses.replace(goal, learns_noise=False)
+                without = maximise(clean, dataclasses.replace(start, noise=0.0), bar=bar, **limits)
                 ratio = 2 * (found.history["objective"][-1] - without.history["objective"][-1])
                 found.history["label_noise_ratio"] = np.array([ratio])
         return found, goal
@@ -180,8 +184,11 @@ class JumpEM(Reconstructor):
         return digest.hexdigest()
 
 
-def _first_rates(panel, permitted):
+def _first_rates(panel, permitted, reversible):
     """Naive rates with half a jump more on each permitted edge, so that none begins at zero."""
     time = panel.times_before + panel.times_before.mean() / panel.n_states
-    q = np.where(permitted, (panel.jumps + 0.5) / time[:, None], 0.0)
+    if reversible:
+        q = balanced_rates(panel.jumps + 0.5, time, permitted)
+    else:
+        q = np.where(permitted, (panel.jumps + 0.5) / time[:, None], 0.0)
     return q - np.diag(q.sum(axis=1))

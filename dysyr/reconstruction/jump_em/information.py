@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dysyr.reconstruction.jump_em.detailed_balance import design
 from dysyr.reconstruction.jump_em.likelihood import Parameters, expect
 
 STEP = 1e-3
@@ -19,7 +20,8 @@ def standard_errors(goal, at):
 
     The exact score, d/dq_ij = S_ij - S_ii + (a - 1) / q_ij - b, is differenced; jumps and states that were not seen are
     thereby accounted for. The initial distribution is held fixed. A rate or a noise at zero has no curvature but a
-    slope -g there: the likelihood falls as exp(-g q), and 1 / g is given, the standard deviation of that law.
+    slope -g there: the likelihood falls as exp(-g q), and 1 / g is given, the standard deviation of that law. In
+    detailed balance the second derivative is that along the rates which are, with respect to their logarithms.
 
     Args:
         goal: Goal.
@@ -32,6 +34,8 @@ def standard_errors(goal, at):
     Reference: kalbfleisch1985
     """
     inner = goal.permitted & (at.q > BOUNDARY * at.q.max())
+    if goal.reversible:
+        inner &= inner.T
     noisy = goal.learns_noise and at.noise > BOUNDARY
     theta = np.append(at.q[inner], at.noise) if noisy else at.q[inner]
     information = np.empty((len(theta), len(theta)))
@@ -40,7 +44,11 @@ def standard_errors(goal, at):
         shift[k] = STEP * value
         up, down = (_score(goal, at, inner, theta + sign * shift) for sign in (1, -1))
         information[k] = (down - up) / (2 * STEP * value)
-    errors = _inverse_root((information + information.T) / 2, theta)
+    information = (information + information.T) / 2
+    if goal.reversible:
+        errors = _along(information, theta, design(inner), _score(goal, at, inner, theta))
+    else:
+        errors = _inverse_root(information, theta)
     rates = np.zeros_like(at.q)
     rates[inner] = errors[: int(inner.sum())]
     found = expect(goal.panel, at)
@@ -82,3 +90,21 @@ def _inverse_root(information, theta):
     variance = (vectors[:, ~flat] ** 2 / values[~flat]).sum(axis=1)
     lost = (vectors[:, flat] ** 2).sum(axis=1) > 1e-6
     return np.where(lost, np.inf, theta * np.sqrt(variance))
+
+
+def _along(information, theta, a, score):
+    """Standard errors where the logarithms of the rates are confined to the columns of ``a``.
+
+    With theta = exp(A w): d2/dw2 = A^T (theta H theta + diag(score theta)) A, and the errors of ln theta follow from
+    its inverse on the directions that A does not annul.
+    """
+    extra = len(theta) - len(a)
+    a = np.block([[a, np.zeros((len(a), extra))], [np.zeros((extra, a.shape[1])), np.eye(extra)]])
+    basis, sizes, _ = np.linalg.svd(a, full_matrices=False)
+    basis = basis[:, sizes > 1e-9 * sizes.max()]
+    curved = basis.T @ (information * np.outer(theta, theta) - np.diag(score * theta)) @ basis
+    values, vectors = np.linalg.eigh(curved)
+    flat = values <= FLAT * max(values.max(initial=0.0), 1.0)
+    reach = basis @ vectors
+    variance = (reach[:, ~flat] ** 2 / values[~flat]).sum(axis=1)
+    return np.where((reach[:, flat] ** 2).sum(axis=1) > 1e-6, np.inf, theta * np.sqrt(variance))

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from dysyr.reconstruction.jump_em.detailed_balance import balanced_rates
 from dysyr.reconstruction.jump_em.likelihood import Parameters, expect
 
 SECONDS_BETWEEN_WRITES = 2.0
@@ -22,7 +23,7 @@ LARGEST_NOISE = 0.9
 """Largest probability of a mistaken label, relative to that of labels without information."""
 SMALLEST_NOISE = 1e-9
 FARTHEST = 3.0
-"""Longest extrapolation of a logarithm beyond two plain steps."""
+"""Longest extrapolation of a logarithm beyond two plain steps; all are shortened together."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,6 +36,7 @@ class Goal:
         shape: a of the Gamma prior of each rate; 1 without a prior.
         time: b of that prior, in time units; 0 without a prior.
         learns_noise: whether the label noise is learned.
+        reversible: whether the rates are in detailed balance.
     """
 
     panel: object
@@ -42,6 +44,7 @@ class Goal:
     shape: float
     time: float
     learns_noise: bool
+    reversible: bool = False
 
     def log_prior(self, q):
         """Logarithm of the prior density of the rates, up to a constant."""
@@ -54,13 +57,19 @@ class Goal:
         found = expect(self.panel, at)
         if not np.isfinite(found.log_likelihood):
             return -np.inf, -np.inf, at
-        occupied = np.diag(found.s)[:, None] + self.time
-        raw = (at.q * found.s + self.shape - 1) / np.where(occupied > 0, occupied, np.inf)
-        rates = np.where(self.permitted, np.maximum(raw, 0.0), 0.0)
+        rates = self._rates(at.q, found.s)
         rates = np.where(self.permitted, np.maximum(rates, SMALLEST_RATE * rates.max()), 0.0)
         noise = self._noise(found.mistakes / len(self.panel.labels)) if self.learns_noise else at.noise
         after = Parameters(rates - np.diag(rates.sum(axis=1)), noise, found.first / found.first.sum())
         return found.log_likelihood + self.log_prior(at.q), found.log_likelihood, after
+
+    def _rates(self, q, s):
+        """Rates after one plain step, off the diagonal."""
+        jumps = np.maximum(q * s, 0.0) + self.shape - 1
+        times = np.diag(s) + self.time
+        if self.reversible:
+            return balanced_rates(jumps, times, self.permitted, start=q)
+        return np.where(self.permitted, jumps / np.where(times > 0, times, np.inf)[:, None], 0.0)
 
     def pack(self, at):
         """Logarithms of the free rates, and of the noise if that is learned."""
@@ -142,8 +151,9 @@ def _cycle(goal, at, tolerance):
     size = np.linalg.norm(second)
     stride = max(1.0, np.linalg.norm(first) / size) if size > 0 else 1.0
     jump = logs[0] + 2 * stride * first + stride**2 * second
-    jump = logs[2] + np.clip(jump - logs[2], -FARTHEST, FARTHEST)
-    candidate = goal.unpack(jump, twice)
+    beyond = jump - logs[2]
+    beyond *= min(1.0, FARTHEST / max(np.abs(beyond).max(), FARTHEST))
+    candidate = goal.unpack(logs[2] + beyond, twice)
     reached, likelihood, after = goal.step(candidate)
     if not reached >= value:
         return twice, accepted, 3, False

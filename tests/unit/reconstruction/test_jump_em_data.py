@@ -28,6 +28,12 @@ def fit(data, **arguments):
         ({"prior_shape": 0.5}, "cannot use this prior_shape: 0.5; a number of at least 1"),
         ({"prior_rate": -1}, "cannot use this prior_rate"),
         ({"time_unit": 0}, "cannot use this time_unit"),
+        ({"reversible": "yes"}, "cannot use this reversible: 'yes'; True or False"),
+        ({"estimator": "counts", "reversible": True}, "estimator='counts' has no reversible"),
+        (
+            {"edges": [(0, 1), (1, 2), (2, 1)], "reversible": True},
+            r"need both directions: edges has \(0, 1\) without \(1, 0\): add it",
+        ),
         ({"correction": "none"}, "cannot use this correction"),
         ({"max_gap": -1}, "cannot use this max_gap"),
         ({"max_iterations": 0}, "cannot use this max_iterations"),
