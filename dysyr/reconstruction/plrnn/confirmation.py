@@ -10,10 +10,11 @@ CONFIRMATION_TRANSIENT = 200_000
 EXPONENT_RUNS = 16
 EXPONENT_STEPS = 30_000
 EXPONENT_WEIGHT = 100
+REST_STEPS = 2_000
 GAINS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 
 
-def confirm(candidates, build, held, *, is_flow):
+def confirm(candidates, build, held, *, is_flow, long_run=None):
     """The best candidate on a longer look: more free runs, after a long burn-in that shows late collapses.
 
     Where the data are samples of a smooth flow, one exponent has to be zero, and the smallest of them, per hundred
@@ -24,6 +25,7 @@ def confirm(candidates, build, held, *, is_flow):
         build: function (theta, filter gain) -> model, or None where it is not finite.
         held: Dataset for validation.
         is_flow: whether the data are samples of a smooth flow.
+        long_run: LongRun, whose ``rest`` is added to the criterion; None for models that were not told to heed it.
 
     Returns:
         (value, candidate); (inf, None) where no candidate is finite.
@@ -36,9 +38,17 @@ def confirm(candidates, build, held, *, is_flow):
         value = validation_criterion(model, held, n_runs=CONFIRMATION_RUNS, transient=CONFIRMATION_TRANSIENT)
         if is_flow and value < 1:
             value += EXPONENT_WEIGHT * smallest_exponent(model)
+        if long_run is not None:
+            value += long_run.rest(model, _states(model))
         if value < best[0]:
             best = (value, candidate)
     return best
+
+
+def _states(model):
+    """(n, M) states of sixteen orbits."""
+    orbits = model.trajectory(model.initial_states[:EXPONENT_RUNS], REST_STEPS)
+    return orbits.reshape(-1, model.latent_dim)
 
 
 def with_best_gain(theta, build, raw):

@@ -163,7 +163,10 @@ class ForcedReconstructor(Reconstructor):
         with threadpool_limits(N_BLAS_THREADS):
             search = Search(
                 recipe, windows, seed=self.seed, criterion=criterion, distance=distance,
-                confirm=lambda candidates: confirm(candidates, build, task.held, is_flow=task.is_flow),
+                confirm=lambda candidates: confirm(
+                    candidates, build, task.held, is_flow=task.is_flow,
+                    long_run=task.long_run if recipe.n_generations else None,
+                ),
                 n_checks=self.n_checks, max_restarts=self.max_restarts,
                 n_starts=self.n_starts if task.long_run is not None else 1,
             )  # fmt: skip

@@ -27,19 +27,28 @@ RATE_STEPS = 1_500
 RATE_SAMPLES, FEWEST_RATE_SAMPLES, MOST_RATES = 10_000, 2_000, 8
 RATE_STRAIGHTNESS = 0.95
 RATE_SURROGATES = 19
-WORST = 2.0 + RATE_WEIGHT
+REST_WEIGHT = 0.5
+LEAST_GROWTH = 0.05
+"""Share of the rate at which orbits have to leave a fixed point; Lorenz' foci have twice as much."""
+MOST_REGIONS = 64
+MOST_CONDITION = 1e12
+REGION_STRIDE = 25
+WORST = 2.0 + RATE_WEIGHT + REST_WEIGHT
 
 
 class LongRun:
     """How far free runs are from training data.
 
-        distance = H_state + H_spectrum + (1/2) min(1, max(0, |lambda / rate - 1| - 0.15))
+        distance = H_state + H_spectrum + (1/2) min(1, max(0, |lambda / rate - 1| - 0.15)) + rest / 2
         H(p, q)^2 = (1/2) sum (sqrt p - sqrt q)^2
+        rest = max over fixed points within the range of the data of min(1, max(0, 1 - growth / (0.05 rate)))
 
     H_state compares histograms over the three leading principal components, with about twenty samples of the data per
     cell, all that leaves their range in a cell of its own; H_spectrum compares power spectra of Hann-windowed segments
     of up to 2,000 samples, averaged over the variables. Both lie in [0, 1]. lambda is the largest Lyapunov exponent of
-    the model, rate what the data let expect; it adds nothing where they do not say.
+    the model, rate what the data let expect; growth is the logarithm of the largest modulus of an eigenvalue at a fixed
+    point: chaotic orbits near a stable one, which the data do not have, end there sooner or later. Both add nothing
+    where the data do not tell a rate, the latter neither where the runs visit more than 64 regions.
 
     Args:
         stretches: list of (time, N) standardised arrays without missing values, one of them of 64 samples at least.
@@ -108,17 +117,47 @@ class LongRun:
             rng: numpy Generator, chooses the states.
 
         Returns:
-            float in [0, 2.5].
+            float in [0, 3].
         """
         if model is None:
             return WORST
         pool = model.initial_states
         z = pool[rng.choice(len(pool), N_ORBITS, replace=len(pool) < N_ORBITS)]
-        runs = np.empty((N_ORBITS, self.burn_in + self.n_steps, len(model.names)))
+        runs, seen = np.empty((N_ORBITS, self.burn_in + self.n_steps, len(model.names))), []
         for at in range(0, runs.shape[1], STEPS_PER_PIECE):
             orbit = model.trajectory(z, min(STEPS_PER_PIECE, runs.shape[1] - at))
             runs[:, at : at + STEPS_PER_PIECE], z = model.standardised_readout(orbit), orbit[:, -1]
-        return self.distance(runs[:, self.burn_in :]) + self._off_rate(model, z)
+            seen.append(orbit[:, ::REGION_STRIDE].reshape(-1, model.latent_dim))
+        rest = REST_WEIGHT * self.rest(model, np.concatenate(seen))
+        return self.distance(runs[:, self.burn_in :]) + self._off_rate(model, z) + rest
+
+    def rest(self, model, states):
+        """How near the model is to having a stable fixed point within the range of the data, in a region of ``states``.
+
+        Args:
+            model: RecurrentModel.
+            states: (n, M) states of its orbits.
+
+        Returns:
+            float in [0, 1]: 1 where there is a stable one, 0 where orbits leave all of them fast enough.
+        """
+        if self.rate is None or not np.isfinite(states).all():
+            return 0.0
+        bits = model.region(states)
+        _, first = np.unique(np.packbits(bits, axis=1), axis=0, return_index=True)
+        if len(first) > MOST_REGIONS:
+            return 0.0
+        matrices, offsets = model.affine(bits[first])
+        away = np.eye(model.latent_dim) - matrices
+        regular = np.linalg.cond(away) < MOST_CONDITION
+        points = np.linalg.solve(away[regular], offsets[regular][:, :, None])[:, :, 0]
+        real = (model.region(points) == bits[first][regular]).all(axis=1)
+        place = model.standardised_readout(points) @ self._axes
+        real &= ((place >= self._low) & (place <= self._high)).all(axis=1)
+        if not real.any():
+            return 0.0
+        growth = np.log(np.abs(np.linalg.eigvals(matrices[regular][real])).max(axis=1)).min()
+        return float(np.clip(1.0 - growth / (LEAST_GROWTH * self.rate), 0.0, 1.0))
 
     def _off_rate(self, model, z):
         """What the mean largest exponent of the orbits from z adds, in [0, 1/2]."""

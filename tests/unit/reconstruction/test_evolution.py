@@ -9,7 +9,15 @@ from dysyr.reconstruction.plrnn import evolution
 from dysyr.reconstruction.plrnn.elementwise_model import ElementwisePLRNN
 from dysyr.reconstruction.plrnn.elementwise_network import ElementwiseNetwork
 from dysyr.reconstruction.plrnn.evolution import Evolution
-from dysyr.reconstruction.plrnn.long_run import N_ORBITS, RATE_BAND, RATE_WEIGHT, WORST, LongRun
+from dysyr.reconstruction.plrnn.long_run import (
+    LEAST_GROWTH,
+    N_ORBITS,
+    RATE_BAND,
+    RATE_WEIGHT,
+    REST_WEIGHT,
+    WORST,
+    LongRun,
+)
 from dysyr.reconstruction.plrnn.refinement import Refinement
 from dysyr.reconstruction.plrnn.shallow_network import ShallowNetwork
 from dysyr.reconstruction.plrnn.training import Attempt
@@ -88,6 +96,47 @@ def test_an_exponent_off_the_rate_costs_what_lies_beyond_the_band():
     assert cost(1.5, one / 100) == pytest.approx(RATE_WEIGHT)
     assert cost(3.0, one) == pytest.approx(RATE_WEIGHT)
     assert long_run.distance_of(None, rng(0)) == WORST
+
+
+def test_a_stable_fixed_point_within_the_data_costs():
+    """The tent map of slope s has fixed points 1 / (1 + s), where it repels by ln s, and -1 / (s - 1), out of range."""
+    long_run = LongRun.from_series([tent(1.8)[1]])
+    states = np.linspace(-0.9, 0.9, 50)[:, None]
+    assert long_run.rest(tent(1.5)[0], states) == 0.0
+    assert long_run.rest(tent(0.9)[0], states) == 1.0
+    slow = 1.0 + 0.01 * long_run.rate
+    growth = np.log(slow) / (LEAST_GROWTH * long_run.rate)
+    assert long_run.rest(tent(slow)[0], states) == pytest.approx(1.0 - growth)
+    assert long_run.rest(tent(0.9)[0], states[:20]) == 0.0
+    assert long_run.rest(tent(0.9)[0], np.full((5, 1), np.nan)) == 0.0
+    long_run.rate = None
+    assert long_run.rest(tent(0.9)[0], states) == 0.0
+
+
+def test_a_stable_fixed_point_out_of_range_costs_nothing():
+    long_run = LongRun.from_series([tent(1.8)[1]])
+    far = ElementwisePLRNN.from_arrays(A=[0.5], W=[[0.0]], h=[5.0], n_rectified=1)
+    assert long_run.rest(far, np.array([[1.0]])) == 0.0
+    singular = ElementwisePLRNN.from_arrays(A=[1.0], W=[[0.0]], h=[0.0], n_rectified=1)
+    assert long_run.rest(singular, np.array([[1.0]])) == 0.0
+
+
+def test_many_regions_are_not_searched():
+    long_run = LongRun.from_series([tent(1.8)[1]])
+    m = 7
+    resting = ElementwisePLRNN.from_arrays(
+        A=np.full(m, 0.5), W=np.zeros((m, m)), h=np.full(m, 0.1), n_rectified=m, n_observed=1
+    )  # fmt: skip
+    states = np.random.default_rng(0).normal(size=(5_000, m))
+    assert long_run.rest(resting, np.abs(states[:1])) == 1.0
+    assert long_run.rest(resting, np.concatenate([np.abs(states[:1]), states])) == 0.0
+
+
+def test_the_cost_of_rest_is_part_of_the_distance(monkeypatch):
+    long_run, model = LongRun.from_series([tent(1.8)[1]]), tent(1.8)[0]
+    without = long_run.distance_of(model, np.random.default_rng(0))
+    monkeypatch.setattr(LongRun, "rest", lambda self, model, states: 0.5)
+    assert long_run.distance_of(model, np.random.default_rng(0)) == without + 0.5 * REST_WEIGHT
 
 
 def begun(distance, n_generations=30, **changes):
