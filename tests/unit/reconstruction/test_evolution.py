@@ -5,7 +5,8 @@ import pytest
 from shplrnn_cases import recipe, windows
 
 from dysyr.kernels.forced_windows import n_parameters, views
-from dysyr.reconstruction.plrnn import evolution
+from dysyr.reconstruction.plrnn import confirmation, evolution
+from dysyr.reconstruction.plrnn.confirmation import confirm
 from dysyr.reconstruction.plrnn.elementwise_model import ElementwisePLRNN
 from dysyr.reconstruction.plrnn.elementwise_network import ElementwiseNetwork
 from dysyr.reconstruction.plrnn.evolution import Evolution
@@ -19,6 +20,7 @@ from dysyr.reconstruction.plrnn.long_run import (
     LongRun,
 )
 from dysyr.reconstruction.plrnn.refinement import Refinement
+from dysyr.reconstruction.plrnn.search import Candidate
 from dysyr.reconstruction.plrnn.shallow_network import ShallowNetwork
 from dysyr.reconstruction.plrnn.training import Attempt
 
@@ -137,6 +139,21 @@ def test_the_cost_of_rest_is_part_of_the_distance(monkeypatch):
     without = long_run.distance_of(model, np.random.default_rng(0))
     monkeypatch.setattr(LongRun, "rest", lambda self, model, states: 0.5)
     assert long_run.distance_of(model, np.random.default_rng(0)) == without + 0.5 * REST_WEIGHT
+
+
+def test_of_two_candidates_the_one_without_a_stable_fixed_point_is_confirmed(monkeypatch):
+    """Both score alike; that of slope 0.9 comes to rest within the data."""
+    long_run = LongRun.from_series([tent(1.8)[1]])
+    monkeypatch.setattr(confirmation, "validation_criterion", lambda model, held, **settings: 0.1)
+    candidates = [Candidate(0.1, 0, 0, 1.0, slope) for slope in (0.9, 1.5)]
+
+    def chosen(**settings):
+        return confirm(candidates, lambda theta, gain: tent(theta)[0], None, is_flow=False, **settings)
+
+    assert chosen() == (0.1, candidates[0])
+    assert chosen(long_run=long_run) == (0.1, candidates[1])
+    candidates.pop()
+    assert chosen(long_run=long_run)[0] == 1.1
 
 
 def begun(distance, n_generations=30, **changes):
