@@ -219,7 +219,7 @@ def sampling_interval(ds, *, needed_by="this method"):
 
 
 def data_hash(ds):
-    """Fingerprint of values, names and times; attributes other than dt do not enter.
+    """Fingerprint of values, labels, names and times; attributes other than dt do not enter.
 
     Args:
         ds: Dataset.
@@ -230,7 +230,7 @@ def data_hash(ds):
     digest = hashlib.sha256()
     digest.update(repr([str(name) for name in ds["state"].values]).encode())
     digest.update(repr(float(ds.attrs["dt"])).encode() if "dt" in ds.attrs else b"irregular")
-    for group in (trajectories(ds), inputs(ds) or [], times(ds)):
+    for group in (trajectories(ds), inputs(ds) or [], times(ds), parts(ds)["label"] or []):
         for array in group:
             digest.update(repr(array.shape).encode())
             digest.update(np.where(np.isnan(array), np.nan, array).tobytes())

@@ -26,7 +26,7 @@ def labels_of(ds):
         raise InputError(
             "the data have no labels", got=f"{ds.sizes['state']} variables",
             expected="a variable 'label', or one variable that holds the number of the state",
-            do="make one with make_dataset(x, label=...)",
+            do="make one with make_dataset(x, label=...), or give paths as a list of arrays, one for each path",
         )  # fmt: skip
     labels = []
     for column, x in zip(columns, series, strict=True):

@@ -158,7 +158,7 @@ class JumpEM(Reconstructor):
         goal = Goal(panel, permitted, shape, time, learns, self.reversible)
         noise = FIRST_NOISE if learns else float(self.label_noise or 0.0)
         start = Parameters(_first_rates(panel, permitted, self.reversible), noise, panel.first / panel.first.sum())
-        place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(panel, data))
+        place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(data))
         with tqdm(desc="JumpEM", unit="step", disable=None if progress else True) as bar:
             limits = {"tolerance": self.tolerance, "max_iterations": self.max_iterations}
             found = maximise(goal, start, checkpoint=place, bar=bar, **limits)
@@ -177,11 +177,9 @@ class JumpEM(Reconstructor):
         jumps, time = panel.jumps.sum(), panel.times_before.sum()
         return float(min(unit, time * (panel.n_states - 1) / jumps)) if jumps > 0 else unit
 
-    def _fingerprint(self, panel, data):
+    def _fingerprint(self, data):
         settings = json.dumps(self.get_params(), sort_keys=True, default=float)
-        digest = hashlib.sha256("|".join([settings, data_hash(data)]).encode())
-        digest.update(panel.labels.tobytes())
-        return digest.hexdigest()
+        return hashlib.sha256("|".join([settings, data_hash(data)]).encode()).hexdigest()
 
 
 def _first_rates(panel, permitted, reversible):

@@ -84,9 +84,11 @@ def test_hash_sees_values_names_and_step_but_not_the_seed(full):
     other_name = full.assign_coords(state=["a", "c"])
     other_input = full.copy(deep=True)
     other_input["u"].values[0, 0, 0] += 1e-12
+    other_label = full.copy(deep=True)
+    other_label["label"].values[0, 0] += 1
     assert data_hash(same) == data_hash(full)
-    others = [data_hash(ds) for ds in (other_step, other_value, other_name, other_input)]
-    assert len({data_hash(full), *others}) == 5
+    others = [data_hash(ds) for ds in (other_step, other_value, other_name, other_input, other_label)]
+    assert len({data_hash(full), *others}) == 6
 
 
 def test_failed_write_leaves_the_old_file(full, tmp_path):
