@@ -16,7 +16,8 @@ DOCS = Path(__file__).resolve().parent
 GENERATED = "This page is written by `python docs/write_reference.py`; change the source, not the page."
 
 GROUPS = (
-    ("Systems and simulation", ("load_system", "System", "simulate", "observe", "lyapunov_spectrum")),
+    ("Systems and simulation", ("load_system", "System", "simulate", "observe", "master_equation",
+                                "lyapunov_spectrum")),
     ("Data", ("as_dataset", "make_dataset", "load_dataset", "read_dataset", "save_dataset", "inspect", "resample",
               "split", "embed", "SegmentSplit")),
     ("Reconstruction", ("SHPLRNN", "ALRNN", "DendPLRNN", "PLRNN", "JumpEM", "Reconstructor", "Model", "StateSpace",

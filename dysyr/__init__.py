@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dysyr.reporting.card import Card
     from dysyr.reporting.comparison import compare
     from dysyr.reporting.symbol_files import export_code
+    from dysyr.simulation.master_equation import master_equation
     from dysyr.simulation.observation import observe
     from dysyr.simulation.simulate import simulate
 
@@ -63,6 +64,7 @@ _HOMES = {
     "dysyr.reporting.card": ("Card",),
     "dysyr.reporting.comparison": ("compare",),
     "dysyr.reporting.symbol_files": ("export_code",),
+    "dysyr.simulation.master_equation": ("master_equation",),
     "dysyr.simulation.observation": ("observe",),
     "dysyr.simulation.simulate": ("simulate",),
 }  # fmt: skip

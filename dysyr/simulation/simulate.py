@@ -49,7 +49,7 @@ def simulate(
                 "milstein",
             "euler_maruyama" (Ito), "heun" (Stratonovich), all with fixed steps. Maps have none.
             Jump processes: "ssa" (event by event, direct method; default of reactions), "grid" (chains of states only:
-            each sample is drawn from the row of exp(Q dt), exact in law at the sampling times; their default where it is
+            each sample from its row of exp(Q dt), exact in law at the sampling times; the default where it is
             faster: where the fastest state jumps more than twice between samples, and at most 100 intervals differ).
         observation_noise: standard deviation of added Gaussian noise, as a fraction of each variable's own.
         observe: variables or function to observe, see :func:`dysyr.simulation.observation.observe`.
