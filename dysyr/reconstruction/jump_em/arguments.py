@@ -83,8 +83,8 @@ def check_panel(method, panel, permitted):
         permitted: (state, state) bool.
 
     Raises:
-        InputError: label noise that cannot be learned, a state without data where there is no prior, or a pair of
-            labels that the permitted edges forbid.
+        InputError: label noise that cannot be learned, data without a maximum of the likelihood where there is no
+            prior, or a pair of labels that the permitted edges forbid.
     """
     if method.label_noise == "learn" and panel.longest < 3:
         raise InputError(
@@ -111,7 +111,9 @@ def check_panel(method, panel, permitted):
             got=f"{len(lost)} of {panel.n_states} states have no sample after them",
             expected="maximum likelihood has no value for their rates", do="use estimator='map', or fewer states",
         )  # fmt: skip
-    if method.label_noise is None:
+    if method.estimator == "em":
+        _check_jumps(method, panel)
+    if not method.label_noise:
         reach = permitted | np.eye(panel.n_states, dtype=bool)
         for _ in range(panel.n_states):
             reach = (reach.astype(np.float64) @ reach) > 0
@@ -122,6 +124,22 @@ def check_panel(method, panel, permitted):
                 "the permitted edges forbid what was seen", got=f"{i} followed by {j}",
                 do="permit a way between them, or give label_noise='learn'",
             )  # fmt: skip
+
+
+def _check_jumps(method, panel):
+    """Refuse data in which the likelihood has no maximum."""
+    if panel.jumps.sum() == 0:
+        raise InputError(
+            "no jump was seen", got=f"{len(panel.offsets) - 1} paths without a change of label",
+            expected="the likelihood is largest if nothing ever jumps", do="use estimator='map'",
+        )  # fmt: skip
+    one_way = np.flatnonzero((panel.jumps.sum(axis=0) == 0) | (panel.jumps.sum(axis=1) == 0))
+    if method.reversible and len(one_way):
+        raise InputError(
+            f"state {panel.states[one_way[0]]} was never seen to be entered, or never left",
+            expected="detailed balance needs jumps both ways, or a prior",
+            do="use estimator='map', or leave reversible out",
+        )  # fmt: skip
 
 
 def _whole(value):

@@ -127,8 +127,30 @@ def test_a_forbidden_pair_may_be_a_mistake():
     once = [np.array([0, 0, 1, 1, 0, 1, 1, 1])] * 10
     with pytest.raises(InputError, match="forbid what was seen: 1 followed by 0"):
         fit(once, edges=[(0, 1)])
+    with pytest.raises(InputError, match="forbid what was seen"):
+        fit(once, edges=[(0, 1)], label_noise=0.0)
     made = fit(once, edges=[(0, 1)], label_noise=0.1)
     assert made.model_.rate_matrix[1, 0] == 0 and made.model_.rate_matrix[0, 1] > 0
+
+
+def test_a_likelihood_without_maximum_is_refused():
+    still = [np.zeros(5, dtype=int), np.ones(5, dtype=int)]
+    with pytest.raises(InputError, match="no jump was seen: 2 paths without a change of label"):
+        fit(still, estimator="em")
+    with pytest.warns(RateWarning, match="state 0, 1 was never seen to be left"):
+        assert np.isfinite(fit(still).model_.rate_matrix).all()
+    once = [np.array([0, 0, 1, 1, 1]), np.array([0, 0, 0, 0, 0])]
+    with pytest.raises(InputError, match="state 0 was never seen to be entered, or never left; detailed balance"):
+        fit(once, estimator="em", reversible=True)
+    with pytest.warns(RateWarning, match="state 1 was never seen to be left"):
+        assert (fit(once, reversible=True).model_.rate_matrix[[0, 1], [1, 0]] > 0).all()
+
+
+def test_noise_explains_what_the_edges_forbid_and_the_test_says_so():
+    x = list(paths(np.array([[-0.5, 0.5], [0.0, 0.0]]), n_paths=60, flips=0.05))
+    made = fit(x, edges=[(0, 1)], label_noise="learn", estimator="em")
+    assert made.model_.label_noise == pytest.approx(0.05, abs=0.02)
+    assert made.label_noise_p_value_ == 0.0
 
 
 def test_errors_are_infinite_along_directions_without_curvature():
