@@ -21,7 +21,7 @@ from pathlib import Path
 from dysyr.benchmark.speed.contest import Disagreement, Row, hold
 from dysyr.core.errors import DysyrError, InputError
 
-SUBJECTS = ("ode", "sde", "elementary", "plrnn", "scans", "measures")
+SUBJECTS = ("ode", "sde", "jumps", "elementary", "plrnn", "scans", "measures")
 DEVICES = ("cpu", "cuda")
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1",

@@ -1,0 +1,108 @@
+"""Contests of exact simulation of reactions: predators and prey, against loops over events in NumPy."""
+
+import functools
+
+import numpy as np
+
+from dysyr.benchmark.speed.contest import REPEATS, Contest, Disagreement, Share
+from dysyr.core.catalogue import catalogue_system
+from dysyr.simulation.jumps import simulate_jumps
+
+SYSTEM = "lotka_volterra_jump"
+T_END = 10.0
+STANDARD_ERRORS = 5.0
+"""Largest difference of the means of two ensembles of independent paths."""
+
+GOAL_ONE_PATH = 250.0
+"""Against a loop over the events of one path, as plain simulators in Python are written."""
+
+
+def contests(*, quick):
+    """Contests of the stochastic simulation algorithm.
+
+    Args:
+        quick: few paths and few repeats.
+
+    Yields:
+        Contest or Share.
+    """
+    n_paths, n_few, repeats = (200, 4, 2) if quick else (2_000, 16, REPEATS)
+    job, note = f"{SYSTEM}, direct method", "other random numbers, so that distributions are compared"
+    _, solver = _paths(n_paths)
+    yield Share(
+        job=job, size=f"{n_paths:,} paths, {solver['n_events']:,} events", limit="events per second",
+        ours=functools.partial(_ours, n_paths), work=solver["n_events"], unit="G events/s", capacity=None,
+        repeats=repeats,
+    )  # fmt: skip
+    yield Contest(
+        job=job, size=f"{n_paths:,} paths to t = {T_END:g}", baseline="loop over the events of one path in NumPy",
+        ours=functools.partial(_ours, n_paths), theirs=functools.partial(_one_by_one, n_few), compare=_same_means,
+        scale=n_paths / n_few, goal=GOAL_ONE_PATH, repeats=min(repeats, 3), note=note,
+    )  # fmt: skip
+    yield Contest(
+        job=job, size=f"{n_paths:,} paths to t = {T_END:g}", baseline="all paths at once in NumPy, one event a turn",
+        ours=functools.partial(_ours, n_paths), theirs=functools.partial(_all_at_once, n_paths), compare=_same_means,
+        repeats=min(repeats, 3), note=note,
+    )  # fmt: skip
+
+
+def _paths(n_paths):
+    return simulate_jumps(
+        catalogue_system(SYSTEM), np.array([T_END]), initial_state=None, n_trajectories=n_paths, transient=0.0, seed=1,
+        method="ssa", max_events=None,
+    )  # fmt: skip
+
+
+def _ours(n_paths):
+    """Counts at the end (path, species)."""
+    return np.concatenate(_paths(n_paths)[0]).astype(float)
+
+
+def _one_by_one(n_paths):
+    """Counts at the end (path, species), path after path."""
+    system, rng = catalogue_system(SYSTEM), np.random.default_rng(2)
+    alpha, beta, delta, gamma = system.parameters.values()
+    changes = system.jumps.stoichiometry
+    out = np.empty((n_paths, 2))
+    for path in out:
+        x, t = system.initial_state.copy(), 0.0
+        while True:
+            rates = np.array([alpha * x[0], beta * x[0] * x[1], delta * x[0] * x[1], gamma * x[1]])
+            total = rates.sum()
+            t += rng.exponential(1 / total) if total > 0 else np.inf
+            if t > T_END:
+                break
+            x += changes[np.searchsorted(np.cumsum(rates), rng.random() * total, side="right")]
+        path[:] = x
+    return out
+
+
+def _all_at_once(n_paths):
+    """Counts at the end (path, species); in each turn every path that is not done has one event."""
+    system, rng = catalogue_system(SYSTEM), np.random.default_rng(3)
+    alpha, beta, delta, gamma = system.parameters.values()
+    changes = system.jumps.stoichiometry
+    out = np.tile(system.initial_state, (n_paths, 1))
+    t, left = np.zeros(n_paths), np.arange(n_paths)
+    while left.size:
+        prey, predator = out[left].T
+        met = prey * predator
+        sums = np.cumsum([alpha * prey, beta * met, delta * met, gamma * predator], axis=0)
+        with np.errstate(divide="ignore"):
+            t[left] += rng.standard_exponential(left.size) / sums[-1]
+        goes_on = t[left] <= T_END
+        left, sums = left[goes_on], sums[:, goes_on]
+        out[left] += changes[(sums <= rng.random(left.size) * sums[-1]).sum(axis=0)]
+    return out
+
+
+def _same_means(ours, theirs):
+    """How many standard errors the means of counts and of their squares are apart."""
+    if ours.shape[1:] != theirs.shape[1:]:
+        raise Disagreement("counts of other shapes", got=f"{ours.shape} and {theirs.shape}")
+    a, b = np.hstack([ours, ours**2]), np.hstack([theirs, theirs**2])
+    error = np.sqrt(a.var(axis=0) * (1 / len(a) + 1 / len(b)))
+    z = np.max(np.abs(a.mean(axis=0) - b.mean(axis=0)) / error)
+    if not z <= STANDARD_ERRORS:
+        raise Disagreement("means of counts differ", got=f"{z:.1f} standard errors", expected=f"{STANDARD_ERRORS:g}")
+    return f"means within {z:.1f} standard errors"
