@@ -128,6 +128,9 @@ def simulate(
     observation_noise: Annotated[
         float, typer.Option(help="Noise on the observations, as a fraction of each variable's sd.", min=0.0)
     ] = 0.0,
+    label_noise: Annotated[
+        float, typer.Option(help="Chains of states: probability that a sample is reported as another state.", min=0.0)
+    ] = 0.0,
     observe: Annotated[str | None, typer.Option(help="Variables to observe, separated by commas.")] = None,
     seed: Seed = 0,
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
@@ -144,6 +147,7 @@ def simulate(
     data = dysyr.simulate(
         model, n_steps=n_steps, t_end=t_end, dt=dt, n_trajectories=n_trajectories, transient=transient,
         method=method, observation_noise=observation_noise, observe=names(observe), seed=seed, dtype=dtype,
+        label_noise=label_noise,
     )  # fmt: skip
     save_dataset(data, output)
     sizes = data.sizes

@@ -10,10 +10,20 @@ from dysyr.core.embedding import embed
 from dysyr.core.errors import DivergedError
 from dysyr.core.measure import Measure
 from dysyr.evaluation.floor_cache import reference_truths
-from dysyr.simulation.observation import DelayEmbedding, GaussianNoise, PartialObservation, Readout
+from dysyr.simulation.observation import (
+    DelayEmbedding,
+    GaussianEmission,
+    GaussianNoise,
+    LabelFlips,
+    PartialObservation,
+    Readout,
+)
 from dysyr.simulation.simulate import simulate
 
-REPEATABLE = {model.__name__: model for model in (GaussianNoise, PartialObservation, Readout, DelayEmbedding)}
+REPEATABLE = {
+    model.__name__: model
+    for model in (GaussianNoise, PartialObservation, Readout, DelayEmbedding, LabelFlips, GaussianEmission)
+}
 REMOVING = ("MissingAtRandom", "MissingBlocks")
 REFERENCE_SEED = 1_000_003
 MAX_VALUES = 100_000_000

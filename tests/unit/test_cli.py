@@ -86,6 +86,9 @@ def test_simulate_writes_what_the_function_gives(run, tmp_path):
     written = dysyr.read_dataset(tmp_path / "a.nc")
     expected = dysyr.simulate(dysyr.load_system("henon", a=1.3), n_steps=50, seed=3, observation_noise=0.1)
     np.testing.assert_array_equal(written["x"], expected["x"])
+    run("simulate", "two_state_channel", "-o", tmp_path / "b.nc", "--n-steps", 50, "--label-noise", 0.2)
+    expected = dysyr.simulate(dysyr.load_system("two_state_channel"), n_steps=50, label_noise=0.2)
+    assert dysyr.read_dataset(tmp_path / "b.nc").identical(expected)
 
 
 def test_inspect_prints_text_or_json(run, csv):

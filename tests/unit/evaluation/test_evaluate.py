@@ -12,7 +12,7 @@ from dysyr.core.embedding import embed
 from dysyr.core.errors import InputError
 from dysyr.evaluation import MEASURES
 from dysyr.evaluation.assemble import independent_stretches, longest_stretch
-from dysyr.simulation.observation import GaussianNoise, PartialObservation
+from dysyr.simulation.observation import GaussianEmission, GaussianNoise, PartialObservation
 from dysyr.simulation.simulate import simulate
 from dysyr.truth import independent_truths, system_behind, true_flow
 
@@ -162,6 +162,19 @@ def test_a_partial_observation_keeps_its_floors_and_loses_its_true_forecast(heno
     system = system_behind(partial)
     assert independent_truths(system, partial, 300, n_pairs=3).shape == (3, 300, 1)
     assert true_flow(system, partial) is None
+
+
+def test_wrong_labels_and_currents_are_repeated_for_the_floors():
+    system = catalogue_system("two_state_channel").with_parameters(k_open=0.02, k_close=0.02)
+    clean = simulate(system, n_steps=400, seed=1)
+    plain, flipped = (
+        independent_truths(system, simulate(system, n_steps=400, seed=1, label_noise=noise), 400, n_pairs=20)
+        for noise in (0.0, 0.2)
+    )
+    assert plain.shape == flipped.shape == (20, 400, 1)
+    assert (plain != flipped).mean() == pytest.approx(0.2, abs=0.02)
+    current = independent_truths(system, GaussianEmission((0.0, 5.0), (0.1, 0.1))(clean), 400, n_pairs=20)
+    assert np.abs(current - 5 * plain).max() < 0.6 and true_flow(system, clean) is None
 
 
 def test_a_delay_embedding_is_repeated_for_the_floors(henon_data, henon_truths):
