@@ -60,11 +60,15 @@ def design(inner):
 
 
 def _log_weights(q, permitted):
-    """v with v_j - v_i = ln q_ij - ln q_ji on all permitted pairs, by least squares."""
+    """v with v_j - v_i = ln q_ij - ln q_ji on all permitted pairs, by least squares.
+
+    Each pair counts by its smaller rate: rates held at the smallest value that the iteration allows are not in balance.
+    """
     rows = np.argwhere(permitted)
     a = np.zeros((len(rows), len(q)))
     a[np.arange(len(rows)), rows[:, 1]] = 1.0
     a[np.arange(len(rows)), rows[:, 0]] = -1.0
     logs = np.log(q[permitted]) - np.log(q.T[permitted])
-    v = np.linalg.lstsq(a, logs)[0]
+    weight = np.sqrt(np.minimum(q, q.T)[permitted])
+    v = np.linalg.lstsq(a * weight[:, None], logs * weight)[0]
     return v - v.max()

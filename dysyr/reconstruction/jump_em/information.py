@@ -101,7 +101,7 @@ def _along(information, theta, a, score):
     extra = len(theta) - len(a)
     a = np.block([[a, np.zeros((len(a), extra))], [np.zeros((extra, a.shape[1])), np.eye(extra)]])
     basis, sizes, _ = np.linalg.svd(a, full_matrices=False)
-    basis = basis[:, sizes > 1e-9 * sizes.max()]
+    basis = basis[:, sizes > 1e-9 * sizes.max(initial=0.0)]
     curved = basis.T @ (information * np.outer(theta, theta) - np.diag(score * theta)) @ basis
     values, vectors = np.linalg.eigh(curved)
     flat = values <= FLAT * max(values.max(initial=0.0), 1.0)

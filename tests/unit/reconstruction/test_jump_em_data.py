@@ -9,7 +9,8 @@ from jump_cases import DT, SWITCH, THREE, paths
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import DysyrError, InputError
 from dysyr.reconstruction.jump_em import JumpEM, RateWarning, maximisation
-from dysyr.reconstruction.jump_em.information import _inverse_root
+from dysyr.reconstruction.jump_em.detailed_balance import _log_weights, balanced_rates
+from dysyr.reconstruction.jump_em.information import _along, _inverse_root
 from dysyr.reconstruction.jump_em.panel import Panel
 
 
@@ -156,6 +157,23 @@ def test_noise_explains_what_the_edges_forbid_and_the_test_says_so():
 def test_errors_are_infinite_along_directions_without_curvature():
     both_ways = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 4.0]])
     np.testing.assert_allclose(_inverse_root(both_ways, np.array([1.0, 1.0, 2.0])), [np.inf, np.inf, 0.5])
+    assert _along(np.empty((0, 0)), np.empty(0), np.empty((0, 2)), np.empty(0)).shape == (0,)
+
+
+def test_balance_survives_rates_at_the_smallest_value():
+    """A pair that the iteration holds at its smallest value is not in balance, and must not move the weights."""
+    permitted = ~np.eye(3, dtype=bool)
+    times = np.array([1.0, 2.0, 3.0])
+    jumps = np.array([[0, 5.0, 0], [5.0, 0, 2.0], [0, 2.0, 0]])
+    start = np.array([[0, 4.0, 1e-12], [2.0, 0, 1.0], [1e-12, 0.5, 0]])
+    aim = balanced_rates(jumps, times, permitted)
+
+    def value(q):
+        return (jumps[jumps > 0] * np.log(q[jumps > 0])).sum() - (times[:, None] * q).sum()
+
+    assert value(aim) >= value(balanced_rates(jumps, times, permitted, start=start)) - 1e-9 >= value(start) - 2e-9
+    weights = np.exp(_log_weights(start, permitted))
+    np.testing.assert_allclose(weights / weights.sum(), np.array([1, 2, 4]) / 7, rtol=1e-5)
 
 
 def test_a_matrix_of_transitions_without_a_logarithm():
