@@ -15,9 +15,12 @@ from dysyr.kernels.jump_draws import EVENT_STREAM
 from dysyr.kernels.jump_source import BAD_COUNT, BAD_RATE, DONE, TOO_MANY, advance_signature, jump_source
 from dysyr.kernels.lane_blocks import in_short_calls, next_size, run_blocks
 from dysyr.kernels.philox import key_of
+from dysyr.simulation import leaps
 from dysyr.simulation.jump_start import starting_counts, starting_states
 
-METHODS = ("ssa", "grid")
+METHODS = {True: ("ssa", "grid"), False: ("ssa", "tau")}
+"""Methods for chains of states, and for reactions."""
+
 MOST_EVENTS = 100_000_000
 """Events of a path, by default, before it counts as running away."""
 
@@ -37,7 +40,9 @@ LAG_TOLERANCE = 1e-9
 """Lags that differ by less, relatively, share their transition probabilities: they differ by rounding only."""
 
 
-def simulate_jumps(system, clock, *, initial_state, n_trajectories, transient, seed, method, max_events):
+def simulate_jumps(
+    system, clock, *, initial_state, n_trajectories, transient, seed, method, max_events, tolerance=None
+):
     """Paths at given times.
 
     Args:
@@ -47,8 +52,9 @@ def simulate_jumps(system, clock, *, initial_state, n_trajectories, transient, s
         n_trajectories: number of paths.
         transient: the paths start at time -transient.
         seed: seed of the start and of the events; path k depends on the seed and on k only.
-        method: "ssa", "grid" (chains only) or None.
+        method: "ssa", "grid" (chains only), "tau" (reactions only) or None.
         max_events: most events of a path, or None.
+        tolerance: of method "tau", see :func:`dysyr.simulation.leaps.leap_paths`, or None.
 
     Returns:
         (list of integer arrays (time, dim), dict that describes the solver).
@@ -76,10 +82,16 @@ def simulate_jumps(system, clock, *, initial_state, n_trajectories, transient, s
     if chain and method != "ssa":
         lags = _lags(times, n_valid, transient)
         method = method or _cheaper(system, lags[0], times, n_valid, transient)
+    most = MOST_EVENTS if max_events is None else max_events
+    if method == "tau":
+        if len(grids) > 1:
+            raise InputError("method 'tau' needs one grid for all paths", got=f"{len(grids)} grids", do="take 'ssa'")
+        tolerance = leaps.TOLERANCE if tolerance is None else tolerance
+        out, n_steps = leaps.leap_paths(system, times[0], start, transient, seed, tolerance, most)
+        return list(out), {"method": method, "tolerance": tolerance, "n_steps": n_steps}
     out = np.zeros((len(start), times.shape[1], system.dim), np.int64)
     solver = {"method": method}
     if method == "ssa":
-        most = MOST_EVENTS if max_events is None else max_events
         solver |= {"n_events": _by_events(system, times, n_valid, start, transient, seed, most, out)}
     else:
         _by_samples(system, lags, n_valid, start, seed, out)
@@ -88,7 +100,7 @@ def simulate_jumps(system, clock, *, initial_state, n_trajectories, transient, s
 
 
 def _method(chain, method, max_events):
-    allowed = METHODS if chain else METHODS[:1]
+    allowed = METHODS[chain]
     if method is None:
         method = "ssa" if max_events is not None or not chain else None
     elif method not in allowed:

@@ -48,15 +48,17 @@ def simulate(
             SDEs: "sri" (Rössler's SRI1W1, strong order 1.5, diagonal noise; default where it applies),
                 "milstein",
             "euler_maruyama" (Ito), "heun" (Stratonovich), all with fixed steps. Maps have none.
-            Jump processes: "ssa" (event by event, direct method; default of reactions), "grid" (chains of states only:
-            each sample from its row of exp(Q dt), exact in law at the sampling times; the default where it is
+            Jump processes: "ssa" (event by event, direct method; default of reactions), "tau" (reactions only: leaps
+            over many events, approximate, see :func:`dysyr.simulation.leaps.leap_paths`), "grid" (chains of states
+            only: each sample from its row of exp(Q dt), exact in law at the sampling times; the default where it is
             faster: where the fastest state jumps more than twice between samples, and at most 100 intervals differ).
         observation_noise: standard deviation of added Gaussian noise, as a fraction of each variable's own.
         observe: variables or function to observe, see :func:`dysyr.simulation.observation.observe`.
         seed: seed of initial states and noise.
         device: "cpu".
         dtype: "float64" or "float32".
-        rtol: relative tolerance of the methods with their own step; by default 1e-9 (float32: 1e-5).
+        rtol: relative tolerance of the methods with their own step; by default 1e-9 (float32: 1e-5). Of "tau" the
+            largest relative change of a rate in a leap, by default 0.03.
         atol: absolute tolerance, in units of the state; by default as rtol.
         substeps: steps per sampling interval of the fixed-step methods; by default 1 (SDEs: 4 or 10).
         max_events: most events of a path of a jump process with method "ssa", by default 1e8; beyond it the path counts
@@ -154,12 +156,14 @@ def _run_flow(compiled, start, clock, transient, seed, options):
 
 def _run_jumps(system, initial_state, n_trajectories, clock, transient, seed, options):
     """(x, solver, further parts of the data set) of a jump process; counts and states are whole numbers."""
-    _refuse(options, ("rtol", "atol", "substeps"), options["method"] or "ssa")
+    leaps = options["method"] == "tau"
+    _refuse(options, ("atol", "substeps") if leaps else ("rtol", "atol", "substeps"), options["method"] or "ssa")
+    tolerance = _tolerance("rtol", options["rtol"], None) if options["rtol"] is not None else None
     if options["dtype"] != "float64":
         raise InputError("a jump process has whole numbers", got=f"dtype={options['dtype']!r}", do="leave out dtype")
     x, solver = jumps.simulate_jumps(
         system, clock, initial_state=initial_state, n_trajectories=n_trajectories, transient=transient, seed=seed,
-        method=options["method"], max_events=options["max_events"],
+        method=options["method"], max_events=options["max_events"], tolerance=tolerance,
     )  # fmt: skip
     if not system.jumps.states:
         return x, solver, {}
