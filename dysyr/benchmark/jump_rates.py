@@ -20,6 +20,7 @@ import warnings
 import numpy as np
 import scipy.stats
 
+from dysyr.api import load_system
 from dysyr.core.atomic import write_text
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError
@@ -37,17 +38,6 @@ METHODS = {
     "MAP, noise learned": {"estimator": "map", "label_noise": "learn"},
 }
 LEVELS = (0.68, 0.95)
-
-
-def ratchet(v=1.0):
-    """(6, 6) rates of the flashing ratchet of potential v, rows sum to zero."""
-    q = np.zeros((6, 6))
-    for i in range(3):
-        for j in range(3):
-            if i != j:
-                q[i, j], q[3 + i, 3 + j] = np.exp(-v * (j - i) / 2), 1.0
-        q[i, i + 3] = q[i + 3, i] = 1.0
-    return q - np.diag(q.sum(axis=1))
 
 
 def observed(q, n_paths, noise, seed):
@@ -104,7 +94,7 @@ def run(seeds, n_paths=N_PATHS, noises=NOISES):
         of the last method ``covered`` ((seed, level) shares of the rates that differ from zero inside their intervals),
         ``learned`` (noises) and ``slowest`` (time scales).
     """
-    q = ratchet()
+    q = load_system("flashing_ratchet").rate_matrix
     present = (q > 0) & ~np.eye(6, dtype=bool)
     cells = []
     for noise in noises:
@@ -129,7 +119,7 @@ def run(seeds, n_paths=N_PATHS, noises=NOISES):
 
 def tables(cells):
     """Two Markdown tables: errors of all methods, and what the noise-aware one says beside its rates."""
-    off = ratchet()[~np.eye(6, dtype=bool)]
+    off = load_system("flashing_ratchet").rate_matrix[~np.eye(6, dtype=bool)]
     lines = [
         "| label noise | paths | constant | " + " | ".join(METHODS) + " |",
         "|---|---|---|" + "---|" * len(METHODS),

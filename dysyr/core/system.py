@@ -1,7 +1,6 @@
 """A dynamical system: equations, parameters, defaults and known invariants."""
 
 import copy
-import json
 from types import MappingProxyType
 
 import numpy as np
@@ -10,12 +9,12 @@ from dysyr.core.errors import InputError
 from dysyr.core.expressions import postorder
 from dysyr.core.jump_process import JumpProcess
 from dysyr.core.latex import system_latex
-from dysyr.core.names import did_you_mean
 from dysyr.core.noise_kind import noise_of
 from dysyr.core.slow_twin import SlowTwin
 from dysyr.core.system_definition import read_definition
 from dysyr.core.system_file import read_system_file, write_system_file
 from dysyr.core.system_schema import FORMAT
+from dysyr.core.system_tables import canonical_text, equation_tables, jump_tables, parameter_values, plain_tables
 
 
 class System:
@@ -24,8 +23,7 @@ class System:
     .. math:: dx/dt = f(x, t), \\quad x_{n+1} = f(x_n), \\quad dx = f(x, t) dt + g(x, t) dW
 
     It is made by ``System.ode``, ``.map``, ``.sde``, ``.pde`` and ``.jump`` in a script, or read from a file, and never
-    changes; ``with_parameters`` and ``with_size`` make another one. Two systems are equal when their
-    definitions are.
+    changes; ``with_parameters`` and ``with_size`` make another one. Two systems are equal when their definitions are.
 
     Attributes:
         name: name of the catalogue file, or the given one.
@@ -52,7 +50,7 @@ class System:
         """Use ``System.ode``, ``.map``, ``.sde``, ``.pde``, ``.jump``, ``from_file`` or ``from_dict``."""
         if not isinstance(definition, dict):
             raise InputError("a definition is not a table", got=repr(definition)[:60], expected="a dict")
-        definition = {"format": FORMAT} | _plain(definition)
+        definition = {"format": FORMAT} | plain_tables(definition)
         self._definition = definition
         self._trees = read_definition(definition)
         trees = self._trees
@@ -84,9 +82,7 @@ class System:
         object.__setattr__(self, name, value)
 
     @classmethod
-    def ode(
-        cls, equations, *, parameters=None, initial_state=None, dt=None, transient=0.0, name="", **tables
-    ):
+    def ode(cls, equations, *, parameters=None, initial_state=None, dt=None, transient=0.0, name="", **tables):
         """A system of ordinary differential equations.
 
         .. math:: dx/dt = f(x, t)
@@ -132,27 +128,14 @@ class System:
         return cls._made("sde", equations, parameters, initial_state, dt, transient, name, tables)
 
     @classmethod
-    def pde(
-        cls,
-        equations,
-        *,
-        domain,
-        parameters=None,
-        initial_state=None,
-        dt=None,
-        transient=0.0,
-        name="",
-        **tables,
-    ):
+    def pde(cls, equations, *, domain, parameters=None, initial_state=None, dt=None, transient=0.0, name="", **tables):
         """A partial differential equation on a grid. Arguments as for ``ode``, and:
 
         Args:
             domain: dict from coordinate to {"length", "n", "boundary"} and optionally "start", "order" (2 or
                 4). The equations may hold dx(u), dxx(u), dxxx(u), dxxxx(u) and laplacian(u).
         """
-        return cls._made(
-            "pde", equations, parameters, initial_state, dt, transient, name, tables | {"domain": domain}
-        )
+        return cls._made("pde", equations, parameters, initial_state, dt, transient, name, tables | {"domain": domain})
 
     @classmethod
     def jump(
@@ -182,40 +165,11 @@ class System:
             InputError: an unknown or unusable entry, a negative rate.
             ExpressionError: an expression that cannot be read.
         """
-        defaults = {"initial_state": initial_state, "dt": dt, "transient": transient}
-        matrix = None if rates is None or isinstance(rates, dict) else {"matrix": np.asarray(rates, object).tolist()}
-        own = {
-            "reactions": reactions,
-            "states": None if states is None else {"names": list(states)},
-            "rates": rates if matrix is None else matrix,
-        }
-        definition = {
-            "format": FORMAT, "name": name, "kind": "jump", "parameters": dict(parameters or {}),
-            **{key: value for key, value in own.items() if value is not None},
-            "defaults": {key: value for key, value in defaults.items() if value is not None},
-        }  # fmt: skip
-        return cls(definition | tables)
+        return cls(jump_tables(reactions, states, rates, parameters, initial_state, dt, transient, name) | tables)
 
     @classmethod
     def _made(cls, kind, equations, parameters, initial_state, dt, transient, name, tables):
-        if initial_state is not None and not isinstance(initial_state, dict):
-            values = np.asarray(initial_state, dtype=float).tolist()
-            names = [key.split("[")[0] for key in equations]
-            if len(values) != len(names):
-                raise InputError(
-                    "initial_state", got=f"{len(values)} values", expected=f"{len(names)}, one a variable"
-                )
-            initial_state = dict(zip(names, values, strict=True))
-        defaults = {"initial_state": initial_state, "dt": dt, "transient": transient}
-        definition = {
-            "format": FORMAT,
-            "name": name,
-            "kind": kind,
-            "parameters": dict(parameters or {}),
-            "equations": dict(equations),
-            "defaults": {key: value for key, value in defaults.items() if value is not None},
-        }
-        return cls(definition | tables)
+        return cls(equation_tables(kind, equations, parameters, initial_state, dt, transient, name) | tables)
 
     @classmethod
     def from_dict(cls, definition):
@@ -248,17 +202,10 @@ class System:
         Raises:
             InputError: an unknown parameter or a value that is no finite number.
         """
+        changed = parameter_values(values, self.parameters, self.name or "the system")
         definition = self.to_dict()
-        for name, value in values.items():
-            if name not in self.parameters:
-                raise InputError(
-                    f"{self.name or 'the system'} has no parameter '{name}'",
-                    expected=f"its parameters are {', '.join(self.parameters) or 'none'}",
-                    do=did_you_mean(name, self.parameters),
-                )
-            definition["parameters"][name] = (
-                value if isinstance(value, str) else _number(value, f"parameter {name}")
-            )
+        if changed:
+            definition["parameters"] |= changed
         return self._changed(definition)
 
     def with_size(self, **sizes):
@@ -323,9 +270,7 @@ class System:
         if self.jumps is not None and self.jumps.states:
             return self.jumps.initial_distribution
         if not self._trees.initial:
-            raise InputError(
-                f"{self.name or 'the system'} has no default initial state", do="give initial_state="
-            )
+            raise InputError(f"{self.name or 'the system'} has no default initial state", do="give initial_state=")
         values = self._twin.initial_state()
         if not np.isfinite(values).all():
             first = self.variables[int(np.flatnonzero(~np.isfinite(values))[0])]
@@ -378,9 +323,7 @@ class System:
     def diffusion(self, x, t=0.0):
         """Diffusion matrix of an sde at states x (..., dim): array (..., dim, n_noise)."""
         if self._trees.diffusion is None:
-            raise InputError(
-                f"{self.name or 'the system'} has no noise", got=f"kind {self.kind}", expected="kind sde"
-            )
+            raise InputError(f"{self.name or 'the system'} has no noise", got=f"kind {self.kind}", expected="kind sde")
         return self._twin.diffusion(self._checked(x), t)
 
     def jacobian(self, x, t=0.0):
@@ -423,16 +366,14 @@ class System:
         return system_latex(self)
 
     def __eq__(self, other):
-        return isinstance(other, System) and _canonical(self) == _canonical(other)
+        return isinstance(other, System) and canonical_text(self._definition) == canonical_text(other._definition)
 
     def __hash__(self):
-        return hash(_canonical(self))
+        return hash(canonical_text(self._definition))
 
     def __repr__(self):
         values = ", ".join(f"{name}={value:.6g}" for name, value in self.parameters.items())
-        return (
-            f"<System {self.name or 'unnamed'}: {self.kind}, dim {self.dim}{', ' if values else ''}{values}>"
-        )
+        return f"<System {self.name or 'unnamed'}: {self.kind}, dim {self.dim}{', ' if values else ''}{values}>"
 
     def __reduce__(self):
         return System, (self._definition,)
@@ -449,38 +390,11 @@ class System:
     def _checked(self, x):
         if self.jumps is not None and self.jumps.states:
             raise InputError(
-                f"{self.name or 'the system'} is a chain of states and has no vector field",
-                do="take rate_matrix",
+                f"{self.name or 'the system'} is a chain of states and has no vector field", do="take rate_matrix"
             )
         x = np.asarray(x, dtype=float)
         if x.ndim == 0 or x.shape[-1] != self.dim:
             raise InputError(
-                f"states of {self.name or 'the system'}",
-                got=f"shape {x.shape}",
-                expected=f"(..., {self.dim})",
+                f"states of {self.name or 'the system'}", got=f"shape {x.shape}", expected=f"(..., {self.dim})"
             )
         return x
-
-
-def _plain(entry):
-    """A copy of a definition in Python's own types."""
-    if isinstance(entry, dict):
-        return {str(key): _plain(value) for key, value in entry.items()}
-    if isinstance(entry, (list, tuple)):
-        return [_plain(value) for value in entry]
-    return entry.item() if isinstance(entry, np.generic) else entry
-
-
-def _number(value, what):
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise InputError(f"{what} is not a number", got=repr(value)[:60])
-    if not np.isfinite(value):
-        raise InputError(f"{what} is not finite", got=repr(value))
-    return float(value)
-
-
-def _canonical(system):
-    """The definition as text. The order of variables and parameters counts, that of the tables does not."""
-    definition = dict(sorted(system._definition.items()))
-    definition["defaults"] = dict(sorted(definition.get("defaults", {}).items()))
-    return json.dumps(definition)

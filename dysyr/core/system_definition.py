@@ -100,9 +100,7 @@ class _Reader:
         operators = {}
         for name in self.lattice.indices:
             for order in range(1, MAX_DERIVATIVE + 1):
-                operators["d" + name * order] = lambda tree, name=name, order=order: space_derivative(
-                    tree, name, order
-                )
+                operators["d" + name * order] = lambda tree, name=name, order=order: space_derivative(tree, name, order)
         operators["laplacian"] = self.laplacian
         return operators
 
@@ -113,8 +111,7 @@ class _Reader:
     def grid(self, name, table):
         texts = {"start": table.get("start", 0.0), "length": table["length"]}
         trees = (
-            parse_expression(text, self.constant_scope, where=f"[domain] {name} {key}")
-            for key, text in texts.items()
+            parse_expression(text, self.constant_scope, where=f"[domain] {name} {key}") for key, text in texts.items()
         )
         start, length = simplify(tuple(trees))
         axis = self.lattice.axes[self.lattice.indices.index(name)]
@@ -184,9 +181,7 @@ class _Reader:
                 raise unknown_entry("variable in [diffusion]", name, self.fields)
         lists = [entry for entry in given.values() if isinstance(entry, list)]
         if lists and (len(lists) < len(given) or len({len(entry) for entry in lists}) > 1 or not lists[0]):
-            raise InputError(
-                "the rows of [diffusion] differ", expected="one expression each, or lists of one length"
-            )
+            raise InputError("the rows of [diffusion] differ", expected="one expression each, or lists of one length")
         if lists and self.lattice.axes:
             raise InputError("[diffusion] on a lattice has rows", expected="one expression for each variable")
         n_noise = len(lists[0]) if lists else len(self.fields)
@@ -194,9 +189,7 @@ class _Reader:
         for k, name in enumerate(self.fields):
             entry = given.get(name, [0.0] * n_noise if lists else 0.0)
             texts = entry if lists else [entry if j == k else 0.0 for j in range(n_noise)]
-            rows.append(
-                tuple(parse_expression(text, self.scope, where=f"[diffusion] {name}") for text in texts)
-            )
+            rows.append(tuple(parse_expression(text, self.scope, where=f"[diffusion] {name}") for text in texts))
         return tuple(rows), not lists
 
     def boundary_values(self):
@@ -206,12 +199,8 @@ class _Reader:
                 raise unknown_entry("variable in boundary_values", name, self.fields)
             ends = entry if isinstance(entry, list) else [entry, entry]
             if len(ends) != 2:
-                raise InputError(
-                    f"boundary value of {name}", got=f"{len(ends)} values", expected="one, or [low, high]"
-                )
-            texts = (
-                parse_expression(end, self.constant_scope, where=f"boundary value of {name}") for end in ends
-            )
+                raise InputError(f"boundary value of {name}", got=f"{len(ends)} values", expected="one, or [low, high]")
+            texts = (parse_expression(end, self.constant_scope, where=f"boundary value of {name}") for end in ends)
             values[name] = simplify(tuple(texts))
         return values
 
@@ -220,20 +209,15 @@ class _Reader:
         if table is None:
             return {}
         if not isinstance(table, dict):
-            raise InputError(
-                "initial_state is not a table", got=repr(table)[:60], expected="{ x = 1.0, ... }"
-            )
+            raise InputError("initial_state is not a table", got=repr(table)[:60], expected="{ x = 1.0, ... }")
         for name in table:
             if name not in self.fields:
                 raise unknown_entry("variable in initial_state", name, self.fields)
         missing = [name for name in self.fields if name not in table]
         if missing:
-            raise InputError(
-                f"initial_state lacks {', '.join(missing)}", expected="one value for each variable"
-            )
+            raise InputError(f"initial_state lacks {', '.join(missing)}", expected="one value for each variable")
         trees = {
-            name: parse_expression(table[name], self.place_scope, where=f"initial_state {name}")
-            for name in self.fields
+            name: parse_expression(table[name], self.place_scope, where=f"initial_state {name}") for name in self.fields
         }
         return {name: self.lowering.lowered(tree) for name, tree in trees.items()}
 
@@ -372,9 +356,7 @@ def _axis(name, n, boundary):
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise InputError(f"number of sites along {name}", got=repr(n)[:60], expected="an integer >= 1")
     if boundary not in BOUNDARIES:
-        raise InputError(
-            f"boundary along {name}", got=repr(boundary)[:60], expected=f"one of {', '.join(BOUNDARIES)}"
-        )
+        raise InputError(f"boundary along {name}", got=repr(boundary)[:60], expected=f"one of {', '.join(BOUNDARIES)}")
     return Axis(name, n, boundary)
 
 

@@ -363,3 +363,10 @@ def _with_entry(definition, path, entry):
         table = table[key]
     table[path[-1]] = entry
     return changed
+
+
+def test_a_system_without_parameters_takes_none_and_stays_itself():
+    system = System.from_dict({"kind": "map", "equations": {"x": "1 - x"}})
+    assert system.with_parameters() == system
+    with pytest.raises(InputError, match="the system has no parameter 'a'; its parameters are none"):
+        system.with_parameters(a=1)
