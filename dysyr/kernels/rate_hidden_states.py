@@ -37,57 +37,67 @@ def smooth_paths(offsets, index, transitions, emissions, initial):
     p = np.ascontiguousarray(transitions, dtype=np.float64)
     e = np.ascontiguousarray(emissions, dtype=np.float64)
     start = np.ascontiguousarray(initial, dtype=np.float64)
-    pairs, states = np.zeros_like(p), np.empty_like(e)
+    turned = np.ascontiguousarray(p.transpose(0, 2, 1))
+    products, states = np.zeros_like(p), np.empty_like(e)
     value, first = 0.0, 0
     while first < len(offsets) - 1:
         last = int(np.searchsorted(offsets, offsets[first] + SAMPLES_PER_CALL, side="right")) - 1
         last = max(last, first + 1)
-        value += _smooth(offsets[first : last + 1], index, p, e, start, pairs, states)
+        value += _smooth(offsets[first : last + 1], index, p, turned, e, start, products, states)
         first = last
-    return value, pairs, states
+    return value, p * products, states
 
 
 @jit
-def _smooth(offsets, index, p, e, start, pairs, states):
+def _smooth(offsets, index, p, turned, e, start, products, states):
+    """The passes; inner loops run along rows, and P is multiplied to the sums of products at the end."""
     n = p.shape[1]
     longest = 1
     for path in range(len(offsets) - 1):
         longest = max(longest, offsets[path + 1] - offsets[path])
     scale = np.empty(longest)
-    backward, weight = np.empty(n), np.empty(n)
+    backward, weight, row = np.empty(n), np.empty(n), np.empty(n)
     value = 0.0
     for path in range(len(offsets) - 1):
         begin, end = offsets[path], offsets[path + 1]
         for k in range(begin, end):
+            if k == begin:
+                for j in range(n):
+                    row[j] = start[j]
+            else:
+                table = p[index[k]]
+                for j in range(n):
+                    row[j] = 0.0
+                for i in range(n):
+                    share = states[k - 1, i]
+                    for j in range(n):
+                        row[j] += share * table[i, j]
             total = 0.0
             for j in range(n):
-                prior = 0.0
-                if k == begin:
-                    prior = start[j]
-                else:
-                    for i in range(n):
-                        prior += states[k - 1, i] * p[index[k], i, j]
-                states[k, j] = prior * e[k, j]
-                total += states[k, j]
+                row[j] *= e[k, j]
+                total += row[j]
             if not total > 0.0:
                 return -np.inf
             for j in range(n):
-                states[k, j] /= total
+                states[k, j] = row[j] / total
             scale[k - begin] = total
             value += np.log(total)
         for i in range(n):
             backward[i] = 1.0
         for k in range(end - 1, begin, -1):
+            back, sums = turned[index[k]], products[index[k]]
             for j in range(n):
                 weight[j] = e[k, j] * backward[j] / scale[k - begin]
                 states[k, j] *= backward[j]
+                backward[j] = 0.0
             for i in range(n):
-                ahead = 0.0
+                share = states[k - 1, i]
                 for j in range(n):
-                    term = p[index[k], i, j] * weight[j]
-                    pairs[index[k], i, j] += states[k - 1, i] * term
-                    ahead += term
-                backward[i] = ahead
+                    sums[i, j] += share * weight[j]
+            for j in range(n):
+                share = weight[j]
+                for i in range(n):
+                    backward[i] += share * back[j, i]
         for j in range(n):
             states[begin, j] *= backward[j]
     return value
