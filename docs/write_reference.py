@@ -19,7 +19,7 @@ GROUPS = (
     ("Systems and simulation", ("load_system", "System", "simulate", "observe", "master_equation",
                                 "lyapunov_spectrum")),
     ("Data", ("as_dataset", "make_dataset", "load_dataset", "read_dataset", "save_dataset", "inspect", "resample",
-              "split", "embed", "SegmentSplit")),
+              "split", "embed", "SegmentSplit", "jump_paths", "JumpPath")),
     ("Reconstruction", ("SHPLRNN", "ALRNN", "DendPLRNN", "PLRNN", "JumpEM", "Reconstructor", "Model", "StateSpace",
                         "PiecewiseLinear", "RateModel", "save", "load")),
     ("Symbols, fixed points and cycles", ("encode", "Encoding", "compare_codes", "export_code", "fixed_points",

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from dysyr.core.dataset import as_dataset, make_dataset, read_dataset, save_dataset
     from dysyr.core.embedding import embed
     from dysyr.core.errors import DivergedError, DysyrError, ExpressionError, FormatError, InputError, NotConverged
+    from dysyr.core.jump_paths import JumpPath, jump_paths
     from dysyr.core.measure import Measure
     from dysyr.core.model import Model, PiecewiseLinear, StateSpace
     from dysyr.core.rate_model import RateModel
@@ -42,6 +43,7 @@ _HOMES = {
     "dysyr.core.errors": (
         "DivergedError", "DysyrError", "ExpressionError", "FormatError", "InputError", "NotConverged",
     ),
+    "dysyr.core.jump_paths": ("JumpPath", "jump_paths"),
     "dysyr.core.measure": ("Measure",),
     "dysyr.core.model": ("Model", "PiecewiseLinear", "StateSpace"),
     "dysyr.core.rate_model": ("RateModel",),

@@ -26,7 +26,7 @@ _LOW, _SHIFT, _ONE = np.uint64(2**32 - 1), np.uint64(32), np.uint64(1)
 @jit
 def advance_chain(
     times, n_valid, budget, most_events, seed_low, seed_high, stream, first_path, exits, targets, x, clock, n_events,
-    n_samples, state_of, out,
+    n_samples, state_of, out, log_times, log_jumps, n_logged,
 ):  # fmt: skip
     """Advance the paths of a block by about ``budget`` events and samples.
 
@@ -38,12 +38,15 @@ def advance_chain(
         x: (path,) states, in and out.
         clock, n_events, n_samples, state_of: as in :mod:`dysyr.kernels.jump_source`.
         out: (path, time, 1) samples.
+        log_times, n_logged: as in :mod:`dysyr.kernels.jump_source`.
+        log_jumps: (budget,) states after the events, or None.
 
     Returns:
         number of the paths that are done with.
     """
     waits, choices = np.empty(BATCH), np.empty(BATCH)
     n_done = 0
+    logged = 0
     for j in range(x.size):
         if state_of[j] != 0:
             n_done += 1
@@ -53,7 +56,7 @@ def advance_chain(
         row = j if times.shape[0] > 1 else 0
         last = n_valid[row]
         t, event, o, i = clock[j], n_events[j], n_samples[j], x[j]
-        at, state, begun = BATCH, 0, event + o
+        at, state, begun, before = BATCH, 0, event + o, logged
         while event + o - begun < budget:
             if exits[i] == 0.0:
                 while o < last:
@@ -84,7 +87,13 @@ def advance_chain(
             at += 1
             t = after
             event += 1
+            if log_times is not None:
+                if o > 0:
+                    log_times[logged] = t
+                    log_jumps[logged] = i
+                    logged += 1
         x[j] = i
+        n_logged[j] += logged - before
         budget -= event + o - begun
         clock[j], n_events[j], n_samples[j], state_of[j] = t, event, o, state
         n_done += state != 0

@@ -2,6 +2,8 @@
 
     waiting time in units of the mean = -ln((w_1 + 1/2) / 2^53),      choice = w_2 / 2^53
 
+The next-reaction method makes two waiting times of a call instead.
+
 Each w has 53 bits, of two words. A choice is below 1 also once it is multiplied by a sum of rates and rounded, so that
 nothing of rate zero is ever chosen. Event n of path k draws with the counter (n mod 2^32, stream, k, n // 2^32): a path
 depends on the seed and its number only.
@@ -16,8 +18,9 @@ from dysyr.kernels.jit import jit
 from dysyr.kernels.ode_width import wide_vectors
 from dysyr.kernels.philox import philox4x32, philox4x32_reference
 
-EVENT_STREAM, START_STREAM, LEAP_STREAM = 1, 2, 3
-"""Streams of the counter: events and samples, first states, firings of a leap. Stream 0 is that of normal numbers."""
+EVENT_STREAM, START_STREAM, LEAP_STREAM, REACTION_STREAM = 1, 2, 3, 4
+"""Streams of the counter: events and samples, first states, firings of a leap, waiting times of reactions. Stream 0
+is that of normal numbers."""
 
 _LOW, _SHIFT = np.uint64(2**32 - 1), np.uint64(32)
 _UP, _DOWN = np.uint64(21), np.uint64(11)
@@ -59,6 +62,27 @@ def fill_draws(low, high, draw, stream, lane, waits, choices):
         waits[k] = -log_scaled64(f, e)
 
 
+@jit
+def fill_waits(low, high, call, stream, lane, waits):
+    """Waiting times 2 call, 2 call + 1, ... of one path.
+
+    Args:
+        low, high: words of the seed, uint64.
+        call: number of the first Philox call, int64.
+        stream, lane: words of the counter, uint64.
+        waits: (draw,) out: exponential numbers of mean 1; an even number of them.
+    """
+    wide_vectors()
+    for k in range(waits.size // 2):
+        n = np.uint64(call + k)
+        w0, w1, w2, w3 = philox4x32(n & _LOW, stream, lane, n >> _SHIFT, low, high)
+        waits[2 * k] = (bits53(w0, w1) + _HALF) * _SCALE
+        waits[2 * k + 1] = (bits53(w2, w3) + _HALF) * _SCALE
+    for k in range(waits.size):
+        f, e = parted64(waits[k])
+        waits[k] = -log_scaled64(f, e)
+
+
 def draws_reference(seed, draw, stream, lane):
     """The slow twin for one event.
 
@@ -68,3 +92,11 @@ def draws_reference(seed, draw, stream, lane):
     key = (seed % 2**32, (seed >> 32) % 2**32)
     w = philox4x32_reference((draw % 2**32, stream, lane, draw >> 32), key)
     return -math.log(((w[0] << 21 | w[1] >> 11) + 0.5) * 2.0**-53), (w[2] << 21 | w[3] >> 11) * 2.0**-53
+
+
+def wait_reference(seed, draw, stream, lane):
+    """The slow twin of one waiting time of :func:`fill_waits`."""
+    call, half = divmod(draw, 2)
+    key = (seed % 2**32, (seed >> 32) % 2**32)
+    w = philox4x32_reference((call % 2**32, stream, lane, call >> 32), key)[2 * half : 2 * half + 2]
+    return -math.log(((w[0] << 21 | w[1] >> 11) + 0.5) * 2.0**-53)

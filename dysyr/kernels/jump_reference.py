@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dysyr.kernels.jump_draws import EVENT_STREAM, draws_reference
+from dysyr.kernels.jump_draws import EVENT_STREAM, REACTION_STREAM, draws_reference, wait_reference
 from dysyr.kernels.philox import philox4x32_reference
 
 
@@ -35,6 +35,50 @@ def reactions_reference(propensities, changes, x, start, times, seed, path):
         if len(out) < len(times):
             x += changes[np.searchsorted(sums, choice * sums[-1], side="right")]
             t, event = after, event + 1
+    return np.array(out)
+
+
+def next_reaction_reference(propensities, changes, x, start, times, seed, path):
+    """One path of reactions at given times, by the next-reaction method, without heap and dependency graph.
+
+    .. math:: r = \\arg\\min_r \\tau_r, \\quad \\tau_r \\to t + w / a_r, \\quad
+        \\tau_d \\to t + \\frac{a_d}{a_d'} (\\tau_d - t)
+
+    Waiting times are drawn first for all reactions, in their order; after an event for the reaction that fired, and
+    then for those whose rate was zero.
+
+    Args:
+        propensities, changes, x, start, times, seed, path: as in :func:`reactions_reference`.
+
+    Returns:
+        array (time, species).
+
+    Reference:
+        gibson2000
+    """
+    x, t, draw, out = np.array(x, dtype=float), start, 0, []
+
+    def fresh(rate):
+        nonlocal draw
+        if rate == 0:
+            return np.inf
+        draw += 1
+        return t + wait_reference(seed, draw - 1, REACTION_STREAM, path) / rate
+
+    rates = propensities(x)
+    due = [fresh(rate) for rate in rates]
+    while len(out) < len(times):
+        r = int(np.argmin(due))
+        while len(out) < len(times) and times[len(out)] < due[r]:
+            out.append(x.copy())
+        if len(out) < len(times):
+            t, x = due[r], x + changes[r]
+            before, rates = rates, propensities(x)
+            due[r] = fresh(rates[r])
+            for d in range(len(due)):
+                if d != r and rates[d] != before[d]:
+                    both = rates[d] > 0 and before[d] > 0
+                    due[d] = t + before[d] / rates[d] * (due[d] - t) if both else fresh(rates[d])
     return np.array(out)
 
 

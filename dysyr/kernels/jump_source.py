@@ -28,7 +28,7 @@ LARGEST = 2.0**53
 
 
 def advance(times, n_valid, budget, most_events, seed_low, seed_high, stream, first_path, p, x, clock, n_events,
-            n_samples, state_of, out):
+            n_samples, state_of, out, log_times, log_jumps, n_logged):
     """Advance the paths of a block by about ``budget`` events and samples.
 
     Args:
@@ -43,6 +43,9 @@ def advance(times, n_valid, budget, most_events, seed_low, seed_high, stream, fi
         n_events, n_samples: (path,) events and samples so far, in and out.
         state_of: (path,) what became of the path.
         out: (path, time, species) samples.
+        log_times, log_jumps: (budget,) times and reactions of the events after the first sample, path by path; None to
+            log none.
+        n_logged: (path,) how many of them, in and out.
 
     Returns:
         number of the paths that are done with.
@@ -50,6 +53,7 @@ def advance(times, n_valid, budget, most_events, seed_low, seed_high, stream, fi
     waits, choices = np.empty(BATCH), np.empty(BATCH)
 {parameters}
     n_done = 0
+    logged = 0
     for j in range(x.shape[0]):
         if state_of[j] != 0:
             n_done += 1
@@ -62,11 +66,11 @@ def advance(times, n_valid, budget, most_events, seed_low, seed_high, stream, fi
         lane = np.uint64(first_path + j)
         at = BATCH
         state = 0
-        begun = event + o
+        begun, before = event + o, logged
 {load}
         while event + o - begun < budget:
 {rates}
-            if not (lowest >= 0.0 and total < INFINITE):
+            if not (fine & (total < INFINITE)):
                 state = 2
                 break
             if total == 0.0:
@@ -93,12 +97,18 @@ def advance(times, n_valid, budget, most_events, seed_low, seed_high, stream, fi
 {fire}
             t = after
             event += 1
-            if not (fewest >= 0.0 and most <= LARGEST):
+            if log_times is not None:
+                if o > 0:
+                    log_times[logged] = t
+                    log_jumps[logged] = r
+                    logged += 1
+            if not fine:
                 state = 3
                 break
 {store}
         budget -= event + o - begun
         clock[j], n_events[j], n_samples[j], state_of[j] = t, event, o, state
+        n_logged[j] += logged - before
         n_done += state != 0
     return n_done
 '''
@@ -123,13 +133,19 @@ def jump_source(parts):
     return "\n".join(parts.head) + text
 
 
-def advance_signature():
-    """Signature of ``advance``."""
+def advance_signature(recording):
+    """Signature of ``advance``.
+
+    Args:
+        recording: whether events are logged.
+    """
     real1, real2, whole1 = (array_type("float64", 1), array_type("float64", 2), array_type("int64", 1))
     n = types.int64
+    log = (real1, whole1) if recording else (types.none, types.none)
     return n(
-        real2, whole1, n, n, n, n, n, n, real1, real2, real1, whole1, whole1, whole1, array_type("int64", 3)
-    )
+        real2, whole1, n, n, n, n, n, n, real1, real2, real1, whole1, whole1, whole1, array_type("int64", 3), *log,
+        whole1,
+    )  # fmt: skip
 
 
 def _indented(lines, depth):

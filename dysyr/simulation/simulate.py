@@ -6,6 +6,7 @@ import numpy as np
 
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError
+from dysyr.core.jump_paths import with_jump_paths
 from dysyr.core.version import VERSION
 from dysyr.simulation import flows, jumps, maps, observation, sdes, stiff
 from dysyr.simulation.compiled import CompiledSystem
@@ -19,7 +20,7 @@ DEFAULT_N_STEPS = 10_000
 def simulate(
     system, *, n_steps=None, t_end=None, dt=None, times=None, initial_state=None, n_trajectories=1,
     transient=None, method=None, observation_noise=0.0, observe=None, seed=0, device="cpu", dtype="float64",
-    rtol=None, atol=None, substeps=None, max_events=None, label_noise=0.0,
+    rtol=None, atol=None, substeps=None, max_events=None, label_noise=0.0, events=False,
 ):  # fmt: skip
     """Simulate trajectories of an ODE, a PDE on its grid, a map, an SDE or a jump process.
 
@@ -48,10 +49,12 @@ def simulate(
             SDEs: "sri" (Rössler's SRI1W1, strong order 1.5, diagonal noise; default where it applies),
                 "milstein",
             "euler_maruyama" (Ito), "heun" (Stratonovich), all with fixed steps. Maps have none.
-            Jump processes: "ssa" (event by event, direct method; default of reactions), "tau" (reactions only: leaps
-            over many events, approximate, see :func:`dysyr.simulation.leaps.leap_paths`), "grid" (chains of states
-            only: each sample from its row of exp(Q dt), exact in law at the sampling times; the default where it is
-            faster: where the fastest state jumps more than twice between samples, and at most 100 intervals differ).
+            Jump processes: "ssa" (event by event, direct method; default), "next_reaction" (reactions only: event by
+            event, a time for each reaction; the same law, default from 120 reactions on that touch few rates), "tau"
+            (reactions only: leaps over many events, approximate, see
+            :func:`dysyr.simulation.leaps.leap_paths`), "grid" (chains of states only: each sample from its row of
+            exp(Q dt), exact in law at the sampling times; the default where it is faster: where the fastest state jumps
+            more than twice between samples, and at most 100 intervals differ).
         observation_noise: standard deviation of added Gaussian noise, as a fraction of each variable's own.
         observe: variables or function to observe, see :func:`dysyr.simulation.observation.observe`.
         seed: seed of initial states and noise.
@@ -61,10 +64,12 @@ def simulate(
             largest relative change of a rate in a leap, by default 0.03.
         atol: absolute tolerance, in units of the state; by default as rtol.
         substeps: steps per sampling interval of the fixed-step methods; by default 1 (SDEs: 4 or 10).
-        max_events: most events of a path of a jump process with method "ssa", by default 1e8; beyond it the path counts
-            as running away.
+        max_events: most events of a path of a jump process that is simulated event by event, by default 1e8; beyond it
+            the path counts as running away.
         label_noise: chains of states: probability that a sample is reported as one of the other states, all equally
             likely. (If a replacement may repeat the truth and has probability p, this is p (n - 1)/n for n states.)
+        events: jump processes, event by event: whether to keep the whole paths from the first sample to the last, see
+            :func:`dysyr.core.jump_paths.jump_paths`.
 
     Returns:
         Dataset with x (trajectory, time, state), and attributes system, parameters, dt, seed, solver and
@@ -76,7 +81,7 @@ def simulate(
         DivergedError: a trajectory blew up or has too many events, with its time and number; NaN is never returned.
 
     Reference:
-        hairer1993, tsitouras2011, rossler2010, gillespie1977
+        hairer1993, tsitouras2011, rossler2010, gillespie1977, gibson2000
     """
     if device != "cpu":
         raise InputError("unknown device", got=repr(device), expected="'cpu' simulates here")
@@ -98,11 +103,13 @@ def simulate(
     options = {"method": method, "rtol": rtol, "atol": atol, "substeps": substeps, "max_events": max_events}
     more = {}
     if system.kind == "jump":
-        options["dtype"] = dtype
+        options |= {"dtype": dtype, "events": bool(events)}
         x, solver, more = _run_jumps(system, initial_state, n_trajectories, clock, float(transient), seed, options)
     else:
         if max_events is not None:
             raise InputError("max_events bounds jump processes", got=f"kind {system.kind}", do="leave out max_events")
+        if events:
+            raise InputError("events are those of jump processes", got=f"kind {system.kind}", do="leave out events")
         compiled = CompiledSystem(system, dtype)
         if initial_state is None:
             start = spread_states(system, compiled, n_trajectories, float(clock[-1]), transient, seed)
@@ -120,11 +127,14 @@ def simulate(
         **more.pop("attrs", {}),
     }
     where = {"dt": float(dt)} if times is None else {"time": clock}
+    paths = more.pop("paths", None)
     dataset = make_dataset(x, names=list(system.variables), attrs=attrs, **where, **more)
     if label_noise:
         dataset = observation.LabelFlips(label_noise)(dataset, seed)
     if observation_noise or observe is not None:
         dataset = observation.observe(dataset, observation_noise=observation_noise, observe=observe, seed=seed)
+    if paths is not None:
+        dataset = with_jump_paths(dataset, paths, species=system.variables, names=system.jumps.names)
     return dataset
 
 
@@ -161,14 +171,15 @@ def _run_jumps(system, initial_state, n_trajectories, clock, transient, seed, op
     tolerance = _tolerance("rtol", options["rtol"], None) if options["rtol"] is not None else None
     if options["dtype"] != "float64":
         raise InputError("a jump process has whole numbers", got=f"dtype={options['dtype']!r}", do="leave out dtype")
-    x, solver = jumps.simulate_jumps(
+    x, solver, paths = jumps.simulate_jumps(
         system, clock, initial_state=initial_state, n_trajectories=n_trajectories, transient=transient, seed=seed,
         method=options["method"], max_events=options["max_events"], tolerance=tolerance,
+        recording=options["events"],
     )  # fmt: skip
-    if not system.jumps.states:
-        return x, solver, {}
-    label = [path[:, 0] for path in x]
-    return x, solver, {"label": label, "attrs": {"states": json.dumps(list(system.jumps.states))}}
+    more = {"paths": paths}
+    if system.jumps.states:
+        more |= {"label": [path[:, 0] for path in x], "attrs": {"states": json.dumps(list(system.jumps.states))}}
+    return x, solver, more
 
 
 def _run_map(compiled, start, clock, transient, seed, options):

@@ -28,7 +28,7 @@ def contests(*, quick):
     """
     n_paths, n_few, repeats = (200, 4, 2) if quick else (2_000, 16, REPEATS)
     job, note = f"{SYSTEM}, direct method", "other random numbers, so that distributions are compared"
-    _, solver = _paths(n_paths)
+    solver = _paths(n_paths)[1]
     yield Share(
         job=job, size=f"{n_paths:,} paths, {solver['n_events']:,} events", limit="events per second",
         ours=functools.partial(_ours, n_paths), work=solver["n_events"], unit="G events/s", capacity=None,

@@ -7,10 +7,24 @@ from scipy import stats
 from dysyr.core.codegen_jump import MOST_IN_REGISTERS
 from dysyr.core.rate_matrix import transition_matrices
 from dysyr.core.system import System
+from dysyr.kernels.heap import build_heap, move_node
 from dysyr.kernels.jump_chain import CHOSEN, cumulative
-from dysyr.kernels.jump_draws import EVENT_STREAM, draws_reference, fill_draws
-from dysyr.kernels.jump_reference import chain_reference, reactions_reference, samples_reference
+from dysyr.kernels.jump_draws import (
+    EVENT_STREAM,
+    REACTION_STREAM,
+    draws_reference,
+    fill_draws,
+    fill_waits,
+    wait_reference,
+)
+from dysyr.kernels.jump_reference import (
+    chain_reference,
+    next_reaction_reference,
+    reactions_reference,
+    samples_reference,
+)
 from dysyr.kernels.philox import key_of
+from dysyr.simulation import jump_events, jumps
 from dysyr.simulation.simulate import simulate
 
 TIMES = np.array([0.0, 0.3, 0.31, 1.0, 2.5, 2.6, 4.0])
@@ -50,6 +64,49 @@ def test_reactions_follow_their_slow_twin_event_for_event(system):
             system.jumps.propensities, system.jumps.stoichiometry, system.initial_state, -0.5, TIMES, 2**40 + 7, path
         )
         np.testing.assert_array_equal(data["x"].values[path], expected)
+
+
+@pytest.mark.parametrize("system", [predators(), many_species(4)])
+def test_the_next_reaction_method_follows_its_slow_twin_event_for_event(system):
+    data = simulate(system, times=TIMES, n_trajectories=5, seed=2**40 + 7, transient=0.5, method="next_reaction")
+    for path in range(5):
+        expected = next_reaction_reference(
+            system.jumps.propensities, system.jumps.stoichiometry, system.initial_state, -0.5, TIMES, 2**40 + 7, path
+        )
+        np.testing.assert_array_equal(data["x"].values[path], expected)
+
+
+def test_rates_that_vanish_and_come_back_leave_fresh_waiting_times():
+    """A copy that is made, lost, made again: each of the two rates is zero half of the time."""
+    system = System.jump(
+        reactions=[{"change": {"n": 1}, "rate": "2*(1 - n)"}, {"change": {"n": -1}, "rate": "3*n"}],
+        initial_state={"n": 0}, dt=1.0,
+    )  # fmt: skip
+    x = simulate(system, times=TIMES, n_trajectories=5, seed=9, method="next_reaction")["x"].values
+    for path in range(5):
+        expected = next_reaction_reference(
+            system.jumps.propensities, system.jumps.stoichiometry, [0], 0.0, TIMES, 9, path
+        )
+        np.testing.assert_array_equal(x[path], expected)
+
+
+def test_waiting_times_of_reactions_are_those_of_the_slow_twin():
+    waits, seed, lane = np.empty(6), 2**35 + 11, 9
+    fill_waits(*key_of(seed), 2**32 - 1, np.uint64(REACTION_STREAM), np.uint64(lane), waits)
+    expected = [wait_reference(seed, 2**33 - 2 + k, REACTION_STREAM, lane) for k in range(6)]
+    np.testing.assert_allclose(waits, expected, rtol=1e-14)
+
+
+def test_a_heap_knows_the_least_key_whatever_changes():
+    rng, n = np.random.default_rng(0), 13
+    keys, heap, place = rng.random(n), np.empty(n, np.int64), np.empty(n, np.int64)
+    build_heap(heap, place, keys)
+    for _ in range(300):
+        assert heap[0] == np.argmin(keys) and (heap[place] == np.arange(n)).all()
+        assert all(keys[heap[(k - 1) // 2]] <= keys[heap[k]] for k in range(1, n))
+        node = rng.integers(n)
+        keys[node] = rng.choice([rng.random(), np.inf])
+        move_node(heap, place, keys, node)
 
 
 def test_a_chain_follows_its_slow_twins():
@@ -94,26 +151,27 @@ def test_the_number_of_threads_and_of_paths_does_not_matter(method, monkeypatch)
     many = simulate(system, n_trajectories=200, **arguments)["label"].values
     few = simulate(system, n_trajectories=70, **arguments)["label"].values
     np.testing.assert_array_equal(few, many[:70])
-    import dysyr.simulation.jumps as jumps
-
+    monkeypatch.setattr(jump_events, "PATHS_OF_A_BLOCK", 7)
     monkeypatch.setattr(jumps, "PATHS_OF_A_BLOCK", 7)
     monkeypatch.setattr("numba.config.NUMBA_NUM_THREADS", 3)
     monkeypatch.setattr("os.cpu_count", lambda: 3)
-    monkeypatch.setattr(jumps, "FIRST_BUDGET", 5)
+    monkeypatch.setattr(jump_events, "FIRST_BUDGET", 5)
     np.testing.assert_array_equal(simulate(system, n_trajectories=200, **arguments)["label"].values, many)
 
 
-def test_calls_that_are_cut_short_go_on_where_they_stopped(monkeypatch):
-    import dysyr.simulation.jumps as jumps
-
-    whole = simulate(predators(), times=TIMES, n_trajectories=20, seed=3)["x"].values
+@pytest.mark.parametrize("method", ["ssa", "next_reaction"])
+def test_calls_that_are_cut_short_go_on_where_they_stopped(method, monkeypatch):
+    arguments = {"times": TIMES, "n_trajectories": 20, "seed": 3, "method": method, "events": True}
+    whole = simulate(predators(), **arguments)
     calls = []
 
     def tiny(size, elapsed):
         calls.append(size)
         return 3
 
-    monkeypatch.setattr(jumps, "FIRST_BUDGET", 1)
-    monkeypatch.setattr(jumps, "next_size", tiny)
-    np.testing.assert_array_equal(simulate(predators(), times=TIMES, n_trajectories=20, seed=3)["x"].values, whole)
+    monkeypatch.setattr(jump_events, "FIRST_BUDGET", 1)
+    monkeypatch.setattr(jump_events, "next_size", tiny)
+    cut = simulate(predators(), **arguments)
+    for name in ("x", "event_time", "event_state", "event_jump", "n_events"):
+        np.testing.assert_array_equal(cut[name].values, whole[name].values)
     assert len(calls) > 100

@@ -235,7 +235,7 @@ def pairs(rate, n=5, change=-2):
         (lambda: simulate(pairs("n"), t_end=50.0), "makes a count negative.*n = -1.*n\\*\\(n - 1\\)"),
         (lambda: simulate(pairs("n - 2"), t_end=50.0), "rate of R1 .* negative or not finite: -1 at t = .*n = 1"),
         (lambda: simulate(pairs("1/(n - 1)"), t_end=50.0), "rate of R1 .* negative or not finite: inf at"),
-        (lambda: simulate(pairs("1.0"), method="grid"), "unknown method 'grid'.*reactions over counts are ssa, tau"),
+        (lambda: simulate(pairs("1.0"), method="grid"), "unknown method 'grid'.*counts are ssa, next_reaction, tau"),
         (lambda: simulate(channel(), method="rk4"), "unknown method 'rk4'.*chains of states are ssa, grid"),
         (lambda: simulate(channel(), method="grid", max_events=9), "max_events means nothing"),
         (lambda: simulate(channel(), max_events=0), "max_events.*whole number >= 1"),
