@@ -1,20 +1,27 @@
-"""Contests of exact simulation of reactions: predators and prey, against loops over events in NumPy."""
+"""Contests of exact simulation of reactions: GillesPy2, and loops over events in NumPy."""
 
 import functools
 
 import numpy as np
 
+from dysyr.benchmark.speed import jump_baselines
 from dysyr.benchmark.speed.contest import REPEATS, Contest, Disagreement, Share
 from dysyr.core.catalogue import catalogue_system
 from dysyr.simulation.jumps import simulate_jumps
 
 SYSTEM = "lotka_volterra_jump"
 T_END = 10.0
+MODELS = {"immigration_death": 200.0, SYSTEM: T_END, "schlogl": 2.0, "toggle_switch": 50.0}
+"""Systems that GillesPy2 simulates too, and the time up to which: some thousand events of a path."""
+
 STANDARD_ERRORS = 5.0
 """Largest difference of the means of two ensembles of independent paths."""
 
 GOAL_ONE_PATH = 250.0
-"""Against a loop over the events of one path, as plain simulators in Python are written."""
+"""Against a loop over the events of one path, as plain simulators in Python are written, GillesPy2's among them."""
+
+GOAL_COMPILED = 2.0
+"""Against GillesPy2's compiled solver."""
 
 
 def contests(*, quick):
@@ -27,35 +34,59 @@ def contests(*, quick):
         Contest or Share.
     """
     n_paths, n_few, repeats = (200, 4, 2) if quick else (2_000, 16, REPEATS)
-    job, note = f"{SYSTEM}, direct method", "other random numbers, so that distributions are compared"
-    solver = _paths(n_paths)[1]
-    yield Share(
-        job=job, size=f"{n_paths:,} paths, {solver['n_events']:,} events", limit="events per second",
-        ours=functools.partial(_ours, n_paths), work=solver["n_events"], unit="G events/s", capacity=None,
-        repeats=repeats,
-    )  # fmt: skip
+    note = "other random numbers, so that distributions are compared"
+    for name, t_end in MODELS.items():
+        job = f"{name}, direct method"
+        work = _paths(name, t_end, n_paths)[1]["n_events"]
+        size, ours = f"{n_paths:,} paths to t = {t_end:g}", functools.partial(_ours, name, t_end, n_paths)
+        yield Share(
+            job=job, size=f"{size}, {work:,} events", limit="events per second", ours=ours, work=work,
+            unit="G events/s", capacity=None, repeats=repeats,
+        )  # fmt: skip
+        yield from _gillespy(job, size, name, t_end, ours, n_paths, n_few, min(repeats, 3), note)
+    job, size = f"{SYSTEM}, direct method", f"{n_paths:,} paths to t = {T_END:g}"
+    ours = functools.partial(_ours, SYSTEM, T_END, n_paths)
     yield Contest(
-        job=job, size=f"{n_paths:,} paths to t = {T_END:g}", baseline="loop over the events of one path in NumPy",
-        ours=functools.partial(_ours, n_paths), theirs=functools.partial(_one_by_one, n_few), compare=_same_means,
-        scale=n_paths / n_few, goal=GOAL_ONE_PATH, repeats=min(repeats, 3), note=note,
-    )  # fmt: skip
-    yield Contest(
-        job=job, size=f"{n_paths:,} paths to t = {T_END:g}", baseline="all paths at once in NumPy, one event a turn",
-        ours=functools.partial(_ours, n_paths), theirs=functools.partial(_all_at_once, n_paths), compare=_same_means,
+        job=job, size=size, baseline="loop over the events of one path in NumPy", ours=ours,
+        theirs=functools.partial(_one_by_one, n_few), compare=_same_means, scale=n_paths / n_few, goal=GOAL_ONE_PATH,
         repeats=min(repeats, 3), note=note,
     )  # fmt: skip
+    yield Contest(
+        job=job, size=size, baseline="all paths at once in NumPy, one event a turn", ours=ours,
+        theirs=functools.partial(_all_at_once, n_paths), compare=_same_means, repeats=min(repeats, 3), note=note,
+    )  # fmt: skip
 
 
-def _paths(n_paths):
+def _gillespy(job, size, name, t_end, ours, n_paths, n_few, repeats, note):
+    """Both solvers of GillesPy2; the time of compiling is not counted."""
+    made, why = {}, {}
+    labels = {"numpy": "GillesPy2, NumPySSASolver", "compiled": "GillesPy2, SSACSolver, compiled by g++"}
+    if jump_baselines.installed():
+        system = catalogue_system(name)
+        made["numpy"] = jump_baselines.numpy_solver(system, t_end)
+        made["compiled"], why["compiled"] = jump_baselines.compiled_solver(system, t_end)
+    else:
+        why = dict.fromkeys(labels, "gillespy2 is not installed")
+    for kind, n, goal in (("numpy", n_few, GOAL_ONE_PATH), ("compiled", n_paths, GOAL_COMPILED)):
+        run = made.get(kind)
+        yield Contest(
+            job=job, size=size, baseline=labels[kind], ours=ours,
+            theirs=None if run is None else functools.partial(run, n), compare=None if run is None else _same_means,
+            scale=n_paths / n, goal=goal, repeats=repeats, note=note if run is not None else why[kind],
+            clock=jump_baselines.processor_time,
+        )  # fmt: skip
+
+
+def _paths(name, t_end, n_paths):
     return simulate_jumps(
-        catalogue_system(SYSTEM), np.array([T_END]), initial_state=None, n_trajectories=n_paths, transient=0.0, seed=1,
+        catalogue_system(name), np.array([t_end]), initial_state=None, n_trajectories=n_paths, transient=0.0, seed=1,
         method="ssa", max_events=None,
     )  # fmt: skip
 
 
-def _ours(n_paths):
+def _ours(name, t_end, n_paths):
     """Counts at the end (path, species)."""
-    return np.concatenate(_paths(n_paths)[0]).astype(float)
+    return np.concatenate(_paths(name, t_end, n_paths)[0]).astype(float)
 
 
 def _one_by_one(n_paths):
