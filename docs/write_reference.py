@@ -17,7 +17,7 @@ GENERATED = "This page is written by `python docs/write_reference.py`; change th
 
 GROUPS = (
     ("Systems and simulation", ("load_system", "System", "simulate", "observe", "master_equation",
-                                "lyapunov_spectrum")),
+                                "chemical_langevin", "lyapunov_spectrum")),
     ("Data", ("as_dataset", "make_dataset", "load_dataset", "read_dataset", "save_dataset", "inspect", "resample",
               "split", "embed", "SegmentSplit", "jump_paths", "JumpPath")),
     ("Reconstruction", ("SHPLRNN", "ALRNN", "DendPLRNN", "PLRNN", "JumpEM", "Reconstructor", "Model", "StateSpace",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dysyr.api import evaluate, inspect, load, load_system, lyapunov_spectrum, save
+    from dysyr.core.chemical_langevin import chemical_langevin
     from dysyr.core.dataset import as_dataset, make_dataset, read_dataset, save_dataset
     from dysyr.core.embedding import embed
     from dysyr.core.errors import DivergedError, DysyrError, ExpressionError, FormatError, InputError, NotConverged
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "dysyr.api": ("evaluate", "inspect", "load", "load_system", "lyapunov_spectrum", "save"),
+    "dysyr.core.chemical_langevin": ("chemical_langevin",),
     "dysyr.core.dataset": ("as_dataset", "make_dataset", "read_dataset", "save_dataset"),
     "dysyr.core.embedding": ("embed",),
     "dysyr.core.errors": (

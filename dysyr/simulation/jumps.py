@@ -19,6 +19,9 @@ from dysyr.simulation.jump_start import starting_counts, starting_states
 METHODS = {True: ("ssa", "grid"), False: ("ssa", "next_reaction", "tau")}
 """Methods for chains of states, and for reactions."""
 
+LANGEVIN = "chemical_langevin"
+"""Method for reactions that is none of events, see :mod:`dysyr.simulation.langevin`."""
+
 MOST_EVENTS = 100_000_000
 """Events of a path, by default, before it counts as running away."""
 
@@ -118,7 +121,7 @@ def _method(system, method, max_events, recording):
         elif max_events is not None or recording:
             method = "ssa"
     elif method not in allowed:
-        what = "chains of states" if chain else "reactions over counts"
+        what, allowed = ("chains of states", allowed) if chain else ("reactions over counts", (*allowed, LANGEVIN))
         raise InputError(f"unknown method '{method}'", expected=f"methods for {what} are {', '.join(allowed)}")
     if recording and method in ("grid", "tau"):
         raise InputError(f"method '{method}' knows no events", got="events=True", do="take method='ssa'")

@@ -4,13 +4,15 @@ import json
 
 import numpy as np
 
+from dysyr.core.chemical_langevin import chemical_langevin
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError
 from dysyr.core.jump_paths import with_jump_paths
 from dysyr.core.version import VERSION
-from dysyr.simulation import flows, jumps, maps, observation, sdes, stiff
+from dysyr.simulation import flows, jumps, langevin, maps, observation, sdes, stiff
 from dysyr.simulation.compiled import CompiledSystem
 from dysyr.simulation.initial_states import given_states, spread_states
+from dysyr.simulation.jump_start import starting_counts
 from dysyr.simulation.sampling_times import sampling_times
 
 ODE_METHODS = ("dop853", "tsit5", "rk4", "dop853_fixed", "tsit5_fixed", "radau", "bdf")
@@ -52,18 +54,21 @@ def simulate(
             Jump processes: "ssa" (event by event, direct method; default), "next_reaction" (reactions only: event by
             event, a time for each reaction; the same law, default from 120 reactions on that touch few rates), "tau"
             (reactions only: leaps over many events, approximate, see
-            :func:`dysyr.simulation.leaps.leap_paths`), "grid" (chains of states only: each sample from its row of
-            exp(Q dt), exact in law at the sampling times; the default where it is faster: where the fastest state jumps
-            more than twice between samples, and at most 100 intervals differ).
+            :func:`dysyr.simulation.leaps.leap_paths`), "chemical_langevin" (reactions only: diffusion approximation for
+            many copies, see :func:`dysyr.core.chemical_langevin.chemical_langevin`), "grid" (chains of states only:
+            each sample from its row of exp(Q dt), exact in law at the sampling times; the default where it is faster:
+            where the fastest state jumps more than twice between samples, and at most 100 intervals differ).
         observation_noise: standard deviation of added Gaussian noise, as a fraction of each variable's own.
         observe: variables or function to observe, see :func:`dysyr.simulation.observation.observe`.
         seed: seed of initial states and noise.
         device: "cpu".
         dtype: "float64" or "float32".
         rtol: relative tolerance of the methods with their own step; by default 1e-9 (float32: 1e-5). Of "tau" the
-            largest relative change of a rate in a leap, by default 0.03.
+            largest relative change of a rate in a leap, by default 0.03; of "chemical_langevin" the length of a step
+            times the norm of the drift's Jacobian, by default 0.02.
         atol: absolute tolerance, in units of the state; by default as rtol.
-        substeps: steps per sampling interval of the fixed-step methods; by default 1 (SDEs: 4 or 10).
+        substeps: steps per sampling interval of the fixed-step methods; by default 1 (SDEs: 4 or 10;
+            "chemical_langevin": as rtol asks).
         max_events: most events of a path of a jump process that is simulated event by event, by default 1e8; beyond it
             the path counts as running away.
         label_noise: chains of states: probability that a sample is reported as one of the other states, all equally
@@ -166,6 +171,8 @@ def _run_flow(compiled, start, clock, transient, seed, options):
 
 def _run_jumps(system, initial_state, n_trajectories, clock, transient, seed, options):
     """(x, solver, further parts of the data set) of a jump process; counts and states are whole numbers."""
+    if options["method"] == jumps.LANGEVIN:
+        return _run_langevin(system, initial_state, n_trajectories, clock, transient, seed, options)
     leaps = options["method"] == "tau"
     _refuse(options, ("atol", "substeps") if leaps else ("rtol", "atol", "substeps"), options["method"] or "ssa")
     tolerance = _tolerance("rtol", options["rtol"], None) if options["rtol"] is not None else None
@@ -180,6 +187,29 @@ def _run_jumps(system, initial_state, n_trajectories, clock, transient, seed, op
     if system.jumps.states:
         more |= {"label": [path[:, 0] for path in x], "attrs": {"states": json.dumps(list(system.jumps.states))}}
     return x, solver, more
+
+
+def _run_langevin(system, initial_state, n_trajectories, clock, transient, seed, options):
+    """As ``_run_jumps``, of the diffusion approximation; counts are real numbers."""
+    _refuse(options, ("atol", "max_events"), options["method"])
+    if options["events"] or isinstance(clock, list):
+        got = "events=True" if options["events"] else f"{len(clock)} grids"
+        raise InputError("method 'chemical_langevin' has one grid and no events", got=got, do="take method='ssa'")
+    compiled = CompiledSystem(chemical_langevin(system), options["dtype"])
+    start = starting_counts(system, initial_state, n_trajectories, seed)
+    substeps = None if options["substeps"] is None else _positive_integer("substeps", options["substeps"])
+    if substeps is not None:
+        _refuse(options, ("rtol",), "chemical_langevin with substeps")
+    tolerance = _tolerance("rtol", options["rtol"], langevin.TOLERANCE)
+
+    def run(n):
+        steps = {"method": None, "rtol": None, "atol": None, "substeps": n}
+        return _run_sde(compiled, start, clock, transient, seed, steps)
+
+    interval = max(
+        np.diff(_from_zero(clock)).max(initial=0.0), np.diff(_transient_clock(transient, clock)).max(initial=0)
+    )
+    return *langevin.fine_paths(system, compiled.system, run, start, interval, substeps, tolerance), {}
 
 
 def _run_map(compiled, start, clock, transient, seed, options):

@@ -67,7 +67,7 @@ def numpy_solver(system, t_end):
 def compiled_solver(system, t_end):
     """The same with its compiled solver.
 
-    Its build calls SCons with the interpreter that an environment was made from, so there SCons has to be on PYTHONPATH.
+    Its build calls SCons with the interpreter that a virtual environment was made from: put SCons on PYTHONPATH there.
 
     Returns:
         (function or None, why there is none).
