@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dysyr.core.measure import Measure
     from dysyr.core.model import Model, PiecewiseLinear, StateSpace
     from dysyr.core.rate_model import RateModel
+    from dysyr.core.reaction_rates import ReactionRates, reaction_rates
     from dysyr.core.reconstructor import Reconstructor
     from dysyr.core.resample import resample
     from dysyr.core.segments import split
@@ -49,6 +50,7 @@ _HOMES = {
     "dysyr.core.measure": ("Measure",),
     "dysyr.core.model": ("Model", "PiecewiseLinear", "StateSpace"),
     "dysyr.core.rate_model": ("RateModel",),
+    "dysyr.core.reaction_rates": ("ReactionRates", "reaction_rates"),
     "dysyr.core.reconstructor": ("Reconstructor",),
     "dysyr.core.resample": ("resample",),
     "dysyr.core.segments": ("split",),
