@@ -152,6 +152,9 @@ def evaluate(
 ):  # fmt: skip
     """Compare a model's free runs and forecasts with the truth.
 
+    A rate model, and labels of discrete states (a variable ``label`` that equals the only variable), have measures of
+    their own: errors of rates, occupation over time, invariants of the chain, a test of the Markov property.
+
     Args:
         model_or_dataset: Model, fitted Reconstructor, or free runs (whatever ``as_dataset`` takes, one
             trajectory per run).
@@ -159,7 +162,8 @@ def evaluate(
             names a system of the catalogue in its attributes brings that system's independent truth,
             exponents and own forecasts with it.
         reference: independent truth for the floors, at least as long as the truth; by default simulated where
-            the system is known, else further trajectories of the truth, else its two halves.
+            the system is known, else further trajectories of the truth, else its two halves. For labels it is the
+            System behind them, a chain of states, where the truth does not name one of the catalogue.
         measures: names of the measures to compute; None for all that apply.
         seed: of free runs, forecasts, controls and directions.
         settings: ``dysyr.evaluation.settings.EvaluationSettings``; None for the defaults.
@@ -171,16 +175,19 @@ def evaluate(
         Card.
 
     Raises:
-        InputError: variables, sampling intervals or lengths do not fit, or an unknown measure.
+        InputError: variables, sampling intervals or lengths do not fit, an unknown measure, one that was asked for
+            and does not apply to labels, or a model of values for labels.
     """
     import xarray as xr
 
     from dysyr.core.dataset import as_dataset, data_hash, make_dataset, trajectories
     from dysyr.core.model import Model
     from dysyr.core.provenance import provenance
+    from dysyr.core.rate_model import RateModel
     from dysyr.core.reconstructor import Reconstructor
     from dysyr.evaluation import select_measures
     from dysyr.evaluation.assemble import assemble, free_runs, independent_stretches, longest_stretch
+    from dysyr.evaluation.rate_context import holds_labels
     from dysyr.evaluation.settings import EvaluationSettings
     from dysyr.evaluation.verdict import decide
     from dysyr.reporting.card import Card
@@ -188,7 +195,6 @@ def evaluate(
     from dysyr.truth import independent_truths, known_exponents, system_behind, true_flow
 
     settings = settings or EvaluationSettings()
-    chosen = select_measures(measures)
     if isinstance(model_or_dataset, Reconstructor):
         training = training or training_of(model_or_dataset)
         label = label or type(model_or_dataset).__name__
@@ -198,11 +204,23 @@ def evaluate(
         from dysyr.simulation.simulate import simulate
 
         system = truth
-        data = simulate(system, n_steps=settings.n_truth, dt=None if model is None else model.dt, seed=seed)
+        chain = system.jumps is not None and bool(system.jumps.states)
+        n_paths = min(settings.n_truth_paths, max(settings.n_truth // 2, 1)) if chain else 1
+        data = simulate(
+            system, n_steps=settings.n_truth // n_paths, n_trajectories=n_paths, seed=seed,
+            dt=None if model is None else model.dt,
+        )  # fmt: skip
     else:
         knows_dt = model is None or isinstance(truth, xr.Dataset)
-        data = as_dataset(truth, dt=None if knows_dt else model.dt, mask=True)
+        shortest = 1 if isinstance(model, RateModel) else 2
+        data = as_dataset(truth, dt=None if knows_dt else model.dt, mask=True, min_samples=shortest)
         system = system_behind(data)
+    if isinstance(model, RateModel) or holds_labels(data):
+        return _evaluate_rates(
+            model, model_or_dataset, data, system=system, reference=reference, measures=measures, seed=seed,
+            settings=settings, label=label, inspection=inspection, training=training,
+        )  # fmt: skip
+    chosen = select_measures(measures)
     stretch = longest_stretch(data)
     if model is None:
         runs = as_dataset(model_or_dataset, dt=data.attrs.get("dt"), mask=True)
@@ -240,6 +258,45 @@ def evaluate(
         provenance=provenance(seed=seed, data_hash=data_hash(data)),
         label=label or (model.family if model is not None else "free runs"),
     )
+
+
+def _evaluate_rates(
+    model, runs, data, *, system, reference, measures, seed, settings, label, inspection, training
+):  # fmt: skip
+    """Card of a rate model, or of the labels of free runs, against labels."""
+    from dysyr.core.dataset import as_dataset, data_hash
+    from dysyr.core.provenance import provenance
+    from dysyr.core.rate_model import RateModel
+    from dysyr.evaluation import select_measures
+    from dysyr.evaluation.assemble_rates import assemble_rates, compute_rates
+    from dysyr.evaluation.rate_verdict import decide_rates
+    from dysyr.reporting.card import Card
+
+    if model is not None and not isinstance(model, RateModel):
+        raise InputError(
+            "the truth holds labels of states, the model foretells values", got=f"a model '{model.family}'",
+            expected="a rate model", do="fit dysyr.JumpEM, or give values without a variable 'label'",
+        )  # fmt: skip
+    if isinstance(reference, System):
+        system = reference
+    elif reference is not None:
+        raise InputError(
+            "reference", got=type(reference).__name__, expected="for labels the System behind them, or None",
+            do="leave it out: floors then come from random halves of the paths",
+        )  # fmt: skip
+    chosen = select_measures(measures, labels=True)
+    given = None if model is not None else as_dataset(runs, dt=data.attrs.get("dt"), mask=True)
+    context = assemble_rates(data, model=model, runs=given, system=system, settings=settings, seed=seed)
+    computed = compute_rates(context, chosen, required=measures is not None)
+    if model is not None:
+        length = max(int(context.panel.labels.shape[1]), 2)
+        given = model.generate(length, n_trajectories=settings.n_runs, seed=seed)
+    return Card(
+        measures=computed, verdict=decide_rates(context, computed), truth=data, runs=given, rates=context, model=model,
+        system=system, inspection=inspection, training=training,
+        provenance=provenance(seed=seed, data_hash=data_hash(data)),
+        label=label or (model.family if model is not None else "free runs"),
+    )  # fmt: skip
 
 
 def _computed_exponents(system):

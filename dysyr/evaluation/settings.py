@@ -35,6 +35,10 @@ class EvaluationSettings:
         recurrence_rate: rate in the truth that fixes the threshold.
         exponent_orbits: orbits run side by side for the spectrum of a model.
         exponent_steps: steps of each, after ``exponent_steps // 4`` steps of alignment.
+        n_truth_paths: paths into which ``n_truth`` samples are divided where the truth is a chain of states.
+        n_rate_draws: rate matrices drawn from the standard errors of a rate model.
+        markov_steps: longest lag of the Chapman-Kolmogorov test, in sampling intervals.
+        markov_simulations: simulated data sets that give its range.
     """
 
     n_truth: int = 100_000
@@ -60,6 +64,10 @@ class EvaluationSettings:
     recurrence_rate: float = 0.05
     exponent_orbits: int = 50
     exponent_steps: int = 10_000
+    n_truth_paths: int = 500
+    n_rate_draws: int = 200
+    markov_steps: int = 5
+    markov_simulations: int = 199
 
     def __post_init__(self):
         for field in dataclasses.fields(self):

@@ -22,6 +22,7 @@ class Card:
         runs: Dataset of the free runs; ``attrs["status"]`` says what became of each.
         forecasts: what the model foretold from contexts of the truth (``dysyr.evaluation`` makes them), or
             None.
+        rates: ``RateContext`` of labels: what measures of rates were computed from; None for values.
         model: the evaluated ``Model``; None when a data set was evaluated.
         system: the ``System`` behind the truth; None when it is not known.
         inspection: ``Inspection`` of the truth; None when it was not made.
@@ -35,6 +36,7 @@ class Card:
     truth: object
     runs: object
     forecasts: object = None
+    rates: object = None
     model: object = None
     system: object = None
     inspection: object = None

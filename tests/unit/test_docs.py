@@ -15,7 +15,8 @@ import typer
 
 import dysyr
 from dysyr.cli import app
-from dysyr.evaluation import MEASURES
+from dysyr.evaluation import MEASURES, RATE_MEASURES
+from dysyr.evaluation.rate_verdict import NOT_MARKOV, PLAUSIBLE_RATES, WRONG_RATES
 from dysyr.evaluation.settings import EvaluationSettings
 from dysyr.evaluation.verdict import (
     CYCLE,
@@ -36,7 +37,10 @@ PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
     for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "data" / "README.md", *sorted(DOCS.rglob("*.md")))
 }
-VERDICTS = (DIVERGED, FIXED_POINT, CYCLE, WRONG, UNDECIDABLE, TOO_FEW, PLAUSIBLE, INDISTINGUISHABLE)
+VERDICTS = (
+    DIVERGED, FIXED_POINT, CYCLE, WRONG, UNDECIDABLE, TOO_FEW, PLAUSIBLE, INDISTINGUISHABLE,
+    NOT_MARKOV, WRONG_RATES, PLAUSIBLE_RATES,
+)  # fmt: skip
 
 
 def blocks(language, pages=PAGES):
@@ -157,8 +161,7 @@ def test_every_public_name_is_in_the_reference():
 
 def test_every_measure_is_defined():
     headings = re.findall(r"^### (\w+)$", PAGES["docs/measures.md"], flags=re.M)
-    assert headings == sorted(headings, key=[measure.name for measure in MEASURES].index)
-    assert set(headings) == {measure.name for measure in MEASURES}
+    assert headings == [measure.name for measure in (*MEASURES, *RATE_MEASURES)]
 
 
 def test_settings_of_an_evaluation_are_those_of_the_page():
