@@ -5,6 +5,7 @@ An ``xarray.Dataset`` with dimensions ``("trajectory", "time", "state")`` and th
 (discrete states). ``time`` is in system time units; where trajectories have their own times or lengths it is
 a plain index, and ``t(trajectory, time)`` and ``n_valid(trajectory)`` carry them. Samples after ``n_valid``
 are padding, not missing data. ``attrs["dt"]`` is there exactly when the data are regularly sampled.
+Simulated jump processes may also hold their whole paths, as ragged lists of events: :mod:`dysyr.core.jump_paths`.
 """
 
 import hashlib

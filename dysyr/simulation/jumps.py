@@ -29,7 +29,7 @@ MANY_REACTIONS = 120
 """Method "next_reaction" is the default from this number of reactions on, unless each of them touches many rates: below
 it the direct method, which computes all rates at each event, takes less time."""
 
-FEW_DEPENDANTS = 0.1
+FEW_DEPENDANTS = 0.05
 """Mean share of the rates that have to be looked at after an event, up to which it is the default."""
 
 TABLE_BYTES = 200_000_000

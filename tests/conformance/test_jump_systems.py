@@ -6,7 +6,7 @@ from scipy import stats
 
 from dysyr.core.catalogue import catalogue_system, system_names
 from dysyr.core.rate_matrix import closed_classes
-from dysyr.kernels.jump_reference import chain_reference, reactions_reference
+from dysyr.kernels.jump_reference import chain_reference, next_reaction_reference, reactions_reference
 from dysyr.simulation.simulate import simulate
 
 JUMPS = [name for name in system_names() if catalogue_system(name).kind == "jump"]
@@ -20,13 +20,14 @@ def fit(label, law):
     return stats.chisquare(np.bincount(label, minlength=law.size), law * label.size).pvalue
 
 
+@pytest.mark.parametrize("method, twin", [("ssa", reactions_reference), ("next_reaction", next_reaction_reference)])
 @pytest.mark.parametrize("name", REACTIONS)
-def test_reactions_follow_their_slow_twin(name):
+def test_reactions_follow_their_slow_twin(name, method, twin):
     system = catalogue_system(name)
     instants = np.array([0.0, 0.3, 1.1]) * system.dt
-    x = simulate(system, times=instants, n_trajectories=2, transient=0.0, seed=3)["x"].values
+    x = simulate(system, times=instants, n_trajectories=2, transient=0.0, method=method, seed=3)["x"].values
     for path in range(2):
-        expected = reactions_reference(
+        expected = twin(
             system.jumps.propensities, system.jumps.stoichiometry, system.initial_state, 0.0, instants, 3, path
         )
         np.testing.assert_array_equal(x[path], expected)

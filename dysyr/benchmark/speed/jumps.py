@@ -7,10 +7,18 @@ import numpy as np
 from dysyr.benchmark.speed import jump_baselines
 from dysyr.benchmark.speed.contest import REPEATS, Contest, Disagreement, Share
 from dysyr.core.catalogue import catalogue_system
+from dysyr.core.codegen_jump import dependency_graph
+from dysyr.core.system import System
 from dysyr.simulation.jumps import simulate_jumps
 
 SYSTEM = "lotka_volterra_jump"
 T_END = 10.0
+RINGS = ((20, 1), (80, 1), (200, 1), (200, 3))
+"""Rings: numbers of reactions, each of which turns one species into the next, and of species that a rate reads."""
+
+RING_COUNT, RING_EVENTS = 20, 4_000
+"""Copies of each species, and about how many events a path has."""
+
 MODELS = {"immigration_death": 200.0, SYSTEM: T_END, "schlogl": 2.0, "toggle_switch": 50.0}
 """Systems that GillesPy2 simulates too, and the time up to which: some thousand events of a path."""
 
@@ -44,6 +52,8 @@ def contests(*, quick):
             unit="G events/s", capacity=None, repeats=repeats,
         )  # fmt: skip
         yield from _gillespy(job, size, name, t_end, ours, n_paths, n_few, min(repeats, 3), note)
+    for n_reactions, reach in RINGS[:1] if quick else RINGS:
+        yield _ring_contest(n_reactions, reach, n_paths // 5, min(repeats, 3))
     job, size = f"{SYSTEM}, direct method", f"{n_paths:,} paths to t = {T_END:g}"
     ours = functools.partial(_ours, SYSTEM, T_END, n_paths)
     yield Contest(
@@ -54,6 +64,38 @@ def contests(*, quick):
     yield Contest(
         job=job, size=size, baseline="all paths at once in NumPy, one event a turn", ours=ours,
         theirs=functools.partial(_all_at_once, n_paths), compare=_same_means, repeats=min(repeats, 3), note=note,
+    )  # fmt: skip
+
+
+def ring(n_reactions, reach):
+    """As many species as reactions; each turns into the next at a rate that reads the ``reach`` species up to it."""
+    names = [f"s{k}" for k in range(n_reactions)]
+    reactions = []
+    for k in range(n_reactions):
+        near = " + ".join(names[(k - q) % n_reactions] for q in range(reach))
+        change = {names[k]: -1, names[(k + 1) % n_reactions]: 1}
+        reactions.append({"change": change, "rate": f"{names[k]}*({near})/{reach * RING_COUNT}"})
+    return System.jump(reactions=reactions, initial_state=dict.fromkeys(names, RING_COUNT), dt=1.0)
+
+
+def _ring_contest(n_reactions, reach, n_paths, repeats):
+    """The next-reaction method beside the direct one."""
+    system = ring(n_reactions, reach)
+    touched = np.mean([len(rows) for rows in dependency_graph(system)])
+    t_end = RING_EVENTS / (n_reactions * RING_COUNT)
+
+    def run(method, seed):
+        x = simulate_jumps(
+            system, np.array([t_end]), initial_state=None, n_trajectories=n_paths, transient=0.0, seed=seed,
+            method=method, max_events=None,
+        )[0]  # fmt: skip
+        return np.concatenate(x).astype(float)
+
+    return Contest(
+        job="ring of reactions, next-reaction method", baseline="dysyr's direct method",
+        size=f"{n_reactions} reactions, {touched:g} rates touched by each, {n_paths:,} paths to t = {t_end:g}",
+        ours=functools.partial(run, "next_reaction", 1), theirs=functools.partial(run, "ssa", 2), compare=_same_means,
+        repeats=repeats,
     )  # fmt: skip
 
 

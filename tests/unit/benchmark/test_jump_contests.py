@@ -38,10 +38,19 @@ def test_the_rate_counts_events(monkeypatch):
     monkeypatch.setattr(jumps, "MODELS", {jumps.SYSTEM: 0.5})
     monkeypatch.setattr(jump_baselines, "installed", lambda: False)
     share, *contests = jumps.contests(quick=True)
-    assert "jumps" in SUBJECTS and isinstance(share, Share) and len(contests) == 4
+    assert "jumps" in SUBJECTS and isinstance(share, Share) and len(contests) == 5
     row = hold(share)
     assert row.unit == "G events/s" and row.ratio > 0
     assert share.work == jumps._paths(jumps.SYSTEM, 0.5, 200)[1]["n_events"] > 1_000
+
+
+def test_both_exact_methods_meet_on_a_ring_of_reactions(monkeypatch):
+    monkeypatch.setattr(jumps, "RING_EVENTS", 200)
+    contest = jumps._ring_contest(5, 2, 1_000, 2)
+    assert "5 reactions, 3 rates touched by each, 1,000 paths to t = 2" in contest.size
+    row = hold(contest)
+    assert row.ratio > 0 and "standard errors" in row.agreement
+    assert (contest.ours().sum(axis=1) == 100).all() and not np.array_equal(contest.ours(), contest.theirs())
 
 
 def test_a_rival_that_is_missing_is_named_and_has_no_ratio(monkeypatch):
