@@ -5,6 +5,7 @@ import numpy as np
 from dysyr.core.attractor_distance import spectrum_distance
 from dysyr.core.dataset import inputs, make_dataset, sampling_interval, trajectories
 from dysyr.core.labels import labels_of
+from dysyr.core.levels import signal_of
 from dysyr.core.rate_model import RateModel
 from dysyr.core.segments import complete_stretches
 
@@ -24,7 +25,8 @@ def validation_criterion(model, data, *, n_runs=N_RUNS, transient=None, seed=0):
     H_state is the Hellinger distance of coarse histograms over the three leading principal components, D_H the
     distance of power spectra, both averaged over free runs after a burn-in; E is the root mean squared error of
     forecasts of up to 20 steps in units of the standard deviation, at most 1. Values depend on the length of
-    the data: compare them only on the same data. A ``RateModel`` is judged by ``label_criterion``.
+    the data: compare them only on the same data. A ``RateModel`` is judged by ``label_criterion``, or by
+    ``signal_criterion`` if its data are a signal.
 
     Args:
         model: a Model.
@@ -40,7 +42,7 @@ def validation_criterion(model, data, *, n_runs=N_RUNS, transient=None, seed=0):
     Reference: dysyr's own definition; D_H as in hess2023
     """
     if isinstance(model, RateModel):
-        return label_criterion(model, data)
+        return label_criterion(model, data) if model.levels is None else signal_criterion(model, data)
     dt = sampling_interval(data)
     series = trajectories(data)
     error = forecast_error(model, data)
@@ -72,6 +74,28 @@ def label_criterion(model, data):
     if left <= 0:
         return 0.0
     return float(min(1.0, left / entropy)) if entropy > 0 else 1.0
+
+
+def signal_criterion(model, data):
+    """How much of the spread of a signal a rate model leaves; lower is better.
+
+        criterion = exp <ln N(y; mean, sd^2) - ln p(y | the signal before it)>
+
+    the mean and standard deviation being those of the data: the ratio of standard deviations, if both laws were normal.
+
+    Args:
+        model: a RateModel with levels.
+        data: Dataset of one signal, at any times.
+
+    Returns:
+        float in [0, 1]; 1 where the model is no better than a single normal law.
+    """
+    y = np.concatenate(signal_of(data))
+    y = y[np.isfinite(y)]
+    if len(y) < 2 or np.ptp(y) == 0:
+        return 1.0
+    plain = -0.5 - np.log(y.std()) - 0.5 * np.log(2 * np.pi)
+    return float(np.exp(min(0.0, plain - model.pair_log_likelihood(data))))
 
 
 def histogram_distance(truth, generated):

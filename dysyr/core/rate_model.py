@@ -10,6 +10,7 @@ from dysyr.core.counts import check_counts
 from dysyr.core.dataset import as_dataset, make_dataset, times
 from dysyr.core.errors import InputError
 from dysyr.core.labels import labels_of
+from dysyr.core.levels import signal_of
 from dysyr.core.model import Model
 from dysyr.core.rate_matrix import stationary_distribution, transition_matrices
 from dysyr.core.rate_properties import entropy_production, mean_first_passage_times, time_scales
@@ -22,7 +23,7 @@ class RateModel(Model):
 
     Row convention: q_ij >= 0 is the rate of the jump from i to j in 1/time, rows sum to zero. Subclasses give the
     numbers; running free and forecasting follow from them here. Data are numbers of states, in the variable ``x`` as
-    in ``label``.
+    in ``label``; or, where the model has ``levels``, a signal in ``x`` and the states behind it in ``label``.
     """
 
     @property
@@ -49,6 +50,11 @@ class RateModel(Model):
     @abc.abstractmethod
     def label_noise(self):
         """Probability that a label of the data is not that of the true state."""
+
+    @property
+    def levels(self):
+        """NormalLevels of the signal that shows the state; None where the data are labels."""
+        return None
 
     def transition_matrix(self, dt=None):
         """exp(Q dt); dt in time units, by default the model's own."""
@@ -88,7 +94,7 @@ class RateModel(Model):
 
         See ``Model.generate``. Without a context, paths begin as those of the data did, in a state drawn from
         ``initial_distribution``, and ``transient`` is 0 by default, since they are not taken to be stationary. Labels
-        are those of the true states: label noise belongs to the observation.
+        are those of the true states: label noise belongs to the observation. Signals have theirs.
         """
         check_counts(n_steps=n_steps, n_trajectories=n_trajectories)
         _refuse_inputs(inputs)
@@ -102,7 +108,8 @@ class RateModel(Model):
         if transient:
             start = start @ self.transition_matrix(transient * self.dt)
         states = self._paths(_drawn(start, rng), n_steps, rng)
-        return self._dataset(states, {"generator": self.family, "seed": int(seed), "transient_steps": transient or 0})
+        attrs = {"generator": self.family, "seed": int(seed), "transient_steps": transient or 0}
+        return self._dataset(states, attrs, None if self.levels is None else self.levels.drawn(states, rng))
 
     def forecast(self, context, *, n_steps, inputs=None, sample_seed=None):
         """Continue each trajectory of a context.
@@ -111,7 +118,7 @@ class RateModel(Model):
             context: labels up to now, whatever ``as_dataset`` takes.
             n_steps: samples to predict after the last one of the context.
             inputs: None; jump processes have no external inputs.
-            sample_seed: None for the most probable state at each time; a seed to draw a path.
+            sample_seed: None for the most probable state at each time, and the mean of a signal; a seed to draw a path.
 
         Returns:
             Dataset with one trajectory per context trajectory, the first sample one dt after the context.
@@ -121,64 +128,75 @@ class RateModel(Model):
         p, now = self.transition_matrix(), self.filtered(context)
         if sample_seed is not None:
             rng = np.random.default_rng([int(sample_seed), 0x61686561])
-            return self._dataset(self._paths(_drawn(now @ p, rng), n_steps, rng), {"generator": self.family})
-        states = np.empty((len(now), n_steps), dtype=np.int64)
+            states = self._paths(_drawn(now @ p, rng), n_steps, rng)
+            signal = None if self.levels is None else self.levels.drawn(states, rng)
+            return self._dataset(states, {"generator": self.family}, signal)
+        ahead = np.empty((len(now), n_steps, len(p)))
         for k in range(n_steps):
-            now = now @ p
-            states[:, k] = now.argmax(axis=1)
-        return self._dataset(states, {"generator": self.family})
+            now = ahead[:, k] = now @ p
+        signal = None if self.levels is None else ahead @ self.levels.means
+        return self._dataset(ahead.argmax(axis=2), {"generator": self.family}, signal)
 
     def filtered(self, context):
-        """Distribution of the state at the last sample of each trajectory, given all of its labels.
+        """Distribution of the state at the last sample of each trajectory, given all of its labels or signal.
 
         Args:
-            context: labels, whatever ``as_dataset`` takes; missing ones say nothing.
+            context: labels or a signal, whatever ``as_dataset`` takes; missing samples say nothing.
 
         Returns:
             (trajectory, state).
 
         Raises:
-            InputError: labels that are no states of the model.
+            InputError: labels that are no states of the model, or several signals.
         """
         dt = None if isinstance(context, xr.Dataset) else self.dt
         data = as_dataset(context, dt=dt, mask=True, min_samples=1)
-        return np.stack([self._filter(row, t) for row, t in zip(labels_of(data), times(data), strict=True)])
+        return np.stack([self._filter(*found, t) for found, t in zip(self._evidence(data), times(data), strict=True)])
 
     def pair_log_likelihood(self, data):
-        """Mean log-probability of each label given the labels before it.
+        """Mean log-probability of each label, or log-density of each value of a signal, given those before it.
 
         Args:
-            data: Dataset with labels.
+            data: Dataset with labels, or a signal.
 
         Returns:
-            float, -inf where something impossible was seen; 0 where there is no second label.
+            float, -inf where something impossible was seen; 0 where there is no second sample.
         """
         gains = []
-        for row, t in zip(labels_of(data), times(data), strict=True):
-            self._filter(row, t, gains)
+        for found, t in zip(self._evidence(data), times(data), strict=True):
+            self._filter(*found, t, gains)
         return float(np.mean(gains)) if gains else 0.0
 
-    def _filter(self, row, t, gains=None):
-        n = len(self.rate_matrix)
-        if row.max(initial=-1) >= n:
-            raise InputError("a label is not a state of the model", got=str(row.max()), expected=f"0 to {n - 1}")
-        error = self.label_noise
+    def _evidence(self, data):
+        """For each trajectory the log-likelihood of each sample in each state, and which samples were seen."""
+        if self.levels is not None:
+            return [(self.levels.log_densities(y), np.isfinite(y)) for y in signal_of(data)]
+        n, rows = len(self.rate_matrix), labels_of(data)
+        largest = max(int(row.max(initial=-1)) for row in rows)
+        if largest >= n:
+            raise InputError("a label is not a state of the model", got=str(largest), expected=f"0 to {n - 1}")
+        table = np.full((n, n), self.label_noise / max(n - 1, 1))
+        np.fill_diagonal(table, 1 - self.label_noise)
+        with np.errstate(divide="ignore"):
+            return [(np.log(table)[row], row >= 0) for row in rows]
+
+    def _filter(self, logs, seen, t, gains=None):
         now, last = self.initial_distribution, None
         tables = {}
-        for k in np.flatnonzero(row >= 0):
+        for k in np.flatnonzero(seen):
             if last is not None:
                 lag = round(float(t[k] - t[last]), 12)
                 if lag not in tables:
                     tables[lag] = self.transition_matrix(lag)
                 now = now @ tables[lag]
-            likelihood = np.full(n, error / max(n - 1, 1))
-            likelihood[row[k]] = 1 - error
+            most = logs[k].max()
+            likelihood = np.exp(logs[k] - most)
             weight = now * likelihood
             total = weight.sum()
             if gains is not None and last is not None:
-                gains.append(np.log(total) if total > 0 else -np.inf)
+                gains.append(np.log(total) + most if total > 0 else -np.inf)
             now, last = weight / total if total > 0 else likelihood / likelihood.sum(), k
-        if last is not None and last < len(row) - 1:
+        if last is not None and last < len(seen) - 1:
             now = now @ self.transition_matrix(float(t[-1] - t[last]))
         return now
 
@@ -192,14 +210,15 @@ class RateModel(Model):
             paths[:, k] = (rng.random(len(states))[:, None] >= table[paths[:, k - 1]]).sum(axis=1)
         return paths
 
-    def _dataset(self, states, attrs):
+    def _dataset(self, states, attrs, signal=None):
         absorbing = np.diag(self.rate_matrix) == 0
         status = [
             {"finite": True, "diverged_at": None, "fixed_point": bool(absorbing[path[-1]]), "cycle": None}
             for path in states
         ]
         attrs = {**attrs, "status": json.dumps(status), "states": json.dumps(list(self.state_names))}
-        return make_dataset(states[..., None], dt=self.dt, names=self.names, label=states, attrs=attrs)
+        x = states if signal is None else signal
+        return make_dataset(x[..., None], dt=self.dt, names=self.names, label=states, attrs=attrs)
 
 
 def _drawn(distributions, rng):

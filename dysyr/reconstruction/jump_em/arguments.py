@@ -7,6 +7,7 @@ import numpy as np
 from dysyr.core.errors import InputError
 from dysyr.reconstruction.jump_em.direct import CORRECTIONS
 
+EMISSIONS = ("labels", "gaussian")
 ESTIMATORS = ("map", "em", "matrix_log", "counts")
 
 
@@ -21,6 +22,8 @@ def check(method):
     """
     rules = (
         ("estimator", f"one of {ESTIMATORS}", lambda v: v in ESTIMATORS),
+        ("emission", f"one of {EMISSIONS}", lambda v: v in EMISSIONS),
+        ("n_starts", "a whole number of at least 1", lambda v: _whole(v) and v >= 1),
         ("n_states", "a whole number of at least 1, or None", lambda v: v is None or (_whole(v) and v >= 1)),
         ("label_noise", "None, 'learn', or a probability below 1",
          lambda v: v in (None, "learn") if v is None or isinstance(v, str) else _number(v) and 0 <= v < 1),
@@ -38,12 +41,29 @@ def check(method):
         value = getattr(method, name)
         if not allowed(value):
             raise InputError(f"JumpEM cannot use this {name}", got=repr(value), expected=expected)
+    if method.emission == "gaussian":
+        _check_signal(method)
     if method.estimator in ("counts", "matrix_log"):
         for name in ("label_noise", "edges", "reversible"):
             if getattr(method, name) not in (None, False):
                 raise InputError(
                     f"estimator='{method.estimator}' has no {name}", do="use estimator='em' or 'map'"
                 )  # fmt: skip
+
+
+def _check_signal(method):
+    """Refuse what does not go with a signal."""
+    if method.n_states is None:
+        raise InputError(
+            "the number of states behind a signal has to be given", got="n_states=None",
+            do="give n_states, or let dysyr.select_n_states compare several",
+        )  # fmt: skip
+    if method.estimator in ("counts", "matrix_log"):
+        raise InputError(f"estimator='{method.estimator}' takes labels only", do="use estimator='map' or 'em'")
+    if method.label_noise is not None:
+        raise InputError(
+            "a signal has no label noise", got=f"label_noise={method.label_noise!r}", do="leave label_noise out"
+        )
 
 
 def permitted_edges(edges, n_states):
@@ -74,6 +94,25 @@ def permitted_edges(edges, n_states):
     return permitted
 
 
+def check_edges_balance(method, permitted):
+    """Refuse edges in one direction only where rates are to be in detailed balance.
+
+    Args:
+        method: JumpEM.
+        permitted: (state, state) bool.
+
+    Raises:
+        InputError: an edge without its reverse.
+    """
+    one_way = np.argwhere(permitted & ~permitted.T)
+    if method.reversible and len(one_way):
+        i, j = one_way[0]
+        raise InputError(
+            "rates in detailed balance need both directions", got=f"edges has ({i}, {j}) without ({j}, {i})",
+            do="add it, or leave reversible out",
+        )  # fmt: skip
+
+
 def check_panel(method, panel, permitted):
     """Refuse data that the arguments do not suit.
 
@@ -92,13 +131,7 @@ def check_panel(method, panel, permitted):
             expected="at least 3: mistakes show where a label changes and changes back",
             do="give label_noise as a number",
         )  # fmt: skip
-    one_way = np.argwhere(permitted & ~permitted.T)
-    if method.reversible and len(one_way):
-        i, j = one_way[0]
-        raise InputError(
-            "rates in detailed balance need both directions", got=f"edges has ({i}, {j}) without ({j}, {i})",
-            do="add it, or leave reversible out",
-        )  # fmt: skip
+    check_edges_balance(method, permitted)
     if isinstance(method.label_noise, (int, float)) and method.label_noise >= 1 - 1 / panel.n_states:
         raise InputError(
             "labels with this label_noise say nothing", got=repr(method.label_noise),

@@ -48,6 +48,33 @@ def diagnose(panel, q, *, has_prior, converged):
     return tuple(said)
 
 
+def diagnose_levels(panel, at, errors, weights):
+    """Reasons to doubt the levels of a signal.
+
+    Args:
+        panel: SignalPanel.
+        at: Parameters.
+        errors: (2, state) standard errors of means and standard deviations.
+        weights: (state,) expected number of samples in each state.
+
+    Returns:
+        tuple of str.
+    """
+    said = []
+    for i in np.flatnonzero(at.levels.sds <= panel.smallest_sd):
+        said.append(
+            f"the spread of state {panel.states[i]} has shrunk to the smallest allowed one, on {weights[i]:.3g} samples:"
+            " the signal repeats a value there, or there are too many states; give fewer"
+        )
+    gaps, spread = np.diff(at.levels.means), np.hypot(errors[0, 1:], errors[0, :-1])
+    for i in np.flatnonzero(gaps < 2 * spread):
+        said.append(
+            f"the levels of states {panel.states[i]} and {panel.states[i + 1]} differ by less than two standard errors:"
+            " only their rates tell them apart, and which is which is arbitrary"
+        )
+    return tuple(said)
+
+
 def warn(reasons):
     """Issue each reason as a RateWarning that points to the caller of ``fit``."""
     for reason in reasons:

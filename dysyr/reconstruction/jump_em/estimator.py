@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from types import SimpleNamespace
 
 import numpy as np
 from scipy.stats import chi2
@@ -11,48 +12,55 @@ from tqdm import tqdm
 from dysyr.core.checkpoint import Checkpoint
 from dysyr.core.dataset import data_hash
 from dysyr.core.reconstructor import Reconstructor
-from dysyr.reconstruction.jump_em.arguments import check, check_panel, permitted_edges
+from dysyr.reconstruction.jump_em.arguments import check, check_edges_balance, check_panel, permitted_edges
 from dysyr.reconstruction.jump_em.detailed_balance import balanced_rates
-from dysyr.reconstruction.jump_em.diagnosis import diagnose, warn
+from dysyr.reconstruction.jump_em.diagnosis import diagnose, diagnose_levels, warn
 from dysyr.reconstruction.jump_em.direct import logarithm_rates, naive_rates
 from dysyr.reconstruction.jump_em.information import standard_errors
 from dysyr.reconstruction.jump_em.likelihood import Parameters, expect
 from dysyr.reconstruction.jump_em.maximisation import Goal, Maximum, maximise
 from dysyr.reconstruction.jump_em.model import JumpModel
 from dysyr.reconstruction.jump_em.panel import Panel
+from dysyr.reconstruction.jump_em.signal import SignalPanel
+from dysyr.reconstruction.jump_em.starts import best, in_order, labellings, screened
 
 FIRST_NOISE = 0.02
 UNITS_PER_DURATION = 10.0
 
 
 class JumpEM(Reconstructor):
-    """Rates of a jump process on finitely many states, from labels at regular or irregular times.
+    """Rates of a jump process on finitely many states, from labels or a signal at regular or irregular times.
 
         l(Q) = sum_D sum_ij C^D_ij ln exp(Q D)_ij
 
     The jumps between two samples are not seen; their expected number and the time spent in each state are computed
     exactly, and maximise the likelihood, or the posterior under a Gamma prior, by expectation-maximisation. With label
-    noise the chain behind the labels is hidden, and forward and backward passes give the expected pairs.
+    noise the chain behind the labels is hidden, and forward and backward passes give the expected pairs. So it is
+    behind a signal that is normal about a level of its own in each state; means and standard deviations are learned,
+    and states are numbered by ascending mean.
 
-    Row convention: q_ij is the rate from i to j in 1/time. Times between neighbouring samples may all differ. Nothing
-    is drawn at random: ``seed`` is there for the contract alone.
+    Row convention: q_ij is the rate from i to j in 1/time. Times between neighbouring samples may all differ. For
+    labels nothing is drawn at random; for a signal ``seed`` chooses starts.
 
     Args:
         estimator: "map" (posterior mode), "em" (maximum likelihood), "matrix_log", or "counts" (naive).
-        n_states: number of states; by default one more than the largest label.
+        emission: "labels", or "gaussian" for a signal, such as the current through a channel ("map" and "em").
+        n_states: number of states; by default one more than the largest label. A signal needs it.
+        n_starts: number of starts for a signal, of which the best goes on.
         label_noise: probability that a label is that of another state, each equally; None for none, "learn" to
             estimate it, which needs paths of at least three samples.
         prior_shape: shape a of the Gamma prior of each rate ("map").
         prior_rate: its rate b, for rates per ``time_unit``.
         time_unit: unit of the prior in time units; by default a tenth of the longest trajectory, or, where jumps are so
-            many that the mean rate between two states would exceed one in that unit, one over this mean rate.
+            many that the mean rate between two states would exceed one in that unit, one over this mean rate; for a
+            signal, over that of the state that is left fastest.
         reversible: whether the rates are in detailed balance, p_i q_ij = p_j q_ji ("map" and "em").
         edges: list of (from, to), the only rates that may differ from zero ("map" and "em").
         correction: "weighted" or "diagonal", what is done to negative rates ("matrix_log").
         max_gap: longest run of missing samples that a pair may span, its lag then being longer.
         max_iterations: most evaluations of the likelihood.
         tolerance: relative change of every rate in one step at which the iteration ends.
-        seed: recorded, not used.
+        seed: chooses starts for a signal beyond the first four; else recorded, not used.
 
     Learned: ``model_`` (a ``RateModel`` with standard errors), ``history_`` with ``objective`` and ``log_likelihood``
     of each accepted step and ``visits`` of each state; after ``fit`` also ``warnings_`` (tuple of str).
@@ -67,11 +75,14 @@ class JumpEM(Reconstructor):
     min_path_samples = 1
 
     def __init__(
-        self, estimator="map", *, n_states=None, label_noise=None, prior_shape=1.85, prior_rate=3.5, time_unit=None,
-        reversible=False, edges=None, correction="weighted", max_gap=0, max_iterations=3000, tolerance=1e-8, seed=0,
+        self, estimator="map", *, emission="labels", n_states=None, n_starts=6, label_noise=None, prior_shape=1.85,
+        prior_rate=3.5, time_unit=None, reversible=False, edges=None, correction="weighted", max_gap=0,
+        max_iterations=3000, tolerance=1e-8, seed=0,
     ):  # fmt: skip
         self.estimator = estimator
+        self.emission = emission
         self.n_states = n_states
+        self.n_starts = n_starts
         self.label_noise = label_noise
         self.prior_shape = prior_shape
         self.prior_rate = prior_rate
@@ -98,6 +109,8 @@ class JumpEM(Reconstructor):
         """
         check(self)
         data = self._checked(X, dt)
+        if self.emission == "gaussian":
+            return self._fit_signal(data, progress, checkpoint)
         panel = Panel.from_data(data, n_states=self.n_states, max_gap=self.max_gap)
         permitted = permitted_edges(self.edges, panel.n_states)
         check_panel(self, panel, permitted)
@@ -137,6 +150,42 @@ class JumpEM(Reconstructor):
         ratio = float(self.history_["label_noise_ratio"][0])
         return float(0.5 * chi2.sf(ratio, 1)) if ratio > 0 else 1.0
 
+    def _fit_signal(self, data, progress, checkpoint):
+        panel = SignalPanel.from_data(data, n_states=self.n_states, max_gap=self.max_gap)
+        permitted = permitted_edges(self.edges, panel.n_states)
+        check_edges_balance(self, permitted)
+
+        def first_rates(labelled):
+            return _first_rates(labelled, permitted, self.reversible)
+
+        labels = labellings(panel, self.n_starts, self.seed)
+        goal = self._goal(panel, permitted, self._unit(panel.labelled(labels[min(1, len(labels) - 1)])))
+        with tqdm(desc="JumpEM", unit="step", disable=None if progress else True) as bar:
+            candidates = []
+            for each in labels:
+                candidates.append(screened(goal, each, first_rates))
+                bar.update()
+            start = best(candidates, panel, keeps_order=self.edges is not None)
+            jumps, times, _ = _expected(panel, start)
+            fastest = (jumps.sum(axis=1) / times).argmax()
+            goal = self._goal(panel, permitted, self._unit(panel, jumps[fastest].sum(), times[fastest]))
+            place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(data))
+            limits = {"tolerance": self.tolerance, "max_iterations": self.max_iterations}
+            found = maximise(goal, start, checkpoint=place, bar=bar, **limits)
+        at = in_order(found.at) if self.edges is None else found.at
+        errors, level_errors = standard_errors(goal, at)
+        jumps, times, weights = _expected(panel, at)
+        seen = SimpleNamespace(states=panel.states, lags=panel.lags, visits=np.round(weights), jumps=jumps)
+        self.warnings_ = diagnose(seen, at.q, has_prior=self.estimator == "map", converged=found.converged)
+        self.warnings_ += diagnose_levels(panel, at, level_errors, weights)
+        warn(self.warnings_)
+        model = JumpModel(
+            at.q, at.initial, errors, states=panel.states, dt=panel.dt, name=panel.name, levels=at.levels,
+            levels_stderr=level_errors,
+        )  # fmt: skip
+        history = {**found.history, "visits": weights, "converged": np.array([int(found.converged)])}
+        return self._learned(model, history, data)
+
     def _direct(self, panel, permitted):
         """Maximum and standard errors of an estimate in closed form."""
         if self.estimator == "counts":
@@ -151,11 +200,8 @@ class JumpEM(Reconstructor):
 
     def _climbed(self, panel, permitted, data, progress, checkpoint):
         """The Maximum, and the Goal it is of."""
-        has_prior = self.estimator == "map"
-        shape = float(self.prior_shape) if has_prior else 1.0
-        time = float(self.prior_rate) * self._unit(panel) if has_prior else 0.0
-        learns = self.label_noise == "learn"
-        goal = Goal(panel, permitted, shape, time, learns, self.reversible)
+        goal = self._goal(panel, permitted, self._unit(panel))
+        learns = goal.learns_noise
         noise = FIRST_NOISE if learns else float(self.label_noise or 0.0)
         start = Parameters(_first_rates(panel, permitted, self.reversible), noise, panel.first / panel.first.sum())
         place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(data))
@@ -169,17 +215,32 @@ class JumpEM(Reconstructor):
                 found.history["label_noise_ratio"] = np.array([ratio])
         return found, goal
 
-    def _unit(self, panel):
-        """Unit of time of the prior."""
+    def _goal(self, panel, permitted, unit):
+        """What is to be maximised, with the unit of time of the prior."""
+        has_prior = self.estimator == "map"
+        shape = float(self.prior_shape) if has_prior else 1.0
+        time = float(self.prior_rate) * unit if has_prior else 0.0
+        return Goal(panel, permitted, shape, time, self.label_noise == "learn", self.reversible)
+
+    def _unit(self, panel, jumps=None, time=None):
+        """Unit of time of the prior, by the jumps in a time, or those of the labels."""
         if self.time_unit is not None:
             return float(self.time_unit)
         unit = panel.duration / UNITS_PER_DURATION
-        jumps, time = panel.jumps.sum(), panel.times_before.sum()
+        if jumps is None:
+            jumps, time = panel.jumps.sum(), panel.times_before.sum()
         return float(min(unit, time * (panel.n_states - 1) / jumps)) if jumps > 0 else unit
 
     def _fingerprint(self, data):
         settings = json.dumps(self.get_params(), sort_keys=True, default=float)
         return hashlib.sha256("|".join([settings, data_hash(data)]).encode()).hexdigest()
+
+
+def _expected(panel, at):
+    """(state, state) expected jumps, (state,) times and (state,) samples of a signal."""
+    found = expect(panel, at)
+    rates = at.q - np.diag(np.diag(at.q))
+    return np.maximum(rates * found.s, 0.0), np.diag(found.s), found.moments[0]
 
 
 def _first_rates(panel, permitted, reversible):

@@ -2,8 +2,8 @@
 
     q_ij <- (E[N_ij] + a - 1) / (E[T_i] + b),  noise <- E[mistakes] / n,  initial <- E[first states]
 
-with a = 1, b = 0 for maximum likelihood. Three such steps are made into one by squared extrapolation of the logarithms
-(SQUAREM); an extrapolation that lowers the objective is thrown away.
+with a = 1, b = 0 for maximum likelihood, and weighted moments for the levels of a signal. Three such steps are made into
+one by squared extrapolation of the logarithms (SQUAREM); an extrapolation that lowers the objective is thrown away.
 """
 
 import dataclasses
@@ -11,6 +11,8 @@ import time
 
 import numpy as np
 
+from dysyr.core.levels import NormalLevels
+from dysyr.reconstruction.jump_em import level_steps
 from dysyr.reconstruction.jump_em.detailed_balance import balanced_rates
 from dysyr.reconstruction.jump_em.likelihood import Parameters, expect
 
@@ -31,7 +33,7 @@ class Goal:
     """What is to be maximised.
 
     Attributes:
-        panel: Panel.
+        panel: Panel, or SignalPanel.
         permitted: (state, state) bool, rates that may differ from zero.
         shape: a of the Gamma prior of each rate; 1 without a prior.
         time: b of that prior, in time units; 0 without a prior.
@@ -60,7 +62,8 @@ class Goal:
         rates = self._rates(at.q, found.s)
         rates = np.where(self.permitted, np.maximum(rates, SMALLEST_RATE * rates.max()), 0.0)
         noise = self._noise(found.mistakes / len(self.panel.labels)) if self.learns_noise else at.noise
-        after = Parameters(rates - np.diag(rates.sum(axis=1)), noise, found.first / found.first.sum())
+        levels = None if at.levels is None else level_steps.after(at.levels, found.moments, self.panel.smallest_sd)
+        after = Parameters(rates - np.diag(rates.sum(axis=1)), noise, found.first / found.first.sum(), levels)
         return found.log_likelihood + self.log_prior(at.q), found.log_likelihood, after
 
     def _rates(self, q, s):
@@ -72,8 +75,10 @@ class Goal:
         return np.where(self.permitted, jumps / np.where(times > 0, times, np.inf)[:, None], 0.0)
 
     def pack(self, at):
-        """Logarithms of the free rates, and of the noise if that is learned."""
+        """Logarithms of the free rates, and of the noise if that is learned; levels in units of the signal's spread."""
         logs = np.log(at.q[self.permitted])
+        if at.levels is not None:
+            return np.concatenate([logs, level_steps.packed(at.levels, self.panel.scale)])
         return np.append(logs, np.log(at.noise)) if self.learns_noise else logs
 
     def unpack(self, logs, like):
@@ -83,7 +88,10 @@ class Goal:
         q[self.permitted] = np.exp(logs[:n_rates])
         q = np.where(self.permitted, np.maximum(q, SMALLEST_RATE * q.max()), 0.0)
         noise = self._noise(float(np.exp(logs[n_rates]))) if self.learns_noise else like.noise
-        return Parameters(q - np.diag(q.sum(axis=1)), noise, like.initial)
+        levels = None
+        if like.levels is not None:
+            levels = level_steps.unpacked(logs[n_rates:], self.panel.scale, self.panel.smallest_sd)
+        return Parameters(q - np.diag(q.sum(axis=1)), noise, like.initial, levels)
 
     def _noise(self, value):
         return float(np.clip(value, SMALLEST_NOISE, LARGEST_NOISE * (1 - 1 / self.panel.n_states)))
@@ -135,7 +143,7 @@ def maximise(goal, start, *, tolerance, max_iterations, checkpoint=None, bar=Non
     rates = np.where(at.q < ZERO_RATE * at.q.max(), 0.0, at.q)
     q = rates - np.diag(rates.sum(axis=1))
     history = {"objective": np.array(columns[0]), "log_likelihood": np.array(columns[1])}
-    return Maximum(Parameters(q, at.noise, at.initial), history, converged)
+    return Maximum(dataclasses.replace(at, q=q), history, converged)
 
 
 def _cycle(goal, at, tolerance):
@@ -162,11 +170,12 @@ def _cycle(goal, at, tolerance):
 
 
 def _change(goal, before, after):
-    """Largest relative change of a rate, of those that are not about to vanish, or of the noise."""
+    """Largest relative change of a rate, of those that are not about to vanish, of the noise, or of a level."""
     small = 1e-6 * before.q.max()
     rates = np.abs(after.q - before.q)[goal.permitted] / (before.q[goal.permitted] + small)
     noise = abs(after.noise - before.noise) / (before.noise + 1e-6) if goal.learns_noise else 0.0
-    return max(float(rates.max(initial=0.0)), noise)
+    levels = 0.0 if before.levels is None else level_steps.change(before.levels, after.levels)
+    return max(float(rates.max(initial=0.0)), noise, levels)
 
 
 def _resumed(checkpoint, start):
@@ -176,7 +185,8 @@ def _resumed(checkpoint, start):
         return start, [[], []], 0, False
     arrays, numbers = state
     columns = [arrays["objective"].tolist(), arrays["log_likelihood"].tolist()]
-    at = Parameters(arrays["q"], float(arrays["noise"][0]), arrays["initial"])
+    levels = NormalLevels(arrays["means"], arrays["sds"]) if "means" in arrays else None
+    at = Parameters(arrays["q"], float(arrays["noise"][0]), arrays["initial"], levels)
     return at, columns, numbers["done"], numbers["converged"]
 
 
@@ -185,4 +195,6 @@ def _write(checkpoint, at, columns, done, converged):
         "q": at.q, "noise": np.array([at.noise]), "initial": at.initial, "objective": np.array(columns[0]),
         "log_likelihood": np.array(columns[1]),
     }  # fmt: skip
+    if at.levels is not None:
+        arrays |= {"means": at.levels.means, "sds": at.levels.sds}
     checkpoint.write(arrays, {"done": done, "converged": bool(converged)})

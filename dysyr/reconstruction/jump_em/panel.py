@@ -52,30 +52,14 @@ class Panel:
         Raises:
             InputError: fewer than two states, labels beyond them, or no pair of samples.
         """
-        labels, clocks = labels_of(data), times(data)
-        pieces = []
-        for i, start, stop in segments(data, max_gap=max_gap):
-            there = np.arange(start, stop)[labels[i][start:stop] >= 0]
-            if len(there):
-                pieces.append((labels[i][there], clocks[i][there]))
-        if not pieces:
-            raise InputError("every label is missing", expected="paths of labels")
-        flat, at = (np.concatenate(part) for part in zip(*pieces, strict=True))
-        offsets = np.concatenate([[0], np.cumsum([len(piece[0]) for piece in pieces])])
-        lags, index = group_lags(at, offsets, step=data.attrs.get("dt"))
-        if len(lags) == 0:
-            raise InputError(
-                "no path has two neighbouring samples", got=f"{len(pieces)} paths of a single sample",
-                expected="pairs of samples: rates are about what happens between them",
-            )  # fmt: skip
-        states = _state_names(data, n_states, int(flat.max()) + 1)
+        labels = labels_of(data)
+        flat, offsets, lags, index = flattened(data, labels, [row >= 0 for row in labels], max_gap)
+        states = state_names(data, n_states, int(flat.max()) + 1)
         return cls(
             labels=flat, offsets=offsets, index=index, lags=lags,
             counts=count_pairs(flat, index, len(lags), len(states)),
             first=np.bincount(flat[offsets[:-1]], minlength=len(states)).astype(np.float64),
-            duration=float(max(clock[-1] - clock[0] for clock in clocks)), states=states,
-            dt=float(data.attrs.get("dt") or np.median(lags[index[index >= 0]])),
-            name=str(data["state"].values[0]) if data.sizes["state"] == 1 else "state",
+            states=states, **of_times(data, lags, index),
         )  # fmt: skip
 
     @property
@@ -105,7 +89,62 @@ class Panel:
         return np.einsum("k,kij->i", self.lags, self.counts)
 
 
-def _state_names(data, n_states, least):
+def flattened(data, series, seen, max_gap):
+    """Paths of what was seen, one after the other in flat arrays.
+
+    Args:
+        data: Dataset.
+        series: list of (time,) arrays, one per trajectory.
+        seen: list of (time,) bool, False where a sample is missing.
+        max_gap: longest run of missing samples that a pair may span; a longer one begins a new path.
+
+    Returns:
+        (n_samples,) values, (n_paths + 1,) offsets, (lag,) distinct lags, and (n_samples,) lag of each sample.
+
+    Raises:
+        InputError: nothing seen, or no pair of samples.
+    """
+    clocks, pieces = times(data), []
+    for i, start, stop in segments(data, max_gap=max_gap):
+        there = np.arange(start, stop)[seen[i][start:stop]]
+        if len(there):
+            pieces.append((series[i][there], clocks[i][there]))
+    if not pieces:
+        raise InputError("every sample is missing", expected="paths of labels, or of a signal")
+    flat, at = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    offsets = np.concatenate([[0], np.cumsum([len(piece[0]) for piece in pieces])])
+    lags, index = group_lags(at, offsets, step=data.attrs.get("dt"))
+    if len(lags) == 0:
+        raise InputError(
+            "no path has two neighbouring samples", got=f"{len(pieces)} paths of a single sample",
+            expected="pairs of samples: rates are about what happens between them",
+        )  # fmt: skip
+    return flat, offsets, lags, index
+
+
+def of_times(data, lags, index):
+    """Longest duration, sampling interval and name of the variable, as ``Panel`` has them."""
+    return {
+        "duration": float(max(clock[-1] - clock[0] for clock in times(data))),
+        "dt": float(data.attrs.get("dt") or np.median(lags[index[index >= 0]])),
+        "name": str(data["state"].values[0]) if data.sizes["state"] == 1 else "state",
+    }
+
+
+def state_names(data, n_states, least):
+    """Names of the states: those of the data where there are as many as states, else numbers.
+
+    Args:
+        data: Dataset.
+        n_states: number of states, or None.
+        least: fewest that the data need.
+
+    Returns:
+        tuple of str.
+
+    Raises:
+        InputError: fewer than two states, or labels beyond them.
+    """
     given = tuple(json.loads(data.attrs["states"])) if "states" in data.attrs else None
     n = n_states or (len(given) if given else least)
     if n < 2:

@@ -79,7 +79,7 @@ def test_times_out_of_order_are_refused():
 
 def test_labels_that_are_all_missing_are_refused():
     data = make_dataset(np.array([np.nan, np.nan, np.nan]), dt=DT, mask=True)
-    with pytest.raises(InputError, match="every label is missing"):
+    with pytest.raises(InputError, match="every sample is missing"):
         fit(data)
 
 
