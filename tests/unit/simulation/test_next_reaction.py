@@ -96,10 +96,10 @@ def test_it_is_the_default_for_many_reactions_that_touch_few_rates(monkeypatch):
     assert jumps._exact_method(ring(jumps.MANY_REACTIONS)) == "next_reaction"
     assert jumps._exact_method(ring(jumps.MANY_REACTIONS - 1)) == "ssa"
     assert jumps._exact_method(ring(jumps.MANY_REACTIONS, reach=20)) == "ssa"
-    monkeypatch.setattr(jumps, "MANY_REACTIONS", 20)
-    data = simulate(ring(20), times=[0.1])
+    monkeypatch.setattr(jumps, "MANY_REACTIONS", 40)
+    data = simulate(ring(40), times=[0.1])
     assert json.loads(data.attrs["solver"])["method"] == "next_reaction"
-    assert json.loads(simulate(ring(20), times=[0.1], method="ssa").attrs["solver"])["method"] == "ssa"
+    assert json.loads(simulate(ring(40), times=[0.1], method="ssa").attrs["solver"])["method"] == "ssa"
 
 
 def test_as_many_species_as_are_allowed_are_simulated():
