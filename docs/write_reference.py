@@ -35,6 +35,7 @@ KINDS = {
     "map": "Maps",
     "sde": "Stochastic differential equations",
     "jump": "Markov jump processes",
+    "open_quantum": "Open quantum systems",
 }
 
 
@@ -73,6 +74,8 @@ def systems_page():
 
 
 def _size(system):
+    if system.spins is not None:
+        return f"{system.dim}; {system.spins.lattice}"
     return f"{len(system.jumps.states)} states" if system.jumps and system.jumps.states else system.dim
 
 
@@ -84,7 +87,7 @@ def _entry(name, thing):
         return ["", f"### {name}", "", *_block(f"dysyr.{name}{_signature(thing)}", thing)]
     heading = "" if issubclass(thing, Exception) else _signature(thing)
     lines = ["", f"### {name}", "", *_block(f"class dysyr.{name}{heading}", thing)]
-    for member, value in vars(thing).items():
+    for member, value in _members(thing).items():
         function = value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
         own = inspect.isfunction(function) and not member.startswith("_") and inspect.getdoc(function)
         if own:
@@ -92,6 +95,12 @@ def _entry(name, thing):
         elif isinstance(value, property) and inspect.getdoc(value):
             lines += ["", *_block(f"{name}.{member}", value)]
     return lines
+
+
+def _members(thing):
+    """Members of a class, with those that make it from arguments, which lie in a base of their own."""
+    parts = [base for base in thing.__bases__ if base.__name__.endswith("Makers")]
+    return {name: value for part in (*parts, thing) for name, value in vars(part).items()}
 
 
 def _block(head, thing):

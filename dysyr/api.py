@@ -37,7 +37,7 @@ def load_system(name_or_path, **parameters):
         system = System.from_file(name_or_path)
     else:
         system = catalogue_system(str(name_or_path))
-    sizes = {name: parameters.pop(name) for name in list(parameters) if name in system.lattice.indices}
+    sizes = {name: parameters.pop(name) for name in list(parameters) if name in system.sizes}
     system = system.with_size(**sizes) if sizes else system
     return system.with_parameters(**parameters) if parameters else system
 
@@ -82,9 +82,9 @@ def lyapunov_spectrum(
         system_or_model = system_or_model.model_
     if isinstance(system_or_model, System):
         system = system_or_model
-        if system.kind in ("sde", "jump"):
+        if system.kind in ("sde", "jump", "open_quantum"):
             raise InputError(
-                f"{system.name or 'the system'} is stochastic",
+                f"{system.name or 'the system'} is {'a linear equation of states' if system.spins else 'stochastic'}",
                 expected="Lyapunov exponents are computed for kinds ode, pde and map",
             )
         dt = system.dt if dt is None else dt

@@ -36,7 +36,7 @@ def load_system(name, settings):
 
     values = parse(settings)
     system = dysyr.load_system(name)
-    known = (*system.parameters, *system.lattice.indices)
+    known = (*system.parameters, *system.sizes)
     refusing(check_keys, values, known, what="parameter", where=system.name)
     return dysyr.load_system(name, **values)
 

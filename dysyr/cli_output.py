@@ -52,6 +52,8 @@ def system_text(system):
     """A system with its equations, parameters and invariants."""
     states = system.jumps.states if system.jumps is not None else ()
     size = f"{len(states)} states: {', '.join(states)}" if states else f"{system.dim} variables"
+    if system.spins is not None:
+        size = f"{system.spins.lattice}, {system.dim} observables: {', '.join(system.variables)}"
     lines = [f"{system.title} ({system.name}), {system.kind}, {size}", ""]
     lines += [f"  {name}: {text}" for name, text in system.equations.items()]
     values = ", ".join(f"{name} = {value:g}" for name, value in system.parameters.items())

@@ -105,7 +105,7 @@ def experiment_system(experiment):
         name = experiment.folder / name
     system = load_system(name)
     values = {**experiment.system.get("parameters", {}), **experiment.system.get("size", {})}
-    known = (*system.parameters, *system.lattice.indices)
+    known = (*system.parameters, *system.sizes)
     check_keys(values, known, what="parameter", where=f"the system '{system.name}'")
     return load_system(name, **values)
 

@@ -74,7 +74,7 @@ def independent_truths(system, data, n, *, n_pairs):
         (pair, n, state) array, empty where the observation cannot be repeated.
     """
     applied = [observation for observation in observations(data) if observation["model"] not in REMOVING]
-    if any(observation["model"] not in REPEATABLE for observation in applied):
+    if system.spins is not None or any(observation["model"] not in REPEATABLE for observation in applied):
         return np.empty((0, 0, 0))
     models = [_observation(observation) for observation in applied]
     embedding = json.loads(data.attrs.get("embedding", "null"))
@@ -106,7 +106,8 @@ def true_flow(system, data):
     kept = ("GaussianNoise", *REMOVING)
     whole = all(observation["model"] in kept for observation in observations(data))
     names = tuple(str(name) for name in data["state"].values)
-    if system.kind in ("sde", "jump") or system.has_time or not whole or names != tuple(system.variables):
+    unlike = system.kind in ("sde", "jump", "open_quantum") or system.has_time
+    if unlike or not whole or names != tuple(system.variables):
         return None
     dt = sampling_interval(data)
 

@@ -125,7 +125,7 @@ def main():
     arguments = parser.parse_args()
     for name in arguments.names or system_names():
         system = load_system(name)
-        if system.kind in ("sde", "jump") or name in TRANSIENT_SYSTEMS:
+        if system.kind in ("sde", "jump", "open_quantum") or name in TRANSIENT_SYSTEMS:
             continue
         begun = time.process_time()
         invariants = compute_invariants(system, seconds=arguments.seconds, seed=arguments.seed)

@@ -26,6 +26,8 @@ def system_latex(system):
     lines = [f"{name_latex(name)}{site} = {printer.latex(tree)}" for name, tree in trees.let.items()]
     if trees.jumps is not None:
         return lines + _jumps(trees, printer)
+    if trees.spins is not None:
+        return lines + _spins(trees.spins, printer)
     for k, name in enumerate(trees.fields):
         right = printer.latex(trees.written[name])
         symbol = printer.site_latex(name, (0,) * len(system.lattice.axes))
@@ -160,6 +162,41 @@ def _complex(numbers):
     """What a reaction takes or makes: A + 2 B."""
     terms = [name_latex(name) if n == 1 else rf"{n} \, {name_latex(name)}" for name, n in numbers if n > 0]
     return " + ".join(terms) or r"\emptyset"
+
+
+def _spins(spins, printer):
+    """One line for each term of the Hamiltonian, and one for each kind of jump operator with its rate."""
+    lines = []
+    for k, term in enumerate(spins.hamiltonian, start=1):
+        strength = printer.latex(term.written)
+        if term.written.op in ("add", "neg"):
+            strength = rf"\left({strength}\right)"
+        sites = "ij"[: len(term.places[0])] if len(term.places) > 1 else ",".join(map(str, term.places[0]))
+        total = rf"\sum_{{{sites}}} " if len(term.places) > 1 else ""
+        lines.append(rf"H_{{{k}}} = {strength} \, {total}{_operator(term, sites)}")
+    for k, term in enumerate(spins.jumps, start=1):
+        sites = "ij"[: len(term.places[0])] if len(term.places) > 1 else ",".join(map(str, term.places[0]))
+        lines.append(rf"L_{{{k},{sites}}} = {_operator(term, sites)} :\quad {printer.latex(term.written)}")
+    return lines
+
+
+def _operator(term, sites):
+    """An operator as a sum of Pauli strings with the sites as subscripts, or by its name."""
+    known = {"sigma_minus": r"\sigma^-", "sigma_plus": r"\sigma^+"}
+    name = term.said.split(" on ")[0]
+    if name in known:
+        return rf"{known[name]}_{{{sites}}}"
+    pieces = []
+    for string, value in term.operator.items():
+        value = complex(value)
+        number = number_latex(value.real) if not value.imag else (
+            rf"{number_latex(value.imag)} \mathrm{{i}}" if not value.real
+            else rf"\left({number_latex(value.real)} + {number_latex(value.imag)} \mathrm{{i}}\right)"
+        )  # fmt: skip
+        pieces.append("" if value == 1 else rf"{number} \, ")
+        pieces[-1] += rf"{string}_{{{sites}}}" if len(string) == 1 else rf"\mathrm{{{string}}}_{{{sites}}}"
+    text = " + ".join(pieces)
+    return rf"\left({text}\right)" if len(pieces) > 1 else text
 
 
 def _sum(args, text, at):

@@ -11,23 +11,27 @@ from dysyr.core.jump_process import JumpProcess
 from dysyr.core.latex import system_latex
 from dysyr.core.noise_kind import noise_of
 from dysyr.core.slow_twin import SlowTwin
+from dysyr.core.spin_system import OpenSpinSystem
 from dysyr.core.system_definition import read_definition
 from dysyr.core.system_file import read_system_file, write_system_file
+from dysyr.core.system_makers import SystemMakers
 from dysyr.core.system_schema import FORMAT
-from dysyr.core.system_tables import canonical_text, equation_tables, jump_tables, parameter_values, plain_tables
+from dysyr.core.system_tables import canonical_text, parameter_values, plain_tables, resized
 
 
-class System:
-    """A system of differential equations, a map, a stochastic or partial differential equation, or a jump process.
+class System(SystemMakers):
+    """A system of differential equations, a map, a stochastic or partial differential equation, a jump process, or an
+    open quantum system.
 
     .. math:: dx/dt = f(x, t), \\quad x_{n+1} = f(x_n), \\quad dx = f(x, t) dt + g(x, t) dW
 
-    It is made by ``System.ode``, ``.map``, ``.sde``, ``.pde`` and ``.jump`` in a script, or read from a file, and never
-    changes; ``with_parameters`` and ``with_size`` make another one. Two systems are equal when their definitions are.
+    It is made by ``System.ode``, ``.map``, ``.sde``, ``.pde``, ``.jump`` and ``.open_quantum`` in a script, or read
+    from a file, and never changes; ``with_parameters`` and ``with_size`` make another one. Two systems are equal when
+    their definitions are.
 
     Attributes:
         name: name of the catalogue file, or the given one.
-        kind: "ode", "map", "sde", "pde" or "jump".
+        kind: "ode", "map", "sde", "pde", "jump" or "open_quantum".
         title, description, reference: texts; the reference is a key of docs/references.bib.
         fields: names of the variables as they stand in the equations.
         variables: names of all state components; on a lattice x_0, x_1, ...
@@ -44,10 +48,11 @@ class System:
         symplectic: whether the flow preserves a symplectic form, so that exponents come in pairs.
         lattice: axes, sizes and boundaries.
         jumps: the JumpProcess of kind "jump": its reactions, or its states and rates; else None.
+        spins: the OpenSpinSystem of kind "open_quantum", whose variables are observables; else None.
     """
 
     def __init__(self, definition):
-        """Use ``System.ode``, ``.map``, ``.sde``, ``.pde``, ``.jump``, ``from_file`` or ``from_dict``."""
+        """Use ``System.ode`` and its siblings, ``from_file`` or ``from_dict``."""
         if not isinstance(definition, dict):
             raise InputError("a definition is not a table", got=repr(definition)[:60], expected="a dict")
         definition = {"format": FORMAT} | plain_tables(definition)
@@ -70,9 +75,10 @@ class System:
         self.interpretation = definition.get("interpretation")
         self.symplectic = definition.get("symplectic", False)
         used = postorder(trees.drift + tuple(term for row in trees.diffusion or () for term in row))
-        self.has_time = any(node.op == "time" for node in used)
         self.n_noise, self.noise_kind = (0, None) if trees.diffusion is None else noise_of(trees, self.dim)
         self.jumps = None if trees.jumps is None else JumpProcess(trees)
+        self.spins = None if trees.spins is None else OpenSpinSystem(trees)
+        self.has_time = any(node.op == "time" for node in used) or (self.spins is not None and self.spins.has_time)
         self._twin = SlowTwin(trees)
         self._frozen = True
 
@@ -80,96 +86,6 @@ class System:
         if getattr(self, "_frozen", False):
             raise AttributeError("a System cannot be changed: use with_parameters or with_size")
         object.__setattr__(self, name, value)
-
-    @classmethod
-    def ode(cls, equations, *, parameters=None, initial_state=None, dt=None, transient=0.0, name="", **tables):
-        """A system of ordinary differential equations.
-
-        .. math:: dx/dt = f(x, t)
-
-        Args:
-            equations: dict from variable to the expression of its time derivative; on a lattice the keys read
-                "x[i]".
-            parameters: dict from name to number or expression of earlier parameters.
-            initial_state: dict from variable to value or expression, or a sequence in the order of the
-                equations.
-            dt: sampling interval that a simulation uses by default, in time units.
-            transient: time that a simulation discards by default.
-            name: a name for messages and data sets.
-            **tables: further tables of a system file: let, index, boundary, boundary_values, hidden, ...
-
-        Returns:
-            System.
-
-        Raises:
-            InputError: an unknown or unusable entry.
-            ExpressionError: an expression that cannot be read.
-        """
-        return cls._made("ode", equations, parameters, initial_state, dt, transient, name, tables)
-
-    @classmethod
-    def map(cls, equations, *, parameters=None, initial_state=None, dt=1.0, transient=0.0, name="", **tables):
-        """A map x -> f(x). Arguments as for ``ode``; each equation is the variable's next value."""
-        return cls._made("map", equations, parameters, initial_state, dt, transient, name, tables)
-
-    @classmethod
-    def sde(
-        cls, equations, *, diffusion, interpretation, parameters=None, initial_state=None, dt=None,
-        transient=0.0, name="", **tables,
-    ):  # fmt: skip
-        """A stochastic differential equation dx = f dt + g dW. Arguments as for ``ode``, and:
-
-        Args:
-            diffusion: dict from variable to one expression (a noise of its own), or to a list (one row of a
-                matrix).
-            interpretation: "ito" or "stratonovich".
-        """
-        tables = tables | {"diffusion": diffusion, "interpretation": interpretation}
-        return cls._made("sde", equations, parameters, initial_state, dt, transient, name, tables)
-
-    @classmethod
-    def pde(cls, equations, *, domain, parameters=None, initial_state=None, dt=None, transient=0.0, name="", **tables):
-        """A partial differential equation on a grid. Arguments as for ``ode``, and:
-
-        Args:
-            domain: dict from coordinate to {"length", "n", "boundary"} and optionally "start", "order" (2 or
-                4). The equations may hold dx(u), dxx(u), dxxx(u), dxxxx(u) and laplacian(u).
-        """
-        return cls._made("pde", equations, parameters, initial_state, dt, transient, name, tables | {"domain": domain})
-
-    @classmethod
-    def jump(
-        cls, *, reactions=None, states=None, rates=None, parameters=None, initial_state=None, dt=None,
-        transient=0.0, name="", **tables,
-    ):  # fmt: skip
-        """A Markov jump process: reactions over counts, or a finite set of states with rates between them.
-
-        .. math:: x \\to x + \\nu_r \\text{ at rate } a_r(x), \\quad dp/dt = p \\, Q
-
-        Args:
-            reactions: list of dicts with "change" (dict from species to a whole number), "rate" (expression of
-                species and parameters, in 1/time) and optionally "name".
-            states: names of the states, instead of reactions.
-            rates: dict from "open -> closed" to the expression of a rate, or a matrix (list of lists, row convention:
-                entry (i, j) is the rate from i to j; the diagonal is 0 or minus the sum of the row).
-            parameters: dict from name to number or expression of earlier parameters.
-            initial_state: counts: dict from species to a whole number. States: the name of one, or a dict from state to
-                probability; by default the stationary distribution.
-            dt, transient, name: as for ``ode``.
-            **tables: further tables of a system file: let, conserved, title, ...
-
-        Returns:
-            System.
-
-        Raises:
-            InputError: an unknown or unusable entry, a negative rate.
-            ExpressionError: an expression that cannot be read.
-        """
-        return cls(jump_tables(reactions, states, rates, parameters, initial_state, dt, transient, name) | tables)
-
-    @classmethod
-    def _made(cls, kind, equations, parameters, initial_state, dt, transient, name, tables):
-        return cls(equation_tables(kind, equations, parameters, initial_state, dt, transient, name) | tables)
 
     @classmethod
     def from_dict(cls, definition):
@@ -214,31 +130,28 @@ class System:
         Raises:
             InputError: an unknown index, or a size that is too small.
         """
-        definition = self.to_dict()
-        for name, n in sizes.items():
-            if name not in self.lattice.indices:
-                raise InputError(
-                    f"{self.name or 'the system'} has no index '{name}'",
-                    expected=f"its indices are {', '.join(self.lattice.indices) or 'none'}",
-                )
-            n = int(n) if isinstance(n, np.integer) else n
-            if self.kind == "pde":
-                definition["domain"][name]["n"] = n
-            else:
-                definition["index"][name] = n
-        return self._changed(definition)
+        return self._changed(resized(self.to_dict(), sizes, self.sizes, self.name or "the system"))
 
     def _changed(self, definition):
         changed = System(definition)
-        same = changed._trees.parameters == self._trees.parameters and changed.lattice == self.lattice
+        same = changed._trees.parameters == self._trees.parameters and changed.sizes == self.sizes
         if not same and "invariants" in definition:
             del definition["invariants"]
             changed = System(definition)
         return changed
 
     @property
+    def sizes(self):
+        """Dict from index or size to number of sites: what ``with_size`` may change."""
+        if self.spins is not None:
+            return self.spins.lattice.sizes
+        return dict(zip(self.lattice.indices, self.lattice.shape, strict=True))
+
+    @property
     def equations(self):
-        """Mapping from the key of an equation, or the name of a jump, to its text, as in the file."""
+        """Mapping from the key of an equation, or what a jump or a term does, to its text, as in the file."""
+        if self.spins is not None:
+            return self.spins.texts
         if self.jumps is not None:
             return MappingProxyType(self.jumps.texts)
         return MappingProxyType(self._definition["equations"])
@@ -262,13 +175,16 @@ class System:
 
     @property
     def initial_state(self):
-        """Default initial state, array (dim,); of a chain of states the probabilities at the start, array (states,).
+        """Default initial state, array (dim,); of a chain of states the probabilities at the start, array (states,), of
+        spins their Bloch vectors, array (site, 3).
 
         Raises:
             InputError: the system has none.
         """
         if self.jumps is not None and self.jumps.states:
             return self.jumps.initial_distribution
+        if self.spins is not None:
+            return self.spins.initial_bloch()
         if not self._trees.initial:
             raise InputError(f"{self.name or 'the system'} has no default initial state", do="give initial_state=")
         values = self._twin.initial_state()
@@ -353,7 +269,7 @@ class System:
 
         On a lattice each is the sum over the sites.
         """
-        if self.jumps is not None and self.jumps.states:
+        if self.spins is not None or (self.jumps is not None and self.jumps.states):
             return {}
         return self._twin.conserved(self._checked(x), t)
 
@@ -388,6 +304,11 @@ class System:
         return self.jumps
 
     def _checked(self, x):
+        if self.spins is not None:
+            raise InputError(
+                f"{self.name or 'the system'} has no vector field: its observables do not form a closed system",
+                do="take dysyr.simulate, or system.spins for its generator",
+            )  # fmt: skip
         if self.jumps is not None and self.jumps.states:
             raise InputError(
                 f"{self.name or 'the system'} is a chain of states and has no vector field", do="take rate_matrix"

@@ -24,6 +24,7 @@ from dysyr.core.jump_definition import (
 from dysyr.core.lattice import BOUNDARIES, NO_LATTICE, Axis, Lattice
 from dysyr.core.lowering import Lowering
 from dysyr.core.names import check_name
+from dysyr.core.open_quantum_definition import read_spins
 from dysyr.core.system_schema import DOMAIN_KEYS, check_definition, table_of, unknown_entry
 from dysyr.core.trees import Trees
 
@@ -50,6 +51,8 @@ def read_definition(definition):
     parameters = _parameters(definition.get("parameters", {}))
     if kind == "jump":
         return _read_jumps(definition, parameters)
+    if kind == "open_quantum":
+        return _read_spins(definition, parameters)
     lattice, coordinates = _lattice(definition, kind)
     fields = tuple(_field(key, lattice, kind) for key in table_of(definition, "equations", required=True))
     _check_names(fields, parameters, lattice, definition)
@@ -269,23 +272,28 @@ def _read_jumps(definition, parameters):
         check_rows(jumps.states, jumps.pairs, values.values(), _numbers(diagonal, parameters))
     if jumps.initial:
         check_distribution(_numbers(jumps.initial, parameters).values())
-    return Trees(
-        fields=CHAIN_FIELDS if chain else species,
-        lattice=NO_LATTICE,
-        written=dict(zip(jumps.names, jumps.written, strict=True)),
-        let=reader.let,
-        drift=simplify(jumps.drift()),
-        diffusion=None,
-        written_diffusion=None,
-        diagonal=False,
-        boundary_values={},
-        initial=initial,
-        hidden={},
+    return _without_lattice(
+        fields=CHAIN_FIELDS if chain else species, parameters=parameters, let=reader.let, jumps=jumps,
+        written=dict(zip(jumps.names, jumps.written, strict=True)), drift=simplify(jumps.drift()), initial=initial,
         conserved=reader.conserved(),
-        grids={},
-        parameters=parameters,
-        jumps=jumps,
-    )
+    )  # fmt: skip
+
+
+def _read_spins(definition, parameters):
+    """Trees of an open quantum system."""
+    _check_names((), parameters, NO_LATTICE, definition)
+    reader = _Reader(definition, "open_quantum", (), parameters, NO_LATTICE, {})
+    spins = read_spins(definition, parameters, reader.scope, reader.lowering)
+    fields = tuple(observable.name for observable in spins.observables)
+    return _without_lattice(fields=fields, parameters=parameters, let=reader.let, spins=spins)
+
+
+def _without_lattice(*, written=None, drift=(), initial=None, conserved=None, **own):
+    """Trees of a system whose variables are no fields on a lattice of equations."""
+    return Trees(
+        lattice=NO_LATTICE, written=written or {}, drift=drift, diffusion=None, written_diffusion=None, diagonal=False,
+        boundary_values={}, initial=initial or {}, hidden={}, conserved=conserved or {}, grids={}, **own,
+    )  # fmt: skip
 
 
 def _numbers(trees, values):

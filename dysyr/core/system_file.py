@@ -13,7 +13,7 @@ from dysyr.core.system_definition import read_definition
 MAX_BYTES = 1_000_000
 
 _INLINE = {"initial_state", "boundary_values", "boundary"}
-_LISTED = {"invariants", "reactions"}
+_LISTED = {"invariants", "reactions", "hamiltonian", "jumps", "observables"}
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _TABLE = re.compile(r"\s*\[\[?\s*[A-Za-z][A-Za-z0-9_.\s-]*\]\]?\s*(#.*)?$")
 _INVARIANTS = re.compile(r"\s*\[\[\s*invariants\s*\]\]")

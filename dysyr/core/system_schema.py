@@ -6,7 +6,7 @@ import re
 from dysyr.core.errors import InputError
 from dysyr.core.names import did_you_mean
 
-KINDS = ("ode", "map", "sde", "pde", "jump")
+KINDS = ("ode", "map", "sde", "pde", "jump", "open_quantum")
 FORMAT = 1
 
 MAX_VARIABLES = 200
@@ -25,7 +25,11 @@ KEYS = {
     "sde": (*_COMMON, *_LATTICE, "diffusion", "interpretation"),
     "pde": (*_COMMON, "domain", "boundary_values"),
     "jump": (*(key for key in _COMMON if key not in _OF_EQUATIONS), "reactions", "states", "rates"),
-}
+    "open_quantum": (
+        *(key for key in _COMMON if key not in (*_OF_EQUATIONS, "conserved")),
+        "lattice", "hamiltonian", "jumps", "observables",
+    ),
+}  # fmt: skip
 _DEFAULTS = ("initial_state", "dt", "transient")
 DOMAIN_KEYS = ("length", "n", "boundary", "start", "order")
 _INVARIANT = ("name", "value", "stderr", "n_zero", "method", "source")

@@ -30,6 +30,18 @@ def jump_tables(reactions, states, rates, parameters, initial_state, dt, transie
     return _tables("jump", tables, parameters, initial_state, dt, transient, name)
 
 
+def open_quantum_tables(
+    lattice, hamiltonian, jumps, observables, parameters, initial_state, dt, transient, name
+):  # fmt: skip
+    """Definition of an open quantum system; arguments as for ``System.open_quantum``."""
+    if isinstance(initial_state, np.ndarray):
+        initial_state = initial_state.tolist()
+    tables = {
+        "lattice": dict(lattice), "hamiltonian": list(hamiltonian), "jumps": list(jumps), "observables": observables,
+    }  # fmt: skip
+    return _tables("open_quantum", tables, parameters, initial_state, dt, transient, name)
+
+
 def _tables(kind, tables, parameters, initial_state, dt, transient, name):
     defaults = {"initial_state": initial_state, "dt": dt, "transient": transient}
     return {
@@ -73,6 +85,31 @@ def parameter_values(values, known, owner):
         name: value if isinstance(value, str) else checked_number(value, f"parameter {name}")
         for name, value in values.items()
     }
+
+
+def resized(definition, sizes, known, owner):
+    """A definition with other numbers of sites.
+
+    Args:
+        definition: dict, changed in place.
+        sizes: dict from index or size to number of sites.
+        known: dict of the sizes that there are.
+        owner: name of the system, for messages.
+
+    Raises:
+        InputError: an unknown index or size.
+    """
+    for name, n in sizes.items():
+        if name not in known:
+            raise InputError(f"{owner} has no index '{name}'", expected=f"its indices are {', '.join(known) or 'none'}")
+        n = int(n) if isinstance(n, np.integer) else n
+        if definition["kind"] == "pde":
+            definition["domain"][name]["n"] = n
+        elif definition["kind"] == "open_quantum":
+            definition["lattice"]["shape"][list(known).index(name)] = n
+        else:
+            definition["index"][name] = n
+    return definition
 
 
 def canonical_text(definition):

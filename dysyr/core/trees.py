@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dysyr.core.jump_definition import JumpTrees
 from dysyr.core.lattice import Lattice
+from dysyr.core.open_quantum_definition import SpinTrees
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Trees:
         grids: dict from coordinate of a pde to Grid.
         parameters: dict from name to float.
         jumps: JumpTrees of a jump process, else None. Its drift is that of the counts; a chain has none.
+        spins: SpinTrees of an open quantum system, else None; its fields are the observables.
     """
 
     fields: tuple
@@ -43,3 +45,4 @@ class Trees:
     grids: dict
     parameters: dict
     jumps: JumpTrees | None = None
+    spins: SpinTrees | None = None

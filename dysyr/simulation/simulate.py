@@ -9,7 +9,7 @@ from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError
 from dysyr.core.jump_paths import with_jump_paths
 from dysyr.core.version import VERSION
-from dysyr.simulation import flows, jumps, langevin, maps, observation, sdes, stiff
+from dysyr.simulation import flows, jumps, langevin, maps, observation, open_quantum, sdes, stiff
 from dysyr.simulation.compiled import CompiledSystem
 from dysyr.simulation.initial_states import given_states, spread_states
 from dysyr.simulation.jump_start import starting_counts
@@ -22,9 +22,10 @@ DEFAULT_N_STEPS = 10_000
 def simulate(
     system, *, n_steps=None, t_end=None, dt=None, times=None, initial_state=None, n_trajectories=1,
     transient=None, method=None, observation_noise=0.0, observe=None, seed=0, device="cpu", dtype="float64",
-    rtol=None, atol=None, substeps=None, max_events=None, label_noise=0.0, events=False,
+    rtol=None, atol=None, substeps=None, max_events=None, label_noise=0.0, events=False, n_shots=None,
+    frame=None,
 ):  # fmt: skip
-    """Simulate trajectories of an ODE, a PDE on its grid, a map, an SDE or a jump process.
+    """Simulate trajectories of an ODE, a PDE on its grid, a map, an SDE, a jump process or an open quantum system.
 
     .. math:: dx/dt = f(x, t), \\quad x_{n+1} = f(x_n), \\quad dx = f(x, t) dt + g(x, t) dW
 
@@ -41,7 +42,9 @@ def simulate(
         initial_state: (dim,) or (trajectory, dim) states at the begin of the transient. By default the
             system's own, from which states are spread for n_trajectories > 1 or seed > 0, see
             :func:`dysyr.simulation.initial_states.spread_states`. Chains of states take the name or number of a state,
-            a list of them, or a dict from name to probability.
+            a list of them, or a dict from name to probability. Spins take the name of a product state, Bloch vectors,
+            "random", a state vector or a density matrix, see
+            :func:`dysyr.simulation.open_quantum.starting_states`.
         n_trajectories: number of trajectories.
         transient: time to discard, in system time units; by default the system's own, or 0 with
             initial_state.
@@ -76,6 +79,9 @@ def simulate(
         events: jump processes, event by event: whether to keep the whole paths from the first sample to the last, see
             :func:`dysyr.core.jump_paths.jump_paths`.
 
+        n_shots: open quantum systems: number of measurements of the state at the last time.
+        frame: the measurement: "tetra_pos" (default), "tetra" or "pauli4", see :class:`dysyr.core.povm.Frame`.
+
     Returns:
         Dataset with x (trajectory, time, state), and attributes system, parameters, dt, seed, solver and
         dysyr_version. Counts are whole numbers; of a chain x is the number of the state, ``label`` too, and the
@@ -105,6 +111,8 @@ def simulate(
     if not transient >= 0 or not np.isfinite(transient):
         raise InputError("transient", got=repr(transient), expected="a time >= 0 in system time units")
 
+    if (n_shots is not None or frame is not None) and system.spins is None:
+        raise InputError("n_shots and frame are of open quantum systems", got=f"kind {system.kind}")
     options = {"method": method, "rtol": rtol, "atol": atol, "substeps": substeps, "max_events": max_events}
     more = {}
     if system.kind == "jump":
@@ -115,6 +123,10 @@ def simulate(
             raise InputError("max_events bounds jump processes", got=f"kind {system.kind}", do="leave out max_events")
         if events:
             raise InputError("events are those of jump processes", got=f"kind {system.kind}", do="leave out events")
+    if system.kind == "open_quantum":
+        options |= {"dtype": dtype, "n_shots": n_shots, "frame": frame}
+        x, solver, more = _run_spins(system, initial_state, n_trajectories, clock, float(transient), seed, options)
+    elif system.kind != "jump":
         compiled = CompiledSystem(system, dtype)
         if initial_state is None:
             start = spread_states(system, compiled, n_trajectories, float(clock[-1]), transient, seed)
@@ -132,12 +144,14 @@ def simulate(
         **more.pop("attrs", {}),
     }
     where = {"dt": float(dt)} if times is None else {"time": clock}
-    paths = more.pop("paths", None)
+    paths, outcomes = more.pop("paths", None), more.pop("outcomes", None)
     dataset = make_dataset(x, names=list(system.variables), attrs=attrs, **where, **more)
     if label_noise:
         dataset = observation.LabelFlips(label_noise)(dataset, seed)
     if observation_noise or observe is not None:
         dataset = observation.observe(dataset, observation_noise=observation_noise, observe=observe, seed=seed)
+    if outcomes is not None:
+        dataset["outcome"] = (("shot", "site"), outcomes)
     if paths is not None:
         dataset = with_jump_paths(dataset, paths, species=system.variables, names=system.jumps.names)
     return dataset
@@ -210,6 +224,24 @@ def _run_langevin(system, initial_state, n_trajectories, clock, transient, seed,
         np.diff(_from_zero(clock)).max(initial=0.0), np.diff(_transient_clock(transient, clock)).max(initial=0)
     )
     return *langevin.fine_paths(system, compiled.system, run, start, interval, substeps, tolerance), {}
+
+
+def _run_spins(system, initial_state, n_trajectories, clock, transient, seed, options):
+    """(x, solver, further parts of the data set) of an open quantum system; x holds its observables."""
+    _refuse(options, ("atol", "substeps"), options["method"] or "taylor")
+    if options["dtype"] != "float64":
+        raise InputError("states of spins are float64", got=f"dtype={options['dtype']!r}", do="leave out dtype")
+    tolerance = None if options["rtol"] is None else _tolerance("rtol", options["rtol"], None)
+    n_shots, frame = options["n_shots"], options["frame"] or "tetra_pos"
+    if n_shots is not None:
+        n_shots = _positive_integer("n_shots", n_shots)
+    elif options["frame"] is not None:
+        raise InputError("frame without n_shots", got=repr(frame), expected="the number of measurements")
+    x, solver, outcomes = open_quantum.simulate_spins(
+        system, clock, initial_state=initial_state, n_trajectories=n_trajectories, transient=transient, seed=seed,
+        method=options["method"], tolerance=tolerance, n_shots=n_shots, frame=frame,
+    )  # fmt: skip
+    return x, solver, {} if outcomes is None else {"outcomes": outcomes, "attrs": {"frame": frame}}
 
 
 def _run_map(compiled, start, clock, transient, seed, options):

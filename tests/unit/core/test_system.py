@@ -179,7 +179,7 @@ def test_hidden_terms_must_be_terms():
 
 REFUSED = {
     "an unknown table": ({"parameter": {}}, "unknown key.*'parameter'.*did you mean 'parameters'"),
-    "a kind to come": ({"kind": "open_quantum"}, "not supported.*ode, map, sde, pde, jump"),
+    "a kind to come": ({"kind": "hybrid"}, "not supported.*ode, map, sde, pde, jump, open_quantum"),
     "a misspelt kind": ({"kind": "odes"}, "did you mean 'ode'"),
     "no kind": ({"kind": None}, "no kind"),
     "another format": ({"format": 2}, "unknown format"),
