@@ -1,4 +1,4 @@
-"""Slow twins of ``rate_pairs.py``, ``rate_integrals.py`` and ``rate_hidden_states.py``: loops and quadrature."""
+"""Slow twins of the kernels ``rate_*.py``: loops, quadrature, sums over all paths, rejection."""
 
 import itertools
 
@@ -51,3 +51,21 @@ def _share(path, begin, index, transitions, emissions, initial):
     for k in range(1, len(path)):
         share *= transitions[index[begin + k], path[k - 1], path[k]] * emissions[begin + k, path[k]]
     return share
+
+
+def conditioned_jumps(q, lag, begin, end, rng):
+    """Jumps and times of one path that ends in a given state, by drawing paths until one does."""
+    n = len(q)
+    while True:
+        jumps, times, state, left = np.zeros((n, n)), np.zeros(n), begin, lag
+        while True:
+            wait = rng.exponential() / -q[state, state] if q[state, state] < 0 else np.inf
+            times[state] += min(wait, left)
+            if wait >= left:
+                break
+            left -= wait
+            after = rng.choice(n, p=np.maximum(q[state], 0) / -q[state, state])
+            jumps[state, after] += 1
+            state = after
+        if state == end:
+            return jumps, times

@@ -66,6 +66,32 @@ def _check_signal(method):
         )
 
 
+def check_posterior(method, *, n_draws, n_burn, seed):
+    """Refuse a posterior that cannot be drawn.
+
+    Args:
+        method: JumpEM.
+        n_draws: number of draws.
+        n_burn: draws to drop.
+        seed: of the draws.
+
+    Raises:
+        InputError: the first reason.
+    """
+    if method.estimator != "map" or method.prior_rate == 0:
+        raise InputError(
+            "a posterior needs a prior", got=f"estimator='{method.estimator}', prior_rate={method.prior_rate:g}",
+            do="use estimator='map' and a positive prior_rate",
+        )  # fmt: skip
+    if method.reversible:
+        raise InputError("no posterior is drawn of rates in detailed balance", do="leave reversible out")
+    if method.emission == "gaussian":
+        raise InputError("no posterior is drawn of a signal", do="label it first, or use the standard errors of fit")
+    for name, value, least in (("n_draws", n_draws, 4), ("n_burn", n_burn, 0), ("seed", seed, 0)):
+        if not (_whole(value) and value >= least):
+            raise InputError(f"cannot use this {name}", got=repr(value), expected=f"a whole number of at least {least}")
+
+
 def permitted_edges(edges, n_states):
     """Which rates may differ from zero.
 

@@ -63,8 +63,8 @@ def diagnose_levels(panel, at, errors, weights):
     said = []
     for i in np.flatnonzero(at.levels.sds <= panel.smallest_sd):
         said.append(
-            f"the spread of state {panel.states[i]} has shrunk to the smallest allowed one, on {weights[i]:.3g} samples:"
-            " the signal repeats a value there, or there are too many states; give fewer"
+            f"the spread of state {panel.states[i]} is the smallest allowed one, on {weights[i]:.3g} samples: "
+            "the signal repeats a value there, or there are too many states; give fewer"
         )
     gaps, spread = np.diff(at.levels.means), np.hypot(errors[0, 1:], errors[0, :-1])
     for i in np.flatnonzero(gaps < 2 * spread):

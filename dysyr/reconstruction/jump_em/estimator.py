@@ -12,7 +12,13 @@ from tqdm import tqdm
 from dysyr.core.checkpoint import Checkpoint
 from dysyr.core.dataset import data_hash
 from dysyr.core.reconstructor import Reconstructor
-from dysyr.reconstruction.jump_em.arguments import check, check_edges_balance, check_panel, permitted_edges
+from dysyr.reconstruction.jump_em.arguments import (
+    check,
+    check_edges_balance,
+    check_panel,
+    check_posterior,
+    permitted_edges,
+)
 from dysyr.reconstruction.jump_em.detailed_balance import balanced_rates
 from dysyr.reconstruction.jump_em.diagnosis import diagnose, diagnose_levels, warn
 from dysyr.reconstruction.jump_em.direct import logarithm_rates, naive_rates
@@ -21,6 +27,7 @@ from dysyr.reconstruction.jump_em.likelihood import Parameters, expect
 from dysyr.reconstruction.jump_em.maximisation import Goal, Maximum, maximise
 from dysyr.reconstruction.jump_em.model import JumpModel
 from dysyr.reconstruction.jump_em.panel import Panel
+from dysyr.reconstruction.jump_em.posterior import sample
 from dysyr.reconstruction.jump_em.signal import SignalPanel
 from dysyr.reconstruction.jump_em.starts import best, in_order, labellings, screened
 
@@ -130,6 +137,37 @@ class JumpEM(Reconstructor):
         )  # fmt: skip
         history = {**found.history, "visits": panel.visits, "converged": np.array([int(found.converged)])}
         return self._learned(model, history, data)
+
+    def posterior(self, X, *, dt=None, n_draws=1000, n_burn=100, seed=0, progress=True):
+        """Draws from the posterior of the rates, and of the label noise where it is learned, given data.
+
+        Gibbs sampling: hidden paths given rates, rates given paths, from the fitted ones on.
+
+        Args:
+            X: labels, mostly those of ``fit``; whatever ``as_dataset`` takes.
+            dt: sampling interval in time units, where X does not carry it.
+            n_draws: number of draws, at least 4.
+            n_burn: draws to drop first.
+            seed: whole number of at least 0.
+            progress: show a progress bar when standard error is a terminal.
+
+        Returns:
+            RatePosterior.
+
+        Raises:
+            InputError: no fit, no prior, detailed balance or a signal, for which no conjugate draws are known here, or
+                numbers out of range.
+
+        Reference: bladt2005
+        """
+        model = self._fitted()
+        check_posterior(self, n_draws=n_draws, n_burn=n_burn, seed=seed)
+        panel = Panel.from_data(self._checked(X, dt), n_states=len(model.state_names), max_gap=self.max_gap)
+        permitted = permitted_edges(self.edges, panel.n_states)
+        check_panel(self, panel, permitted)
+        goal = self._goal(panel, permitted, self._unit(panel))
+        at = Parameters(model.rate_matrix, model.label_noise, model.initial_distribution)
+        return sample(goal, at, n_draws=n_draws, n_burn=n_burn, seed=seed, progress=progress)
 
     @property
     def converged_(self):

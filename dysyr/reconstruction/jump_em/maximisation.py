@@ -2,8 +2,9 @@
 
     q_ij <- (E[N_ij] + a - 1) / (E[T_i] + b),  noise <- E[mistakes] / n,  initial <- E[first states]
 
-with a = 1, b = 0 for maximum likelihood, and weighted moments for the levels of a signal. Three such steps are made into
-one by squared extrapolation of the logarithms (SQUAREM); an extrapolation that lowers the objective is thrown away.
+with a = 1, b = 0 for maximum likelihood, and weighted moments for the levels of a signal. Three such steps are made
+into one by squared extrapolation of the logarithms (SQUAREM); an extrapolation that lowers the objective is thrown
+away.
 """
 
 import dataclasses

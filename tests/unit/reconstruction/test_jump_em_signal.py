@@ -236,7 +236,7 @@ def test_too_many_states_and_equal_levels_are_said():
     with pytest.warns(RateWarning):
         made = fit(rounded, 2)
     weight = np.bincount(x.ravel())[1]
-    assert f"the spread of state 1 has shrunk to the smallest allowed one, on {weight} samples" in made.warnings_[1]
+    assert f"the spread of state 1 is the smallest allowed one, on {weight} samples" in made.warnings_[1]
     assert np.isinf(made.model_.levels_stderr).all() and np.isfinite(made.model_.rate_stderr).all()
     y = np.random.default_rng(0).standard_normal((4, 100))
     with pytest.warns(RateWarning):
