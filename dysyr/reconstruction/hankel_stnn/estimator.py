@@ -1,0 +1,177 @@
+"""From data to a fitted map of delay windows, for any network of dense layers."""
+
+import abc
+import hashlib
+import json
+import math
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from dysyr.core.checkpoint import Checkpoint
+from dysyr.core.criterion import validation_criterion
+from dysyr.core.dataset import as_dataset, data_hash, sampling_interval, trajectories
+from dysyr.core.errors import InputError, NotConverged
+from dysyr.core.reconstructor import Reconstructor
+from dysyr.core.scaler import Scaler
+from dysyr.core.segments import complete_stretches, split
+from dysyr.reconstruction.hankel_stnn.rollouts import Windows, rollout, set_readout
+from dysyr.reconstruction.hankel_stnn.training import Recipe, Training
+
+N_INITIAL_STATES = 64
+N_MEMORY_WINDOWS = 1000
+N_MEMORY_ROLLOUTS = 200
+
+
+class DelayReconstructor(Reconstructor):
+    """A map of windows of delays, trained on its own rollouts and chosen on validation data.
+
+    Subclasses name their arguments, all of those that this class uses among them, and give network and model.
+    """
+
+    handles_missing = True
+    min_samples = 60
+
+    @abc.abstractmethod
+    def _network(self, n_variables, memory):
+        """A fresh network, a torch module with ``layers``, ``readout`` and ``offset``."""
+
+    @abc.abstractmethod
+    def _model(self, network, form):
+        """The model of a network; ``form`` holds the other arguments of a ``DelayModel``."""
+
+    def fit(self, X, y=None, *, dt=None, validation=None, progress=True, checkpoint=None):
+        """Fit the model; see ``Reconstructor.fit``.
+
+        Raises:
+            InputError: arguments out of range, or data that do not suit.
+            NotConverged: no check of the training found a finite loss.
+        """
+        check(self)
+        data = self._checked(X, dt)
+        train, held = self._train_and_validation(data, validation)
+        names = tuple(str(name) for name in train["state"].values)
+        scaler = Scaler.from_data(trajectories(train), names)
+        pieces = [scaler.transform(x[start:stop]) for x in trajectories(train) for start, stop in complete_stretches(x)]
+        states = Windows(pieces, self.window + self.n_rollout)
+        recipe = self._recipe(pieces)
+        form = {
+            "change": recipe.change, "residual": recipe.residual, "scaler": scaler, "names": names,
+            "dt": sampling_interval(train), "covariance": lagged_covariance(pieces, self.window),
+            "initial_states": states.evenly(N_INITIAL_STATES)[:, : self.window].reshape(-1, self.window * len(names)),
+        }  # fmt: skip
+
+        def criterion(network):
+            return validation_criterion(self._model(network, form), held)
+
+        place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(train, held))
+        with threadpool_limits(1):
+            memory = self._memory(pieces, recipe)
+            network = self._network(len(names), memory)
+            training = Training(network, pieces, recipe, seed=self.seed, criterion=criterion)
+            disable = None if progress else True
+            with tqdm(total=self.n_checks, desc=type(self).__name__, unit="check", disable=disable) as bar:
+                value, iteration = training.run(checkpoint=place, bar=bar)
+            if not math.isfinite(value):
+                raise NotConverged("training never reached a finite loss", do="raise jitter, or shorten n_rollout")
+            model = self._model(network, form)
+        history = {name: np.asarray(column) for name, column in training.history.items()}
+        history |= {"chosen": np.array([iteration, value]), "memory": np.array([float(memory)])}
+        return self._learned(model, history, data)
+
+    def _recipe(self, pieces):
+        change = np.ones(pieces[0].shape[1])
+        if self.residual:
+            change = np.sqrt(np.mean(np.concatenate([np.diff(x, axis=0) for x in pieces]) ** 2, axis=0))
+        return Recipe(
+            window=self.window, n_rollout=self.n_rollout, n_windows=self.n_windows, n_iterations=self.n_iterations,
+            n_checks=self.n_checks, jitter=float(self.jitter), residual=bool(self.residual), change=change,
+        )  # fmt: skip
+
+    def _memory(self, pieces, recipe):
+        """The decay of the taper with which least squares of the readout alone gives the best rollouts."""
+        if self.memory != "auto":
+            return float(self.memory)
+        steps = self.n_rollout
+        drawn = Windows(pieces, self.window + steps).draw(N_MEMORY_WINDOWS + N_MEMORY_ROLLOUTS, self._rng(0))
+        noise = recipe.jitter * self._rng(1).normal(size=drawn[:, : self.window].shape)
+        noisy = np.concatenate([drawn[:, : self.window] + noise, drawn[:, self.window :]], axis=1)
+        fitted, scored = noisy[N_MEMORY_ROLLOUTS:, : self.window + 1], noisy[:N_MEMORY_ROLLOUTS]
+        fitted = fitted if len(fitted) else noisy[:, : self.window + 1]
+        candidates = [2.0**k for k in range(self.window.bit_length() - 1)]
+        errors = []
+        for memory in candidates:
+            network = self._network(pieces[0].shape[1], memory)
+            set_readout(network, fitted, recipe.change, recipe.residual)
+            with torch.no_grad():
+                start, change = torch.tensor(scored[:, : self.window]), torch.tensor(recipe.change)
+                ahead = rollout(network.layers(), start, steps, change, recipe.residual).numpy()
+            errors.append(np.minimum(np.abs(ahead - scored[:, self.window :]), 1.0).mean())
+        return candidates[int(np.argmin(errors))]
+
+    def _rng(self, *stream):
+        return np.random.default_rng([self.seed, 0x6D656D, *stream])
+
+    def _train_and_validation(self, data, validation):
+        if validation is None:
+            return split(data, (1 - self.validation_fraction, self.validation_fraction))
+        held = as_dataset(validation, dt=sampling_interval(data), mask=True)
+        if held.sizes["state"] != data.sizes["state"]:
+            raise InputError(
+                "validation data have other variables than the training data", got=str(held.sizes["state"]),
+                expected=str(data.sizes["state"]),
+            )  # fmt: skip
+        return data, held
+
+    def _fingerprint(self, train, held):
+        settings = json.dumps(self.get_params(), sort_keys=True, default=float)
+        return hashlib.sha256("|".join([settings, data_hash(train), data_hash(held)]).encode()).hexdigest()
+
+
+def lagged_covariance(pieces, n_lags):
+    """(n_lags, variable, variable) sum_t s(t) s(t + lag)^T / n, so that windows have a positive covariance.
+
+    Args:
+        pieces: list of (time, variable) standardised stretches.
+        n_lags: lags 0 .. n_lags - 1.
+    """
+    total = sum(len(x) for x in pieces)
+    sums = [sum(x[: len(x) - lag].T @ x[lag:] for x in pieces if len(x) > lag) for lag in range(n_lags)]
+    return np.stack(sums) / total
+
+
+def check(reconstructor):
+    """Refuse arguments that the delay reconstructors share and that are out of range.
+
+    Raises:
+        InputError: the first argument that is.
+    """
+    rules = [
+        *((name, "a whole number of at least 1", lambda v: _whole(v) and v >= 1)
+          for name in ("n_rollout", "n_windows", "n_iterations", "n_checks")),
+        ("window", "a power of two, at least 2", lambda v: _whole(v) and v >= 2 and v & (v - 1) == 0),
+        ("seed", "a whole number of at least 0", lambda v: _whole(v) and v >= 0),
+        ("jitter", "a number of at least 0", lambda v: _number(v) and v >= 0),
+        ("memory", "'auto' or a positive number",
+         lambda v: v == "auto" if isinstance(v, str) else _number(v) and v > 0),
+        ("validation_fraction", "a number in (0, 1)", lambda v: _number(v) and 0 < v < 1),
+        ("residual", "True or False", lambda v: isinstance(v, (bool, np.bool_))),
+        ("activation", "'tanh', 'relu' or 'identity'", lambda v: v in ("tanh", "relu", "identity")),
+    ]  # fmt: skip
+    for name, expected, allowed in rules:
+        value = getattr(reconstructor, name)
+        if not allowed(value):
+            raise InputError(
+                f"{type(reconstructor).__name__} cannot use this {name}", got=repr(value), expected=expected
+            )  # fmt: skip
+
+
+def _whole(value):
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _number(value):
+    is_real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return is_real and math.isfinite(value)

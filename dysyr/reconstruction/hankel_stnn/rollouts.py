@@ -1,0 +1,87 @@
+"""Predictions that a network makes from its own predictions, and the readout that fits one step at least squares."""
+
+import numpy as np
+import torch
+
+from dysyr.core.errors import InputError
+from dysyr.reconstruction.hankel_stnn.network import evaluate
+
+RIDGE = 1e-9
+
+
+class Windows:
+    """Where windows of one length lie in some complete stretches of data.
+
+    Args:
+        pieces: list of (time, variable) standardised arrays without missing values.
+        length: samples of a window.
+
+    Attributes:
+        rows: (total, variable) all stretches, one after the other.
+        starts: (n,) rows at which a window begins.
+
+    Raises:
+        InputError: no window fits.
+    """
+
+    def __init__(self, pieces, length):
+        longest = max((len(x) for x in pieces), default=0)
+        if longest < length:
+            raise InputError(
+                "no window fits into the data", got=f"the longest complete stretch has {longest} samples",
+                expected=f"window and rollout take {length}", do="choose a shorter window, or use more data",
+            )  # fmt: skip
+        at = np.cumsum([0, *(len(x) for x in pieces)])
+        starts = [a + np.arange(max(0, len(x) - length + 1)) for a, x in zip(at[:-1], pieces, strict=True)]
+        self.rows, self.length = np.concatenate(pieces), length
+        self.starts = np.concatenate(starts)
+
+    def draw(self, count, rng):
+        """(at most count, length, variable) windows, none twice."""
+        chosen = rng.permutation(len(self.starts))[:count]
+        return self.rows[self.starts[chosen][:, None] + np.arange(self.length)]
+
+    def evenly(self, count):
+        """(at most count, length, variable) windows evenly over all."""
+        chosen = np.unique(np.linspace(0, len(self.starts) - 1, count).astype(int))
+        return self.rows[self.starts[chosen][:, None] + np.arange(self.length)]
+
+
+def rollout(layers, z, n_steps, change, residual):
+    """Samples after windows, each predicted from the ones before.
+
+    Args:
+        layers: dense layers, see ``HankelNetwork.layers``.
+        z: (row, time, variable) windows, a tensor.
+        n_steps: how many.
+        change: (variable,) unit of the output.
+        residual: whether the output is the change of the last sample rather than the next one.
+
+    Returns:
+        (row, n_steps, variable).
+    """
+    samples = []
+    for _ in range(n_steps):
+        after = change * evaluate(layers, z.reshape(len(z), -1))
+        samples.append(after + z[:, -1] if residual else after)
+        z = torch.cat([z[:, 1:], samples[-1][:, None]], dim=1)
+    return torch.stack(samples, dim=1)
+
+
+def set_readout(network, windows, change, residual):
+    """Give a network the readout of least squares for one step.
+
+    Args:
+        network: module with ``layers``, ``readout`` and ``offset``.
+        windows: (row, time + 1, variable) array; the last sample is to be predicted.
+        change: (variable,) unit of the output.
+        residual: see ``rollout``.
+    """
+    z, target = windows[:, :-1], windows[:, -1] - (windows[:, -2] if residual else 0.0)
+    with torch.no_grad():
+        units = evaluate(network.layers()[:-1], torch.tensor(z.reshape(len(z), -1))).numpy()
+        units = np.column_stack([units, np.ones(len(units))])
+        gram = units.T @ units + RIDGE * len(units) * np.eye(units.shape[1])
+        weights = np.linalg.solve(gram, units.T @ (target / change))
+        network.readout.copy_(torch.tensor(weights[:-1].T))
+        network.offset.copy_(torch.tensor(weights[-1]))
