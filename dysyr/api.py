@@ -277,6 +277,11 @@ def _evaluate_rates(
             "the truth holds labels of states, the model foretells values", got=f"a model '{model.family}'",
             expected="a rate model", do="fit dysyr.JumpEM, or give values without a variable 'label'",
         )  # fmt: skip
+    if model is not None and model.levels is not None and "label" not in data:
+        raise InputError(
+            "the truth is a signal", got="no labels", expected="the states behind it, which rates are about",
+            do="give test data with a variable 'label', or look at model.pair_log_likelihood(data)",
+        )  # fmt: skip
     if isinstance(reference, System):
         system = reference
     elif reference is not None:

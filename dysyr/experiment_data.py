@@ -29,8 +29,8 @@ class ExperimentData:
         validation: Dataset for the choice of checkpoints and seeds.
         test: Dataset for the report.
         observed: the training data as they were before any embedding.
-        reference: independent truths for the floors, where the system is not of the catalogue; else None, and
-            evaluation simulates them itself.
+        reference: independent truths for the floors, where the system is not of the catalogue (of a chain of states
+            the system itself); else None, and evaluation simulates them itself.
     """
 
     train: object
@@ -120,6 +120,8 @@ def _simulated(experiment):
     test = simulate(system, **test_settings).assign_attrs(title=system.title)
     if system.name in system_names():
         return train, test, None
+    if system.jumps is not None and system.jumps.states:
+        return train, test, system
     other = {**test_settings, "seed": test_settings["seed"] + REFERENCE_SEED, "n_trajectories": N_REFERENCES}
     return train, test, simulate(system, **other)
 

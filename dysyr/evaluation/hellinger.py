@@ -98,10 +98,7 @@ class HellingerMeasure:
         """(instant, state) distribution of the model, and the number of free runs it comes from or None."""
         if context.chain is not None:
             return context.chain.reports(context.panel), None
-        runs, times = context.runs, context.panel.instant_times
-        index = np.stack([np.abs(np.where(runs.labels >= 0, runs.clock, np.inf) - t).argmin(axis=1) for t in times])
-        states = runs.labels[np.arange(runs.n_paths), index]
-        return np.stack([(states == s).mean(axis=1) for s in range(runs.n_states)], axis=1), runs.n_paths
+        return context.runs.histograms_at(context.panel.instant_times), context.runs.n_paths
 
     def _floors(self, context):
         """Scores of independent truth against its own law, at the panel's size; and where they come from."""

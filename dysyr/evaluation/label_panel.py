@@ -133,6 +133,13 @@ class LabelPanel:
         """(instant,) mean time since the start of the paths."""
         return np.array([self.clock[paths, columns].mean() for paths, columns in self.instants])
 
+    def histograms_at(self, instants):
+        """(instant, state) shares of the states in the samples nearest to given times since the start of each path."""
+        clock = np.where(self.labels >= 0, self.clock, np.inf)
+        nearest = np.stack([np.abs(clock - t).argmin(axis=1) for t in instants])
+        states = self.labels[np.arange(self.n_paths), nearest]
+        return np.stack([(states == state).mean(axis=1) for state in range(self.n_states)], axis=1)
+
     def histograms(self, labels=None, weights=None):
         """Shares of the states at each instant.
 

@@ -13,7 +13,10 @@ from dysyr.reporting.numbers import ABSENT, format_number, headline
 from dysyr.reporting.wording import title_of
 
 FAILED = ("diverged", "fixed point", "cycle", "failed")
-RANKED = ("d_stsp", "d_stsp_mixture", "d_h", "valid_prediction_time")
+RANKED = (
+    "d_stsp", "d_stsp_mixture", "d_h", "valid_prediction_time", "rate_error", "hellinger", "pair_log_likelihood",
+)  # fmt: skip
+HIGHER = ("valid_prediction_time", "pair_log_likelihood")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,8 +95,8 @@ def compare(cards):
 
     A distance of a seed that failed counts with the ceiling, so that failing cannot look good; other
     measures of failed seeds are left out. Methods are ranked by fewest failures first where failures differ
-    by more than half of the seeds, then by the mean of their ranks in D_stsp, D_H and valid prediction time:
-    no single one decides.
+    by more than half of the seeds, then by the mean of their ranks in D_stsp, D_H and valid prediction time (rate
+    models: rate error, Hellinger distance and log-likelihood): no single one decides.
 
     Args:
         cards: sequence of Card or of ``metrics.json`` dicts.
@@ -165,7 +168,7 @@ def _ranked(rows):
         medians = np.array([row.median.get(name, math.nan) for row in rows])
         if np.isnan(medians).all():
             continue
-        goodness = -medians if name == "valid_prediction_time" else medians
+        goodness = -medians if name in HIGHER else medians
         ranks += rankdata(np.nan_to_num(goodness, nan=math.inf))
         used += 1
     share_failed = [round(2 * row.n_failed / len(row.cards)) for row in rows]

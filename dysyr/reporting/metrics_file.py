@@ -7,6 +7,8 @@ from dysyr.core.errors import FormatError
 from dysyr.reporting.numbers import ABSENT, format_value, part, parts
 
 FORMAT = 1
+MAX_PARTS = 12
+"""Numbers of one measure that a text table shows; the file has them all."""
 
 
 def no_silent_nulls(measure):
@@ -59,7 +61,7 @@ def measures_table(measures):
         measures: ``{name: Measure}``.
 
     Returns:
-        str, one line per number.
+        str, one line per number, of each measure twelve at most.
     """
     heads = ("measure", "value", "truth", "floor", "ceiling", "unit", "status")
     rows = [
@@ -73,10 +75,12 @@ def measures_table(measures):
             measure.status,
         )
         for measure_name, measure in measures.items()
-        for name, value in parts(measure.value)
+        for name, value in parts(measure.value)[:MAX_PARTS]
     ]
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (heads, *rows)]
+    hidden = [(name.replace("_", " "), len(parts(measure.value)) - MAX_PARTS) for name, measure in measures.items()]
+    lines += [f"{name}: {more} more in metrics.json" for name, more in hidden if more > 0]
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -16,7 +16,10 @@ from dysyr.reporting.sections.dynamics import (
     spectra_section,
 )
 from dysyr.reporting.sections.forecasts import forecasts_section
+from dysyr.reporting.sections.labels import labels_section
 from dysyr.reporting.sections.model import model_section, training_section
+from dysyr.reporting.sections.occupation import markov_section, occupation_section
+from dysyr.reporting.sections.rates import rates_section, time_scales_section
 from dysyr.reporting.sections.reproduce import cite_section, reproduce_section
 from dysyr.reporting.sections.scores import scores_section
 from dysyr.reporting.sections.seeds import seeds_section
@@ -38,8 +41,20 @@ ORDER = (
     training_section,
     scores_section,
 )
+LABEL_ORDER = (
+    why_section,
+    labels_section,
+    model_section,
+    rates_section,
+    time_scales_section,
+    occupation_section,
+    markov_section,
+    training_section,
+    scores_section,
+)
 CLOSING = (cite_section, reproduce_section)
 LEAD = ("d_stsp", "d_stsp_mixture", "d_h", "lyapunov_spectrum", "valid_prediction_time")
+LABEL_LEAD = ("rate_error", "hellinger", "pair_log_likelihood", "time_scales")
 
 
 def render_report(card, *, comparison=None, chosen=None, title=None, notes=""):
@@ -55,7 +70,7 @@ def render_report(card, *, comparison=None, chosen=None, title=None, notes=""):
     Returns:
         str, the HTML.
     """
-    sections = [make(card) for make in ORDER]
+    sections = [make(card) for make in (ORDER if card.rates is None else LABEL_ORDER)]
     if comparison is not None:
         sections.append(seeds_section(comparison, chosen or {}))
     sections += [make(card) for make in CLOSING]
@@ -75,13 +90,20 @@ def render_report(card, *, comparison=None, chosen=None, title=None, notes=""):
 
 def _lead(card):
     """The few numbers a reader looks for first: (name, value, what to hold it against)."""
-    for name in LEAD:
+    for name in LEAD if card.rates is None else LABEL_LEAD:
         measure = card.measures.get(name)
         if measure is None or measure.status.startswith("not"):
             continue
         if name == "lyapunov_spectrum":
             against = f"truth {format_number(headline(measure.truth))}" if measure.truth is not None else ""
             yield "Largest exponent", format_number(headline(measure.value)), against
+        elif name == "time_scales":
+            unit = unit_text(measure.unit, card.truth)
+            against = f"truth {format_number(headline(measure.truth))}" if measure.truth is not None else ""
+            yield "Slowest relaxation", f"{format_number(headline(measure.value))} {unit}", against
+        elif name == "rate_error":
+            value = f"{format_value(measure.value)} {unit_text(measure.unit, card.truth)}"
+            yield title_of(name), value, f"no jumps at all {format_value(measure.ceiling)}"
         elif measure.kind == "distance":
             at = measure.settings.get("value_at_floor_n")
             length = "" if at is None else f", both at n = {format_number(measure.settings['floor_n'])}"

@@ -17,6 +17,16 @@ TITLES = {
     "peak_frequency": "Peak frequency",
     "mean_frequency": "Mean frequency",
     "divergence_rate": "Divergence rate",
+    "rate_error": "Rate error",
+    "rate_log_error": "Rate error of logarithms",
+    "hellinger": "Hellinger distance",
+    "chapman_kolmogorov": "Chapman-Kolmogorov residual",
+    "pair_log_likelihood": "Log-likelihood per label",
+    "stationary_distribution": "Stationary probability",
+    "time_scales": "Relaxation time",
+    "first_passage_times": "First-passage time",
+    "entropy_production": "Entropy production",
+    "rate_calibration": "Coverage of intervals",
 }
 
 MEANINGS = {
@@ -36,12 +46,28 @@ MEANINGS = {
     "peak_frequency": "At which frequency is the highest peak of the power spectrum?",
     "mean_frequency": "Where is the centre of mass of the power spectrum?",
     "divergence_rate": "How fast do neighbouring points of a series part, without any model?",
+    "rate_error": "How far are the rates from the true ones? Root mean square over all pairs of states.",
+    "rate_log_error": "By which factor are the rates off that the truth has?",
+    "hellinger": "Do paths spread over the states as they should, at each time?",
+    "chapman_kolmogorov": "Are the labels Markov? Transitions over k samples against those over one, k times.",
+    "pair_log_likelihood": "How well is each held-out label foreseen from those before it?",
+    "stationary_distribution": "How much time does a long path spend in each state?",
+    "time_scales": "How fast does the chain forget where it began?",
+    "first_passage_times": "How long does it take on average until a state is first reached?",
+    "entropy_production": "How far is the chain from detailed balance?",
+    "rate_calibration": "Do the intervals of the rates hold the true rates as often as they say?",
 }
 
 KINDS = {
-    "distance": "distances between truth and free run (lower is better)",
+    "distance": "distances between truth and model (lower is better)",
     "forecast": "forecasts from a context",
     "invariant": "invariants (should match the truth)",
+}
+
+LABEL_KINDS = {
+    "distance": "distances between truth and model (lower is better)",
+    "forecast": "how well labels are foreseen (higher is better)",
+    "invariant": "what follows from the rates (should match the truth)",
 }
 
 _SUMMARIES = {
@@ -61,12 +87,23 @@ _SUMMARIES = {
     ),
     "undecidable at this length": (
         "There are too few data to tell: independent truth of this length scores hardly better than a "
-        "model that knows nothing. No statement about the attractor is made."
+        "model that knows nothing. No statement about the dynamics is made."
+    ),
+    "not Markov at this lag": (
+        "The labels remember more than their present state: no rate matrix describes them at this sampling interval, "
+        "however well it was fitted."
+    ),
+    "wrong rates": (
+        "The rates do not describe labels that the model has not seen: at least one rule below fails clearly."
+    ),
+    "plausible rates": (
+        "The rates foresee unseen labels, spread paths over the states and relax as the truth does, within their "
+        "errors; at this length the model can still be told from the truth."
     ),
     "too few runs": "What was seen is plausible, but there are too few free runs for a verdict.",
 }
 
-_GOOD = ("plausible attractor", "indistinguishable at this length")
+_GOOD = ("plausible attractor", "plausible rates", "indistinguishable at this length")
 _OPEN = ("undecidable at this length", "too few runs")
 
 
@@ -80,7 +117,14 @@ _PARTS = {
     "prediction_error": "Prediction error at step {}",
     "smape": "sMAPE over {} {over}",
     "valid_prediction_time": "Valid prediction time by {}",
+    "chapman_kolmogorov": "Chapman-Kolmogorov residual over {}",
+    "stationary_distribution": "Stationary probability of {}",
+    "time_scales": "Relaxation time {}",
+    "first_passage_times": "First-passage time {}",
+    "rate_calibration": "Coverage of {} % intervals",
 }
+
+_OF_STATES = ("stationary_distribution", "first_passage_times")
 
 
 def part_title(measure, part):
@@ -88,7 +132,8 @@ def part_title(measure, part):
     if not part:
         return title_of(measure.name)
     pattern = _PARTS.get(measure.name, f"{title_of(measure.name)}: {{}}")
-    return pattern.format(str(part).replace("_", " "), over=measure.settings.get("over", "")).strip()
+    shown = str(part) if measure.name in _OF_STATES else str(part).replace("_", " ")
+    return pattern.format(shown, over=measure.settings.get("over", "")).strip()
 
 
 def summary_of(verdict):

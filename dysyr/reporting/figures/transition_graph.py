@@ -32,7 +32,7 @@ def transition_graph_figure(matrix, visits, *, names):
     shown, colours = np.asarray(matrix)[:k, :k], symbol_colours(len(names))
     angle = np.pi / 2 - 2 * np.pi * np.arange(k) / k
     at = np.stack([np.cos(angle), np.sin(angle)], axis=1) if k > 1 else np.zeros((1, 2))
-    radius = _radii(np.asarray(visits)[:k], k)
+    radius = radii(np.asarray(visits)[:k], k)
     edges = np.argwhere(shown > 0)
     edges = edges[np.argsort(-shown[tuple(edges.T)], kind="stable")]
     figure = new_figure(5.0, width=5.4)
@@ -40,7 +40,7 @@ def transition_graph_figure(matrix, visits, *, names):
     labelled, widest = len(edges) <= MAX_LABELS, WIDEST * min(1.0, 12 / k)
     for i, j in edges[:MAX_EDGES][::-1]:
         look = {"color": colours[i], "lw": THINNEST + widest * shown[i, j], "alpha": 0.75}
-        place = _loop(ax, at[i], radius[i], look) if i == j else _arrow(ax, at[[i, j]], radius[[i, j]], look)
+        place = _loop(ax, at[i], radius[i], look) if i == j else arrow(ax, at[[i, j]], radius[[i, j]], look)
         if labelled:
             ax.text(*place, f"{shown[i, j]:.2g}", ha="center", va="center", fontsize=7, bbox=_PLATE, zorder=4)
     for s in range(k):
@@ -58,19 +58,29 @@ def transition_graph_figure(matrix, visits, *, names):
 _PLATE = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
 
 
-def _radii(visits, k):
-    """Radii whose squares are in proportion to the visits, no smaller than a number needs."""
+def radii(visits, k):
+    """(k,) radii whose squares are in proportion to the visits, no smaller than a number needs."""
     largest = min(0.2, 2.0 / k)
     return np.maximum(largest * np.sqrt(visits / visits.max()), 0.45 * largest)
 
 
-def _arrow(ax, ends, radii, look):
-    """An arrow that bends to the left; returns the middle of its bend."""
+def arrow(ax, ends, sizes, look):
+    """Draw an arrow that bends to the left.
+
+    Args:
+        ax: axes.
+        ends: (2, 2) centres of the two symbols.
+        sizes: (2,) their radii.
+        look: properties of the line.
+
+    Returns:
+        (2,) the middle of its bend.
+    """
     unit = (ends[1] - ends[0]) / np.hypot(*(ends[1] - ends[0]))
     side = np.array([-unit[1], unit[0]])
     bend = 0.18
-    start, stop = ends[0] + unit * radii[0], ends[1] - unit * radii[1]
-    shift = 0.25 * side * radii.min()
+    start, stop = ends[0] + unit * sizes[0], ends[1] - unit * sizes[1]
+    shift = 0.25 * side * sizes.min()
     patch = FancyArrowPatch(
         start + shift, stop + shift, connectionstyle=f"arc3,rad={-bend}", arrowstyle="-|>",
         mutation_scale=8 + 2 * look["lw"], shrinkA=0, shrinkB=0, **look,

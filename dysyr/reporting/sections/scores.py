@@ -4,7 +4,10 @@ from dysyr.core.measure import plain
 from dysyr.reporting.document import Paragraph, Section, Table
 from dysyr.reporting.numbers import ABSENT, format_exact, format_number, format_value, part, parts
 from dysyr.reporting.views import unit_text
-from dysyr.reporting.wording import KINDS, MEANINGS, part_title, title_of
+from dysyr.reporting.wording import KINDS, LABEL_KINDS, MEANINGS, part_title, title_of
+
+MAX_PARTS = 12
+"""Numbers of one measure that a table shows; metrics.json has them all."""
 
 
 def scores_section(card):
@@ -17,11 +20,12 @@ def scores_section(card):
         Section.
     """
     blocks = []
-    for kind, words in KINDS.items():
+    words_of = KINDS if card.rates is None else LABEL_KINDS
+    for kind, words in words_of.items():
         measures = [measure for measure in card.measures.values() if measure.kind == kind]
         if measures:
             blocks.append(_table(kind, f"{words[0].upper()}{words[1:]}.", measures, card.truth))
-    blocks += _controls(card.measures.values())
+    blocks += _controls(card.measures.values(), _CONTROL_CAPTIONS if card.rates is None else _LABEL_CONTROLS)
     blocks.append(_settings(card.measures.values()))
     return Section(anchor="measures", title="All measures", blocks=tuple(blocks))
 
@@ -29,6 +33,10 @@ def scores_section(card):
 _CONTROL_CAPTIONS = {
     "distance": "Negative controls: wrong models, made from the truth, at the same length and settings.",
     "forecast": "Reference forecasts: the mean, the last value, a linear autoregression fitted to the truth itself.",
+}
+_LABEL_CONTROLS = {
+    "distance": "Controls: one rate for all edges, all states equally likely, the labels of each path in random order.",
+    "forecast": "Controls: independent labels, labels that stay as often; both are fitted to the held-out labels.",
 }
 
 
@@ -38,9 +46,20 @@ def _table(kind, caption, measures, data):
     else:
         head = ("Measure", "Model", "Floor", "Ceiling", "Unit", "n", "dt", "Status")
     rows = tuple(
-        _row(kind, m, name, value, unit_text(m.unit, data)) for m in measures for name, value in parts(m.value)
+        row
+        for m in measures
+        for row in (
+            *(_row(kind, m, name, value, unit_text(m.unit, data)) for name, value in parts(m.value)[:MAX_PARTS]),
+            *_rest(m, len(head)),
+        )
     )
     return Table(head=head, rows=rows, caption=caption, numeric=(len(head) - 3, len(head) - 2))
+
+
+def _rest(m, width):
+    """A row that says how many numbers of a measure are not shown."""
+    more = len(parts(m.value)) - MAX_PARTS
+    return [(f"{title_of(m.name)}: {more} more", *[ABSENT] * (width - 1))] if more > 0 else []
 
 
 def _row(kind, m, name, value, unit):
@@ -58,11 +77,11 @@ def _range(low, high):
     return ABSENT if low is None or high is None else f"{format_number(low)} to {format_number(high)}"
 
 
-def _controls(measures):
+def _controls(measures, captions):
     """Negative controls of the distances and the reference forecasts, one column each."""
     measures = [m for m in measures if m.controls and m.kind != "invariant"]
     blocks = []
-    for kind, caption in _CONTROL_CAPTIONS.items():
+    for kind, caption in captions.items():
         those = [m for m in measures if m.kind == kind]
         names = list(dict.fromkeys(name for m in those for name in m.controls))
         if not names:

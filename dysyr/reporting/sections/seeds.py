@@ -15,6 +15,10 @@ SHOWN = (
     "lyapunov_spectrum",
     "valid_prediction_time",
     "kaplan_yorke_dimension",
+    "rate_error",
+    "hellinger",
+    "pair_log_likelihood",
+    "time_scales",
 )
 
 
@@ -64,8 +68,9 @@ def seeds_section(comparison, chosen):
                 rows=tuple(tuple(row[i] for i in keep) for row in rows),
                 caption=(
                     "Methods, best first: medians over seeds with the median absolute deviation. Failed "
-                    "seeds count with the ceiling. Ranked by the mean of the ranks in D_stsp, D_H and "
-                    "valid prediction time."
+                    "seeds count with the ceiling. Ranked by the mean of the ranks in "
+                    + ("rate error, Hellinger distance and log-likelihood." if "hellinger" in comparison.measures
+                       else "D_stsp, D_H and valid prediction time.")
                 ),
             )
         )
@@ -78,8 +83,7 @@ def _panel(comparison, name, chosen):
     first = measures[0]
     distance = first["kind"] == "distance"
     title = title_of(name)
-    if name == "lyapunov_spectrum":
-        title = "Largest exponent"
+    title = {"lyapunov_spectrum": "Largest exponent", "time_scales": "Slowest relaxation"}.get(name, title)
     return {
         "title": title,
         "unit": first["unit"],

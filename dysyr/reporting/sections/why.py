@@ -29,16 +29,26 @@ def why_section(card):
         if measure.kind == "distance"
         and isinstance(measure.value, (int, float))
         and not measure.status.startswith("not")
+        and (card.rates is None or measure.name == "hellinger")
     ]
     if distances:
         blocks.append(
             Picture(
                 uri=svg_uri(scores_figure(distances)),
                 alt="Distances between model and truth on logarithmic axes: " + "; ".join(map(_spoken, distances)),
-                caption=_caption(distances),
+                caption=_caption(distances) if card.rates is None else _LABEL_CAPTION,
             )
         )
     return Section(anchor="why", title="Why this verdict", blocks=tuple(blocks))
+
+
+_LABEL_CAPTION = (
+    "A score means nothing alone. The large dot is the Hellinger distance of the held-out labels from the model's own "
+    "distribution over time, with its 95 % confidence interval. Floor: independent paths of the truth against the law "
+    "that they come from, as many as the labels have, with the range of 95 % of them shaded; nothing can score "
+    "reliably better. Open diamonds are wrong models: all states equally likely, and the labels of each path in random "
+    "order, which this distance cannot see in stationary paths. Look for a dot inside or close to the shaded range."
+)
 
 
 def _spoken(measure):

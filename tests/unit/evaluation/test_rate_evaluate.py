@@ -11,6 +11,7 @@ from dysyr.api import evaluate
 from dysyr.core.catalogue import catalogue_system
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError
+from dysyr.core.levels import NormalLevels
 from dysyr.core.system import System
 from dysyr.evaluation import MEASURES, RATE_MEASURES
 from dysyr.evaluation.settings import EvaluationSettings
@@ -28,11 +29,11 @@ def labels(x, **more):
     return make_dataset(x[..., None], label=x, **({"dt": DT} | more))
 
 
-def model(q, *, stderr=0.02, states=None, initial=None):
+def model(q, *, stderr=0.02, states=None, initial=None, **more):
     n = len(q)
     errors = stderr * np.where(np.eye(n) > 0, 0.0, 1.0)
     start = np.full(n, 1 / n) if initial is None else initial
-    return JumpModel(q, start, errors, states=states or [str(i) for i in range(n)], dt=DT)
+    return JumpModel(q, start, errors, states=states or [str(i) for i in range(n)], dt=DT, **more)
 
 
 def chain_system(q, names="abc"):
@@ -192,6 +193,17 @@ def test_what_does_not_fit_is_refused_and_says_what_to_do(henon_model):
         evaluate(model(THREE), labels(paths(THREE, n_paths=5, n=1)))
     with pytest.raises(InputError, match="the data have no labels"):
         evaluate(model(THREE), make_dataset(np.zeros((20, 2)), dt=DT))
+
+
+def test_a_model_of_a_signal_is_evaluated_by_the_states_behind_it():
+    x = paths(THREE, n_paths=30, n=20)
+    signal = np.random.default_rng(0).normal(x, 0.1)[..., None]
+    levels = NormalLevels(np.arange(3.0), np.full(3, 0.1))
+    fitted = model(THREE, levels=levels, levels_stderr=np.zeros((2, 3)))
+    with pytest.raises(InputError, match="the truth is a signal: no labels; the states behind it"):
+        evaluate(fitted, make_dataset(signal, dt=DT))
+    found = evaluate(fitted, make_dataset(signal, dt=DT, label=x), settings=QUICK)
+    assert found.measures["pair_log_likelihood"].value > found.measures["pair_log_likelihood"].ceiling
 
 
 def test_states_must_be_those_of_the_model():
