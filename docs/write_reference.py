@@ -18,6 +18,7 @@ GENERATED = "This page is written by `python docs/write_reference.py`; change th
 GROUPS = (
     ("Systems and simulation", ("load_system", "System", "simulate", "observe", "master_equation",
                                 "chemical_langevin", "lyapunov_spectrum")),
+    ("Open quantum systems", ("evolve_states", "steady_state", "Frame", "from_qutip", "to_qutip")),
     ("Data", ("as_dataset", "make_dataset", "load_dataset", "read_dataset", "save_dataset", "inspect", "resample",
               "split", "embed", "SegmentSplit", "jump_paths", "JumpPath")),
     ("Reconstruction", ("SHPLRNN", "ALRNN", "DendPLRNN", "PLRNN", "JumpEM", "Reconstructor", "Model", "StateSpace",

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from dysyr.core.jump_paths import JumpPath, jump_paths
     from dysyr.core.measure import Measure
     from dysyr.core.model import Model, PiecewiseLinear, StateSpace
+    from dysyr.core.povm import Frame
+    from dysyr.core.qutip_exchange import from_qutip, to_qutip
     from dysyr.core.rate_model import RateModel
     from dysyr.core.reaction_rates import ReactionRates, reaction_rates
     from dysyr.core.reconstructor import Reconstructor
@@ -36,7 +38,9 @@ if TYPE_CHECKING:
     from dysyr.reporting.symbol_files import export_code
     from dysyr.simulation.master_equation import master_equation
     from dysyr.simulation.observation import observe
+    from dysyr.simulation.open_quantum import evolve_states
     from dysyr.simulation.simulate import simulate
+    from dysyr.simulation.steady_state import steady_state
 
 _HOMES = {
     "dysyr.api": ("evaluate", "inspect", "load", "load_system", "lyapunov_spectrum", "save"),
@@ -49,6 +53,8 @@ _HOMES = {
     "dysyr.core.jump_paths": ("JumpPath", "jump_paths"),
     "dysyr.core.measure": ("Measure",),
     "dysyr.core.model": ("Model", "PiecewiseLinear", "StateSpace"),
+    "dysyr.core.povm": ("Frame",),
+    "dysyr.core.qutip_exchange": ("from_qutip", "to_qutip"),
     "dysyr.core.rate_model": ("RateModel",),
     "dysyr.core.reaction_rates": ("ReactionRates", "reaction_rates"),
     "dysyr.core.reconstructor": ("Reconstructor",),
@@ -72,7 +78,9 @@ _HOMES = {
     "dysyr.reporting.symbol_files": ("export_code",),
     "dysyr.simulation.master_equation": ("master_equation",),
     "dysyr.simulation.observation": ("observe",),
+    "dysyr.simulation.open_quantum": ("evolve_states",),
     "dysyr.simulation.simulate": ("simulate",),
+    "dysyr.simulation.steady_state": ("steady_state",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

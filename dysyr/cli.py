@@ -134,6 +134,8 @@ def simulate(
     observe: Annotated[str | None, typer.Option(help="Variables to observe, separated by commas.")] = None,
     seed: Seed = 0,
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    n_shots: Annotated[int | None, typer.Option(help="Spins: measurements at the last time.", min=1)] = None,
+    frame: Annotated[str | None, typer.Option(help="Spins: what is measured: tetra_pos, tetra or pauli4.")] = None,
 ):
     """Simulate a system.
 
@@ -147,7 +149,7 @@ def simulate(
     data = dysyr.simulate(
         model, n_steps=n_steps, t_end=t_end, dt=dt, n_trajectories=n_trajectories, transient=transient,
         method=method, observation_noise=observation_noise, observe=names(observe), seed=seed, dtype=dtype,
-        label_noise=label_noise,
+        label_noise=label_noise, n_shots=n_shots, frame=frame,
     )  # fmt: skip
     save_dataset(data, output)
     sizes = data.sizes

@@ -231,7 +231,8 @@ def data_hash(ds):
     digest = hashlib.sha256()
     digest.update(repr([str(name) for name in ds["state"].values]).encode())
     digest.update(repr(float(ds.attrs["dt"])).encode() if "dt" in ds.attrs else b"irregular")
-    for group in (trajectories(ds), inputs(ds) or [], times(ds), parts(ds)["label"] or []):
+    outcomes = [ds["outcome"].values.astype(float)] if "outcome" in ds else []
+    for group in (trajectories(ds), inputs(ds) or [], times(ds), parts(ds)["label"] or [], outcomes):
         for array in group:
             digest.update(repr(array.shape).encode())
             digest.update(np.where(np.isnan(array), np.nan, array).tobytes())

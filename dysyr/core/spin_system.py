@@ -98,16 +98,23 @@ class OpenSpinSystem:
         total = sparse.csr_array((2**self.n_sites, 2**self.n_sites), dtype=complex)
         for term, strength in zip(self.hamiltonian, self.strengths(t), strict=False):
             for sites in term.places:
-                total = total + strength * self._embedded(term.operator, sites)
+                total = total + strength * self.embedded(term.operator, sites)
         return total
 
     def jump_matrices(self, t=0.0):
         """Jump operators at time t, the square roots of their rates included: list of sparse arrays (2^N, 2^N)."""
         rates = self.strengths(t)[len(self.hamiltonian) :]
         return [
-            np.sqrt(rate) * self._embedded(term.operator, sites)
+            np.sqrt(rate) * self.embedded(term.operator, sites)
             for term, rate in zip(self.jumps, rates, strict=True) for sites in term.places
         ]  # fmt: skip
+
+    def observable_matrices(self):
+        """The observables, means over their places included: list of sparse arrays (2^N, 2^N)."""
+        return [
+            sum(self.embedded(observable.operator, sites) for sites in observable.places) / len(observable.places)
+            for observable in self.observables
+        ]
 
     def generator_matrix(self, t=0.0):
         """The whole generator of d<P_s>/dt: sparse array (4^N, 4^N).
@@ -128,7 +135,7 @@ class OpenSpinSystem:
             total = total + strengths[number] * _embedded_generator(generator, sites, n)
         return total
 
-    def _embedded(self, operator, sites):
+    def embedded(self, operator, sites):
         """An operator on some sites as a sparse matrix on all."""
         total = 0
         for string, value in operator.items():

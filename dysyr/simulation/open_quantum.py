@@ -7,9 +7,10 @@ from dysyr.core.errors import DysyrError, InputError
 from dysyr.core.open_quantum_definition import bloch_vectors
 from dysyr.core.povm import Frame, along_sites, pauli_expectations
 from dysyr.simulation.pauli_generator import PauliGenerator
+from dysyr.simulation.quantum_trajectories import trajectories
 from dysyr.simulation.taylor_path import taylor_path
 
-METHODS = ("taylor", "dop853")
+METHODS = ("taylor", "dop853", "trajectories")
 TOLERANCE = 1e-10
 
 VECTORS = {"taylor": 6, "dop853": 24}
@@ -25,10 +26,12 @@ def simulate_spins(
         system: System of kind open_quantum.
         clock: (time,) ascending times >= 0, in system time units.
         initial_state: as in :func:`dysyr.simulation.simulate.simulate`.
-        n_trajectories: number of initial states; more than one needs as many, or "random".
+        n_trajectories: number of initial states; more than one needs as many, or "random". Of method "trajectories" the
+            number of paths.
         transient: the state starts at time -transient.
         seed: seed of random initial states and of the outcomes.
-        method: "taylor" (strengths that do not depend on time), "dop853", or None for the one that fits.
+        method: "taylor" (strengths that do not depend on time), "dop853", "trajectories" (pure states with jumps, up
+            to 16 spins, whose mean is the state), or None for the exact one that fits.
         tolerance: error allowed in an observable, or None for 1e-10.
         n_shots: number of measurements of the state at the last time, or None.
         frame: name of the frame that is measured.
@@ -46,6 +49,12 @@ def simulate_spins(
         raise InputError(f"unknown method '{method}'", expected=f"methods for spins are {', '.join(METHODS)}")
     if method == "taylor" and spins.has_time:
         raise InputError("method 'taylor' needs strengths that do not depend on t", do="take method='dop853'")
+    if method == "trajectories":
+        if tolerance is not None or n_shots is not None:
+            raise InputError("method 'trajectories' has neither a tolerance nor outcomes", do="leave these out")
+        waves = _pure_states(system, initial_state, n_trajectories, seed)
+        x, n_jumps = trajectories(system, clock, waves, n_trajectories, transient, seed)
+        return x, {"method": method, "n_jumps": n_jumps}, None
     starts = starting_states(system, initial_state, n_trajectories, seed)
     if n_shots is not None and len(starts) > 1:
         raise InputError("outcomes are measured of one state", got=f"{len(starts)} trajectories", do="ask for one")
@@ -104,7 +113,7 @@ def evolve_states(system, times, *, initial_state=None, frame=None, tolerance=TO
     return np.array(tensors if frame is None else [along_sites(frame.to_outcomes, tensor) for tensor in tensors])
 
 
-def starting_states(system, initial_state, n_trajectories, seed):
+def starting_states(system, initial_state, n_trajectories, seed, many=False):
     """What the evolution starts from.
 
     Args:
@@ -114,6 +123,7 @@ def starting_states(system, initial_state, n_trajectories, seed):
             vector (2^N,), a density matrix (2^N, 2^N); or an array (trajectory, site, 3) of Bloch vectors.
         n_trajectories: number of trajectories asked for.
         seed: seed of random states.
+        many: whether many trajectories may start from one state.
 
     Returns:
         list of arrays: (site, 3) Bloch vectors, or (4,) * N expectation values.
@@ -131,11 +141,21 @@ def starting_states(system, initial_state, n_trajectories, seed):
         starts = [_expectations(initial_state)]
     else:
         starts = [spins.initial_bloch(initial_state)]
-    if n_trajectories not in (1, len(starts)):
+    if n_trajectories not in (1, len(starts)) and not (many and len(starts) == 1):
         raise InputError(
             f"one initial state would give the same trajectory {n_trajectories} times", got=f"{len(starts)} states",
             do="take initial_state='random', or give an array (trajectory, site, 3) of Bloch vectors",
         )  # fmt: skip
+    return starts
+
+
+def _pure_states(system, initial_state, n_trajectories, seed):
+    """One initial state for all paths, or one for each: Bloch vectors or wave functions."""
+    starts = starting_states(system, initial_state, 1 if initial_state is None else n_trajectories, seed, many=True)
+    if isinstance(initial_state, np.ndarray) and initial_state.ndim == 1:
+        return [initial_state]
+    if starts[0].shape != (system.spins.n_sites, 3):
+        raise InputError("trajectories are of pure states", got="a density matrix", expected="a state vector, or spins")
     return starts
 
 

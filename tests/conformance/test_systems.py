@@ -37,7 +37,8 @@ def test_the_catalogue_has_what_the_documentation_promises():
         "logistic", "henon", "ikeda", "standard", "cat", "ornstein_uhlenbeck", "stochastic_lorenz63",
         "double_well", "stochastic_lotka_volterra", "birth_death", "immigration_death", "two_state_channel",
         "three_state_channel", "flashing_ratchet", "lotka_volterra_jump", "schlogl", "toggle_switch", "sir",
-        "michaelis_menten", "futile_cycle",
+        "michaelis_menten", "futile_cycle", "tfim_decay", "xyz_decay", "xyz_decay_torus", "xyz_field_decay",
+        "dephasing", "driven_qubit", "xxz_boundary",
     }  # fmt: skip
     assert promised <= set(system_names())
 

@@ -89,6 +89,10 @@ def test_simulate_writes_what_the_function_gives(run, tmp_path):
     run("simulate", "two_state_channel", "-o", tmp_path / "b.nc", "--n-steps", 50, "--label-noise", 0.2)
     expected = dysyr.simulate(dysyr.load_system("two_state_channel"), n_steps=50, label_noise=0.2)
     assert dysyr.read_dataset(tmp_path / "b.nc").identical(expected)
+    shots = ("--n-steps", 5, "--set", "n_sites=3", "--n-shots", 7, "--frame", "tetra")
+    assert "1 x 5 samples of 4 variables" in run("simulate", "tfim_decay", "-o", tmp_path / "c.nc", *shots)[1]
+    expected = dysyr.simulate(dysyr.load_system("tfim_decay", n_sites=3), n_steps=5, n_shots=7, frame="tetra")
+    assert dysyr.read_dataset(tmp_path / "c.nc").identical(expected) and expected["outcome"].shape == (7, 3)
 
 
 def test_inspect_prints_text_or_json(run, csv):

@@ -21,13 +21,13 @@ from pathlib import Path
 from dysyr.benchmark.speed.contest import Disagreement, Row, hold
 from dysyr.core.errors import DysyrError, InputError
 
-SUBJECTS = ("ode", "sde", "jumps", "elementary", "plrnn", "scans", "measures")
+SUBJECTS = ("ode", "sde", "jumps", "spins", "elementary", "plrnn", "scans", "measures")
 DEVICES = ("cpu", "cuda")
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", "JAX_PLATFORMS": "cpu",
 }  # fmt: skip
-RIVALS = ("torch", "torchsde", "torchdiffeq", "jax", "diffrax", "gillespy2", "scipy", "numpy", "numba")
+RIVALS = ("torch", "torchsde", "torchdiffeq", "jax", "diffrax", "gillespy2", "qutip", "scipy", "numpy", "numba")
 
 
 def bench(*, quick=False, device="cpu", subjects=None, say=None):

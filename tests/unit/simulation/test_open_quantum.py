@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import expm
 
 from dysyr.core.catalogue import catalogue_system
-from dysyr.core.dataset import read_dataset, save_dataset
+from dysyr.core.dataset import data_hash, read_dataset, save_dataset
 from dysyr.core.errors import InputError, NotConverged
 from dysyr.core.povm import Frame, density_matrix
 from dysyr.core.system import System
@@ -131,6 +131,7 @@ def test_outcomes_of_measurements(tmp_path):
     assert read_dataset(tmp_path / "samples.nc").identical(data)
     other = simulate(ISING, times=[0.0, 1.0], n_shots=20_000, seed=4, frame="pauli4")
     assert not np.array_equal(other["outcome"], data["outcome"]) and other.attrs["frame"] == "pauli4"
+    assert data_hash(data) != data_hash(other) != data_hash(other.drop_vars("outcome"))
 
 
 @pytest.mark.parametrize(
