@@ -78,7 +78,8 @@ class RateInvariant(abc.ABC):
         except InputError as error:
             return None, None, f"not defined: {error}"
         if context.truth is not None:
-            return self.form(context, value), None, "the true rates"
+            endless = ", infinite" if np.isinf(value).any() else ""
+            return self.form(context, value), None, f"the true rates{endless}"
         return self.form(context, value), self._spread(context, data.draws, len(value)), DATA
 
     def _spread(self, context, draws, n):

@@ -43,5 +43,5 @@ def label_paths_figure(clocks, labels, shares, *, names, unit=""):
     bars.barh(range(len(names)), shares, color=colours)
     bars.set(yticks=[], ylim=(len(names) - 0.4, -0.6), xlabel="share of labels")
     bars.grid(axis="y", visible=False)
-    symbol_key(figure, names)
+    symbol_key(figure, ["" if name == str(k) else name for k, name in enumerate(names)])
     return figure

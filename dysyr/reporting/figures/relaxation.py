@@ -9,7 +9,9 @@ MAX_SCALES = 12
 
 
 @styled
-def relaxation_figure(model, truth=None, *, model_stderr=None, truth_stderr=None, oscillating=(), dt=None, unit=""):
+def relaxation_figure(
+    model, truth=None, *, model_stderr=None, truth_stderr=None, oscillating=(), truth_oscillating=(), dt=None, unit="",
+):  # fmt: skip
     """Draw relaxation times, slowest first, with bars of 1.96 standard errors; hollow where they oscillate.
 
     Args:
@@ -18,6 +20,7 @@ def relaxation_figure(model, truth=None, *, model_stderr=None, truth_stderr=None
         model_stderr: standard errors of ``model``, or None.
         truth_stderr: standard errors of ``truth``, or None.
         oscillating: which of the model's decays oscillate.
+        truth_oscillating: which of the truth's do, where it is known.
         dt: sampling interval, drawn as a line; None where there is none.
         unit: unit of time.
 
@@ -27,16 +30,17 @@ def relaxation_figure(model, truth=None, *, model_stderr=None, truth_stderr=None
     figure = new_figure(2.6)
     ax = figure.subplots()
     shown = []
-    for values, errors, shift, colour, marker in (
-        (truth, truth_stderr, -0.12, TRUTH, "s"), (model, model_stderr, 0.12, MODEL, "o"),
-    ):  # fmt: skip
+    for values, errors, flags, shift, colour, marker in (
+        (truth, truth_stderr, truth_oscillating, -0.12, TRUTH, "s"),
+        (model, model_stderr, oscillating, 0.12, MODEL, "o"),
+    ):
         if values is None:
             continue
         values = np.asarray(values, dtype=np.float64)[:MAX_SCALES]
         errors = np.zeros(len(values)) if errors is None else np.asarray(errors, dtype=np.float64)[:MAX_SCALES]
         reach = 1.96 * np.where(np.isfinite(errors), errors, 0.0)
         for k in np.flatnonzero(np.isfinite(values)):
-            hollow = colour == MODEL and k < len(oscillating) and oscillating[k]
+            hollow = k < len(flags) and flags[k]
             bar = [[min(reach[k], 0.95 * values[k])], [reach[k]]]
             ax.errorbar(
                 k + 1 + shift, values[k], yerr=bar, fmt=marker, ms=5, color=colour, capsize=3, lw=1,
@@ -53,7 +57,7 @@ def relaxation_figure(model, truth=None, *, model_stderr=None, truth_stderr=None
     entries = [Line2D([], [], ls="", color=MODEL, marker="o", ms=5, label="model")]
     if truth is not None:
         entries.insert(0, Line2D([], [], ls="", color=TRUTH, marker="s", ms=5, label="truth"))
-    if any(oscillating):
+    if any((*oscillating, *truth_oscillating)):
         entries.append(Line2D([], [], ls="", color=MODEL, marker="o", mfc="none", ms=5, label="damped oscillation"))
     if dt is not None:
         entries.append(Line2D([], [], color=FAINT, ls="--", label="sampling interval"))

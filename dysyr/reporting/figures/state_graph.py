@@ -33,7 +33,7 @@ def state_graph_figure(graphs, *, names):
     at = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     off = ~np.eye(n, dtype=bool)
     fastest = max(max(rates[off].max() for _, rates, _, _ in graphs), 1e-300)
-    figure = new_figure(3.9 if len(graphs) > 1 else 4.6, width=7.4 if len(graphs) > 1 else 5.4)
+    figure = new_figure(3.6)
     for ax, (title, rates, weights, stderr) in zip(np.atleast_1d(figure.subplots(1, len(graphs))), graphs, strict=True):
         size = radii(np.maximum(weights, 1e-12), n)
         edges = np.argwhere((rates > 0) & off)

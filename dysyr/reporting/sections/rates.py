@@ -108,24 +108,24 @@ def _relaxation(card):
     measure = card.measures.get("time_scales")
     if measure is None or not np.isfinite(np.asarray(measure.value, dtype=np.float64)).any():
         return None
-    oscillating = measure.settings["oscillating"]
+    oscillating, sampled = measure.settings["oscillating"], card.rates.panel.dt is not None
     figure = relaxation_figure(
         measure.value, measure.truth, model_stderr=measure.stderr, truth_stderr=measure.truth_stderr,
-        oscillating=oscillating, dt=card.rates.panel.dt, unit=time_unit(card.truth),
+        oscillating=oscillating, truth_oscillating=measure.settings.get("truth_oscillating", ()),
+        dt=card.rates.panel.dt, unit=time_unit(card.truth),
     )  # fmt: skip
     first = format_value(measure.value[0], None if measure.stderr is None else measure.stderr[0])
     unit = unit_text("time", card.truth)
     said = f"The slowest deviation from the stationary distribution decays in {first} {unit}"
     said += " as a damped oscillation. " if oscillating[0] else ". "
-    source = {"the true rates": "Squares are those of the true chain. "}.get(
-        measure.settings["truth"], "Squares are estimates from the held-out labels alone. "
-    )
+    whose = "estimates from the held-out labels alone" if card.rates.truth is None else "those of the true chain"
+    source = f"Squares are {whose}. " if measure.truth is not None else ""
     return Picture(
         uri=svg_uri(figure),
         alt=f"Relaxation times with error bars. {said}",
         caption=(
-            f"{said}{source if measure.truth is not None else ''}Bars are 95 % intervals. Times below the sampling "
-            "interval (dashed) are hardly seen in the data."
+            f"{said}{source}Bars are 95 % intervals."
+            + (" Times below the sampling interval (dashed) are hardly seen in the data." if sampled else "")
             + (f" The {MAX_SCALES} slowest." if len(measure.value) > MAX_SCALES else "")
         ),
     )

@@ -149,3 +149,10 @@ def test_half_width_is_the_standard_deviation_of_normal_draws():
     draws = np.random.default_rng(0).normal(size=(20_000, 2)) * [1.0, 3.0]
     np.testing.assert_allclose(half_width(draws), [1.0, 3.0], rtol=0.03)
     assert np.isinf(half_width(np.where(draws > 0, np.nan, draws))[0])
+
+
+def test_an_infinite_truth_is_told_from_an_unknown_one():
+    ring = np.array([[-1.0, 1.0, 0.0], [0.0, -1.0, 1.0], [1.0, 0.0, -1.0]])
+    found = EntropyProductionMeasure().compute(context(THREE, truth=ring))
+    assert found.truth == np.inf
+    assert found.settings["truth"] == "the true rates, infinite"

@@ -142,6 +142,7 @@ def test_labels_of_all_kinds_have_a_page():
     found = evaluate(model(THREE), irregular, settings=QUICK)
     page = render_report(found)
     assert "irregular, " in page
+    assert "sampling interval (dashed)" not in page
     assert markov_section(found) is None
     x = paths(THREE, n_paths=12, n=15)
     mask = np.random.default_rng(0).random((*x.shape, 1)) > 0.1
