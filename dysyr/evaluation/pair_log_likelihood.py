@@ -122,7 +122,8 @@ class PairLogLikelihoodMeasure:
         worst = max(means, key=means.get)
         impossible = int(np.isneginf(gains).sum())
         settings = {"summary": "mean over labels that have one before them", "ceiling": worst}
-        settings["above_ceiling"] = list(mean_over_labels(gains - controls[worst]))
+        for name, rival in controls.items():
+            settings[f"above_{name}"] = list(mean_over_labels(gains - rival))
         best = None
         if context.truth is not None:
             true_gains = log_gains(panel, context.truth)

@@ -4,11 +4,13 @@ The rules, in the order in which they are tried; the first that applies gives th
 
 * ``not Markov at this lag``: the Chapman-Kolmogorov test rejects the held-out labels, p <= 0.01: no rate matrix
   describes them.
-* ``wrong rates``: held-out labels are foreseen less well than by the better of two controls, by more than two standard
-  errors; or the Hellinger distance exceeds 3 floors; or the slowest relaxation, or the stationary probability of a
-  state, is more than 4 standard errors and more than a quarter (a probability: 0.05) away from the truth.
+* ``wrong rates``: held-out labels are foreseen less well than if they were independent, by more than two standard
+  errors; or less well than by persistence, by as much and by more than a twentieth of what persistence gains over
+  independent labels; or the Hellinger distance exceeds 3 floors and 0.1; or the slowest relaxation, or the stationary
+  probability of a state, is more than 4 standard errors and more than a quarter (a probability: 0.05) away from the
+  truth.
 * ``undecidable at this length``: none of these could be tried but for the Markov test, or the labels are foreseen no
-  better than by the controls, within two standard errors.
+  better than independent ones, within two standard errors.
 * ``indistinguishable at this length``: the Hellinger distance does not exceed the 95 % range of its floor, the labels
   are foreseen as well as by the true chain where it is known, and the slowest relaxation and the stationary
   probabilities agree with the truth within 3 standard errors.
@@ -28,9 +30,10 @@ NOT_MARKOV = "not Markov at this lag"
 WRONG_RATES = "wrong rates"
 PLAUSIBLE_RATES = "plausible rates"
 
-MAX_FLOORS = 3.0
+MAX_FLOORS, MAX_HELLINGER = 3.0, 0.1
 FAR, NEAR = 4.0, 3.0
 RELATIVE, ABSOLUTE = 0.25, 0.05
+LOST = 0.05
 LEVEL = 0.01
 UNDECIDABLE_FRACTION = 0.5
 
@@ -117,16 +120,24 @@ def _markov_line(measure):
 
 
 def _likelihood_line(measure):
+    """Whether labels are foreseen better than independent ones, and nearly as well as by persistence.
+
+    Persistence fitted to the held-out labels is the true chain where all rates are equal: nothing need be better.
+    """
     if measure is None:
         return None
-    name, (gain, error) = measure.settings["ceiling"], measure.settings["above_ceiling"]
     head = f"held-out log-likelihood {measure.value:.4g} nats per label"
     if math.isinf(measure.value):
         return RuleLine(f"{head}: {measure.status}", False)
+    gain, error = measure.settings["above_independent"]
+    over, over_error = measure.settings["above_persistence"]
     if not math.isfinite(error):
         return RuleLine(f"{head}; too few labels for its standard error", None)
-    text = f"{head}, {gain:+.3g} against {name} labels (standard error {error:.2g})"
-    return RuleLine(text, None if abs(gain) <= 2 * error else gain > 0)
+    text = f"{head}, {gain:+.3g} against independent labels (standard error {error:.2g})"
+    if math.isfinite(over_error):
+        text += f", {over:+.3g} against persistence ({over_error:.2g}); a twentieth of the gain may be lost"
+    lost = math.isfinite(over_error) and -over > max(2 * over_error, LOST * (gain - over))
+    return RuleLine(text, False if lost else None if abs(gain) <= 2 * error else gain > 0)
 
 
 def _hellinger_line(measure):
@@ -139,8 +150,8 @@ def _hellinger_line(measure):
         return RuleLine(text, None)
     ratio = measure.value / measure.floor if measure.floor > 0 else math.inf
     text = f"Hellinger distance {measure.value:.3g} is {ratio:.3g} floors of {measure.floor:.3g}"
-    text += f"; at most {MAX_FLOORS:g} may be"
-    return RuleLine(text, ratio <= MAX_FLOORS)
+    text += f"; more than {MAX_FLOORS:g} and more than {MAX_HELLINGER:g} is too far"
+    return RuleLine(text, ratio <= MAX_FLOORS or measure.value <= MAX_HELLINGER)
 
 
 def _invariant_line(measure, what, *, relative):

@@ -101,9 +101,11 @@ def test_the_measure_has_the_true_chain_as_best_and_the_better_control_as_worst(
     assert found.better == "higher"
     assert found.ceiling == max(found.controls.values()) < found.value < found.floor
     assert found.floor == pytest.approx(mean_over_labels(log_gains(panel, truth))[0])
-    gain, error = found.settings["above_ceiling"]
-    assert gain == pytest.approx(found.value - found.ceiling, rel=1e-9)
-    assert 0 < error < found.stderr
+    for name, control in found.controls.items():
+        gain, error = found.settings[f"above_{name}"]
+        assert gain == pytest.approx(found.value - control, rel=1e-9)
+        assert error > 0
+    assert found.settings["above_persistence"][1] < found.stderr
     assert found.settings["below_floor"][0] == pytest.approx(found.floor - found.value, rel=1e-6)
 
 

@@ -118,6 +118,23 @@ def test_a_lumped_chain_is_not_markov():
     assert few.verdict.lines[0].passed is None
 
 
+def test_equal_rates_need_not_beat_persistence():
+    """Where all rates are equal, persistence fitted to the held-out labels is the true chain."""
+    q = np.array([[-0.6, 0.6], [0.6, -0.6]])
+    x = labels(paths(q, n_paths=300, n=40, seed=2))
+    likelihood = evaluate(model(q), x, settings=QUICK).measures["pair_log_likelihood"]
+    assert abs(likelihood.settings["above_persistence"][0]) <= 2 * likelihood.settings["above_persistence"][1] + 1e-4
+    for factor, allowed in ((1.0, True), (0.9, True), (3.0, False)):
+        lines = evaluate(model(factor * q), x, settings=QUICK).verdict.lines
+        assert next(line.passed for line in lines if "log-likelihood" in line.text) is allowed
+
+
+def test_labels_without_memory_decide_nothing():
+    x = np.random.default_rng(1).integers(0, 2, (20, 15))
+    far = 40 * np.array([[-1.0, 1.0], [1.0, -1.0]])
+    assert evaluate(model(far), labels(x), settings=QUICK).verdict.verdict == "undecidable at this length"
+
+
 def test_measured_labels_leave_out_what_needs_the_truth():
     x = labels(paths(THREE, n_paths=100, n=30))
     found = evaluate(model(THREE), x, settings=QUICK)
@@ -237,3 +254,13 @@ def test_what_is_doubtful_about_rates_is_said_with_the_verdict():
 def test_names_of_measures_are_different():
     names = [measure.name for measure in (*MEASURES, *RATE_MEASURES)]
     assert len(set(names)) == len(names)
+
+
+def test_a_small_distance_is_no_failure_however_many_paths_there_are():
+    start = np.array([0.55, 0.3, 0.15])
+    x = labels(paths(THREE, n_paths=3000, n=6, seed=4))
+    near, far = (evaluate(model(THREE, initial=p), x, settings=QUICK) for p in (start, np.array([0.9, 0.05, 0.05])))
+    lines = [next(line for line in card.verdict.lines if "Hellinger" in line.text) for card in (near, far)]
+    floor = near.measures["hellinger"].floor
+    assert 3 * floor < near.measures["hellinger"].value < 0.1 < far.measures["hellinger"].value
+    assert [line.passed for line in lines] == [True, False]
