@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dysyr.encoding.parameter_path import parameter_path
     from dysyr.experiment import run_experiment
     from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN, JumpEM
+    from dysyr.reconstruction.jump_em import RatePosterior, StateSelection, select_n_states
     from dysyr.reporting.card import Card
     from dysyr.reporting.comparison import compare
     from dysyr.reporting.symbol_files import export_code
@@ -73,6 +74,7 @@ _HOMES = {
     "dysyr.encoding.parameter_path": ("parameter_path",),
     "dysyr.experiment": ("run_experiment",),
     "dysyr.reconstruction": ("ALRNN", "PLRNN", "SHPLRNN", "DendPLRNN", "JumpEM"),
+    "dysyr.reconstruction.jump_em": ("RatePosterior", "StateSelection", "select_n_states"),
     "dysyr.reporting.card": ("Card",),
     "dysyr.reporting.comparison": ("compare",),
     "dysyr.reporting.symbol_files": ("export_code",),

@@ -67,7 +67,7 @@ class JumpEM(Reconstructor):
         max_gap: longest run of missing samples that a pair may span, its lag then being longer.
         max_iterations: most evaluations of the likelihood.
         tolerance: relative change of every rate in one step at which the iteration ends.
-        seed: chooses starts for a signal beyond the first four; else recorded, not used.
+        seed: chooses starts for a signal beyond the first eight; else recorded, not used.
 
     Learned: ``model_`` (a ``RateModel`` with standard errors), ``history_`` with ``objective`` and ``log_likelihood``
     of each accepted step and ``visits`` of each state; after ``fit`` also ``warnings_`` (tuple of str).

@@ -1,8 +1,9 @@
-"""Where the climb of a signal's likelihood begins: labels by k-means, of the signal and of its running means.
+"""Where the climb of a signal's likelihood begins: labels by nearest levels, of the signal and of its running means.
 
 Clusters of single samples are right where levels lie far apart. Where they overlap, a running mean over some samples
-tells them apart as long as stays are longer than that. The likelihood has several maxima, so several starts climb some
-steps, and the highest goes on.
+tells them apart as long as stays are longer than that. Clusters by k-means split a state that is visited most of the
+time and miss one that is hardly visited; levels at equal distances do not. The likelihood has several maxima, so that
+several starts climb some steps, and the highest goes on.
 """
 
 import dataclasses
@@ -15,7 +16,9 @@ from dysyr.reconstruction.jump_em.likelihood import Parameters
 from dysyr.reconstruction.jump_em.maximisation import SMALLEST_RATE, maximise
 
 WIDTHS = (1, 5, 15, 3)
-"""Samples in the running mean of the first start, the second and so on, over and over."""
+"""Samples in the running mean of the first two starts, the next two and so on, over and over."""
+RANGE = (0.002, 0.998)
+"""Quantiles between which levels lie at equal distances."""
 MAX_SWEEPS = 50
 SCREENING = {"tolerance": 1e-3, "max_iterations": 60}
 
@@ -23,8 +26,8 @@ SCREENING = {"tolerance": 1e-3, "max_iterations": 60}
 def labellings(panel, n_starts, seed):
     """Labels of the samples of a signal, by ascending level, one array per start.
 
-    The first start of each width begins at quantiles, so that it does not depend on the seed; the others at samples
-    drawn far apart (k-means++).
+    Of each width the first start is k-means from quantiles, the second the nearest of levels at equal distances. Later
+    ones are k-means from samples drawn far apart (k-means++), and the only ones that depend on the seed.
 
     Args:
         panel: SignalPanel.
@@ -39,12 +42,14 @@ def labellings(panel, n_starts, seed):
     rng = np.random.default_rng([int(seed), 0x6C6576])
     found = []
     for k in range(n_starts):
-        smooth = running_mean(panel, WIDTHS[k % len(WIDTHS)])
-        if k < len(WIDTHS):
-            centres = np.quantile(smooth, (np.arange(panel.n_states) + 0.5) / panel.n_states)
+        smooth = running_mean(panel, WIDTHS[k // 2 % len(WIDTHS)])
+        if k >= 2 * len(WIDTHS):
+            found.append(_clusters(smooth, np.sort(_far_apart(smooth, panel.n_states, rng))))
+        elif k % 2:
+            found.append(_nearest(smooth, np.linspace(*np.quantile(smooth, RANGE), panel.n_states)))
         else:
-            centres = _far_apart(smooth, panel.n_states, rng)
-        found.append(_clusters(smooth, np.sort(centres)))
+            centres = np.quantile(smooth, (np.arange(panel.n_states) + 0.5) / panel.n_states)
+            found.append(_clusters(smooth, centres))
     return found
 
 
@@ -124,16 +129,21 @@ def _levels_of(panel, labels):
 
 def _clusters(values, centres):
     """Labels by k-means of one variable from ascending centres; an empty cluster keeps its centre."""
-    labels = np.zeros(len(values), dtype=np.int64)
+    labels = None
     for _ in range(MAX_SWEEPS):
         before = labels
-        labels = np.searchsorted((centres[1:] + centres[:-1]) / 2, values)
+        labels = _nearest(values, centres)
         weight = np.bincount(labels, minlength=len(centres))
         sums = np.bincount(labels, values, len(centres))
         centres = np.where(weight > 0, sums / np.maximum(weight, 1), centres)
-        if np.array_equal(before, labels):
+        if before is not None and np.array_equal(before, labels):
             break
     return labels
+
+
+def _nearest(values, centres):
+    """Number of the nearest of ascending centres."""
+    return np.searchsorted((centres[1:] + centres[:-1]) / 2, values)
 
 
 def _far_apart(values, n, rng):
