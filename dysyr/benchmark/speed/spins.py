@@ -1,6 +1,7 @@
 """Contests of exact evolution of open quantum systems against QuTiP's mesolve, at equal or smaller error."""
 
 import functools
+import resource
 import time
 
 import numpy as np
@@ -20,6 +21,8 @@ ERROR = 1e-8
 
 GOAL, FLOOR = 12.0, 5.0
 
+LARGE_SPINS, LARGE_GIGABYTES = 12, 4.0
+
 RIVALS = (
     ("qutip mesolve, default method adams, atol 1e-10, rtol 1e-8", {"atol": 1e-10, "rtol": 1e-8}),
     ("qutip mesolve, vern9, atol 1e-10, rtol 1e-8", {"method": "vern9", "atol": 1e-10, "rtol": 1e-8}),
@@ -36,6 +39,13 @@ def contests(*, quick):
         Contest or Share.
     """
     n, repeats = (5, 2) if quick else (8, min(REPEATS, 5))
+    # first, since the memory is that of the process so far
+    large = catalogue_system("tfim_decay").with_size(n_sites=5 if quick else LARGE_SPINS)
+    yield Contest(
+        job="Ising ring with decay, observables at 21 times to t = 2", size=f"{large.spins.n_sites} spins",
+        baseline="the same at tolerance 1e-13", ours=functools.partial(_ours, large, 1e-10),
+        theirs=functools.partial(_ours, large, 1e-13), compare=_error_and_memory, repeats=1,
+    )  # fmt: skip
     for name, title in (("tfim_decay", "Ising ring with decay"), ("xyz_decay", "XYZ ring with decay")):
         system = catalogue_system(name).with_size(n_sites=n)
         exact = _ours(system, 1e-13)
@@ -76,6 +86,18 @@ def _theirs(system, options):
     start = qutip.Qobj(density_matrix(product_state(system.initial_state).reshape((4,) * n)), dims=dims)
     options = {"nsteps": 1_000_000, "progress_bar": "", **options}
     return lambda: np.real(qutip.mesolve(h, start, TIMES, c_ops=c_ops, e_ops=e_ops, options=options).expect).T
+
+
+def _error_and_memory(ours, theirs):
+    """The error against the tighter run, and the largest memory of the process."""
+    error = np.abs(ours - theirs).max()
+    gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    if not (error < ERROR and gigabytes < LARGE_GIGABYTES):
+        raise Disagreement(
+            "too much error or memory", got=f"{error:.1g} and {gigabytes:.2g} GB",
+            expected=f"less than {ERROR:g} and {LARGE_GIGABYTES:g} GB",
+        )  # fmt: skip
+    return f"error {error:.1g}, {gigabytes:.2g} GB of memory in all"
 
 
 def _same(exact, ours, theirs):

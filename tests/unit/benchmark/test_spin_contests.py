@@ -11,8 +11,9 @@ from dysyr.core.catalogue import catalogue_system
 
 def test_both_sides_compute_the_same():
     pytest.importorskip("qutip", reason="QuTiP is not installed: pip install 'dysyr[quantum]'")
-    *contests, share = spins.contests(quick=True)
+    large, *contests, share = spins.contests(quick=True)
     assert "spins" in SUBJECTS and isinstance(share, Share) and len(contests) == 3
+    assert "GB of memory" in hold(large).agreement
     row = hold(contests[0])
     assert row.ratio > 0 and "errors" in row.agreement
     assert hold(share).ratio > 0
@@ -26,8 +27,18 @@ def test_what_differs_has_no_ratio():
             spins._same(exact, ours, theirs)
 
 
+def test_large_systems_are_watched(monkeypatch):
+    exact = spins._ours(catalogue_system("tfim_decay"), 1e-13)
+    for ours in (exact + 1e-7, exact * np.nan):
+        with pytest.raises(Disagreement, match="too much error or memory"):
+            spins._error_and_memory(ours, exact)
+    monkeypatch.setattr(spins, "LARGE_GIGABYTES", 0.001)
+    with pytest.raises(Disagreement, match="too much error or memory"):
+        spins._error_and_memory(exact, exact)
+
+
 def test_without_qutip_there_is_no_baseline(monkeypatch):
     monkeypatch.setattr(spins, "installed", lambda package: False)
-    first = next(iter(spins.contests(quick=True)))
+    _, first, *_ = spins.contests(quick=True)
     assert first.theirs is None and "not installed" in first.note
     assert hold(first).ratio is None
