@@ -1,6 +1,6 @@
 """Structured networks on windows of delays beside dense ones and other rivals.
 
-    python -m dysyr.benchmark.hankel_windows [--seeds 5] [--windows 32 64 128] [--harder 64] [--write FILE]
+    python -m dysyr.benchmark.hankel_windows -o FOLDER [--seeds 5] [--windows 32 64 128] [--harder 64] [--write FILE]
 
 Lotka-Volterra predator and prey (catalogue): six trajectories of 400 samples 0.2 apart from random states, 20 other
 ones for the test; error of a rollout over ten periods of small oscillations (474 steps), root mean square in standard
@@ -19,9 +19,11 @@ medians over seeds, brackets their range.
 """
 
 import argparse
+import json
 import shlex
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -255,13 +257,14 @@ def main():
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
     parser.add_argument("--windows", type=int, nargs="*", default=list(WINDOWS))
     parser.add_argument("--harder", type=int, default=64, help="window under noise and partial observation; 0 for none")
+    parser.add_argument("-o", "--output", required=True, help="folder of finished cells, which are not repeated")
     parser.add_argument("--write", help="Markdown file to write the tables into")
     given = parser.parse_args()
     tasks = [(name, window, {}) for window in given.windows for name in SYSTEMS]
     tasks += [(name, given.harder, harder) for harder in HARDER for name in SYSTEMS] if given.harder else []
     cells = []
     for name, window, harder in tasks:
-        cells.append(cell(name, window, range(given.seeds), **harder))
+        cells.append(kept_cell(given.output, name, window, given.seeds, harder))
         print(table(cells[-1:]), flush=True)
     print(verdicts(cells))
     command = f"python -m dysyr.benchmark.hankel_windows {shlex.join(sys.argv[1:])}"
@@ -270,6 +273,23 @@ def main():
     text += f"{verdicts(cells)}\n## All numbers\n\n{table(cells)}"
     if given.write:
         write_text(given.write, text.rstrip() + "\n")
+
+
+def kept_cell(folder, name, window, n_seeds, harder):
+    """A cell from the folder of finished ones; else it is computed and kept there.
+
+    Args:
+        folder: where finished cells lie as JSON, created when missing.
+        name, window: see ``cell``.
+        n_seeds: number of seeds.
+        harder: dict of the other arguments of ``cell``.
+    """
+    words = [name.split()[0].lower(), f"window_{window}", f"seeds_{n_seeds}", *(f"{k}_{v}" for k, v in harder.items())]
+    path = Path(folder) / ("-".join(words) + ".json")
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(cell(name, window, range(n_seeds), **harder), indent=1))
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ class HankelStNN(DelayReconstructor):
         window: samples n that the model sees, a power of two.
         n_blocks: p, even for Fourier transforms; there are p n units.
         transform: "fourier" (complex coefficients, begins with Hankel matrices) or "real" (real coefficients of the
-            same sparsity: about a third of the work, as a rule less accurate).
+            same sparsity: less than half of the work, as a rule less accurate).
         tied: the inverse transforms share the coefficients of the first one.
         activation: phi, "tanh", "relu" or "identity".
         residual: predict the change of the last sample; else the next sample itself.

@@ -60,6 +60,21 @@ def test_a_dense_network_is_trained_like_the_structured_one():
     assert np.abs(ahead - truth[:, :5]).max() < 0.5 * np.abs(context[:, -1:] - truth[:, :5]).max()
 
 
+def test_finished_cells_are_not_repeated(tmp_path, monkeypatch):
+    made = []
+
+    def cell(name, window, seeds, **harder):
+        made.append((name, window, list(seeds), harder))
+        return {"system": name, "number": len(made)}
+
+    monkeypatch.setattr(windows, "cell", cell)
+    for n_seeds, harder in ((2, {}), (2, {}), (2, {"noise": 0.05}), (3, {})):
+        windows.kept_cell(tmp_path / "cells", "Lorenz 1963", 64, n_seeds, harder)
+    assert made == [("Lorenz 1963", 64, [0, 1], {}), ("Lorenz 1963", 64, [0, 1], {"noise": 0.05}),
+                    ("Lorenz 1963", 64, [0, 1, 2], {})]  # fmt: skip
+    assert windows.kept_cell(tmp_path / "cells", "Lorenz 1963", 64, 2, {})["number"] == 1
+
+
 def test_scores():
     truth = np.zeros((2, 4, 1))
     predicted = np.array([[0.1, 0.2, 0.5, 0.0], [0.0, np.nan, 0.0, 0.0]])[..., None]
