@@ -26,8 +26,8 @@ def simulate_spins(
         system: System of kind open_quantum.
         clock: (time,) ascending times >= 0, in system time units.
         initial_state: as in :func:`dysyr.simulation.simulate.simulate`.
-        n_trajectories: number of initial states; more than one needs as many, or "random". Of method "trajectories" the
-            number of paths.
+        n_trajectories: number of initial states, by default random ones if more than one. Of method "trajectories" the
+            number of paths, which by default all start at the state of the system.
         transient: the state starts at time -transient.
         seed: seed of random initial states and of the outcomes.
         method: "taylor" (strengths that do not depend on time), "dop853", "trajectories" (pure states with jumps, up
@@ -118,7 +118,7 @@ def starting_states(system, initial_state, n_trajectories, seed, many=False):
 
     Args:
         system: System of kind open_quantum.
-        initial_state: None for that of the system; a product state (see
+        initial_state: None for that of the system, or, for more than one trajectory, "random"; a product state (see
             :func:`dysyr.core.open_quantum_definition.bloch_vectors`); "random" for random pure product states; a state
             vector (2^N,), a density matrix (2^N, 2^N); or an array (trajectory, site, 3) of Bloch vectors.
         n_trajectories: number of trajectories asked for.
@@ -132,6 +132,8 @@ def starting_states(system, initial_state, n_trajectories, seed, many=False):
         InputError: what is no state, or one state for many identical trajectories.
     """
     spins, n = system.spins, system.spins.n_sites
+    if initial_state is None and n_trajectories > 1:
+        initial_state = "random"
     if isinstance(initial_state, str) and initial_state == "random":
         vectors = np.random.default_rng([seed, 1]).standard_normal((n_trajectories, n, 3))
         return list(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))

@@ -43,7 +43,7 @@ def simulate(
             system's own, from which states are spread for n_trajectories > 1 or seed > 0, see
             :func:`dysyr.simulation.initial_states.spread_states`. Chains of states take the name or number of a state,
             a list of them, or a dict from name to probability. Spins take the name of a product state, Bloch vectors,
-            "random", a state vector or a density matrix, see
+            "random" (the default for n_trajectories > 1), a state vector or a density matrix, see
             :func:`dysyr.simulation.open_quantum.starting_states`.
         n_trajectories: number of trajectories.
         transient: time to discard, in system time units; by default the system's own, or 0 with

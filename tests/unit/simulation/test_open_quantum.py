@@ -119,6 +119,8 @@ def test_batches_of_initial_states():
     again = simulate(ISING, times=[0.0], initial_state="random", n_trajectories=3, seed=1)["x"].values[:, 0]
     np.testing.assert_array_equal(spread, again)
     assert len(np.unique(spread[:, 0])) == 3
+    default = simulate(ISING, times=[0.0], n_trajectories=3, seed=1)["x"].values[:, 0]
+    np.testing.assert_array_equal(default, spread)
 
 
 def test_outcomes_of_measurements(tmp_path):
@@ -137,7 +139,7 @@ def test_outcomes_of_measurements(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_trajectories": 2}, "same trajectory 2 times"),
+        ({"n_trajectories": 2, "initial_state": "up"}, "same trajectory 2 times"),
         ({"method": "euler"}, "unknown method 'euler'.*taylor, dop853"),
         ({"dtype": "float32"}, "float64"),
         ({"substeps": 2}, "substeps"),
