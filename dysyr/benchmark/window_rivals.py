@@ -6,6 +6,7 @@ import numpy as np
 import pysindy
 import torch
 
+from dysyr.core.scaler import Scaler
 from dysyr.reconstruction.hankel_stnn.estimator import DelayReconstructor
 from dysyr.reconstruction.hankel_stnn.model import DelayModel
 from dysyr.reconstruction.hankel_stnn.network import dense_counts, taper
@@ -17,19 +18,32 @@ FARTHEST = 1e3
 
 
 class DenseModel(DelayModel):
-    """A delay map whose network is dense; lives in memory only."""
+    """A delay map whose network is dense."""
 
-    family = "dense"
+    family = "dense_delays"
 
     def config(self):
-        return {"window": self.window}
+        return {
+            "family": self.family, "window": self.window, "residual": self.residual, "dt": self.dt,
+            "names": list(self.names), "activations": [activation for _, _, activation in self.layers],
+        }  # fmt: skip
 
     def arrays(self):
-        return {}
+        layers = {f"weights_{k}": weights for k, (weights, _, _) in enumerate(self.layers)}
+        layers |= {f"bias_{k}": bias for k, (_, bias, _) in enumerate(self.layers)}
+        return {
+            **layers, "change": self.change, "covariance": self.covariance, "scaler_mean": self.scaler.mean,
+            "scaler_sd": self.scaler.sd, "initial_states": self.initial_states,
+        }  # fmt: skip
 
     @classmethod
     def from_state(cls, config, arrays):
-        raise NotImplementedError("the rivals of a benchmark are not loaded")
+        layers = [(arrays[f"weights_{k}"], arrays[f"bias_{k}"], phi) for k, phi in enumerate(config["activations"])]
+        return cls(
+            layers, window=config["window"], residual=config["residual"], dt=config["dt"], names=config["names"],
+            scaler=Scaler(arrays["scaler_mean"], arrays["scaler_sd"]),
+            **{name: arrays[name] for name in ("change", "covariance", "initial_states")},
+        )  # fmt: skip
 
 
 class DenseNetwork(torch.nn.Module):

@@ -57,6 +57,8 @@ def test_a_dense_network_is_trained_like_the_structured_one():
     assert rival.n_flops == 2 * (16 * 12 + 12 * 2) + 12
     context, truth = sines(60, start=1.7)[None, :30], sines(60, start=1.7)[None, 30:]
     ahead = rival.forecast(context, 5)
+    again = rivals.DenseModel.from_state(fitted.model_.config(), fitted.model_.arrays())
+    np.testing.assert_array_equal(again.forecast(context, n_steps=5)["x"].values, ahead)
     assert np.abs(ahead - truth[:, :5]).max() < 0.5 * np.abs(context[:, -1:] - truth[:, :5]).max()
 
 
