@@ -16,6 +16,7 @@ from dysyr.simulation.exponents import growth_rates
 
 BLOCKS_PER_TRAJECTORY = 256
 LARGEST_SPECTRUM = 12
+LONGEST_PATH = 1_000
 
 
 def load_system(name_or_path, **parameters):
@@ -294,7 +295,7 @@ def _evaluate_rates(
     context = assemble_rates(data, model=model, runs=given, system=system, settings=settings, seed=seed)
     computed = compute_rates(context, chosen, required=measures is not None)
     if model is not None:
-        length = max(int(context.panel.labels.shape[1]), 2)
+        length = min(max(context.panel.labels.shape[1], 2), LONGEST_PATH)
         given = model.generate(length, n_trajectories=settings.n_runs, seed=seed)
     return Card(
         measures=computed, verdict=decide_rates(context, computed), truth=data, runs=given, rates=context, model=model,

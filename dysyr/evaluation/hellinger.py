@@ -105,9 +105,10 @@ class HellingerMeasure:
         panel, n_pairs = context.panel, context.settings.n_truth_pairs
         if context.truth is not None:
             law = context.truth.reports(panel)
-            n_copies = int(np.clip(MAX_DRAWN // max(panel.labels.size, 1), 2, n_pairs))
-            copies = draw_labels(panel, context.truth, n_copies=n_copies, seed=context.seed)
-            return hellinger(panel.histograms(copies), law).mean(axis=-1), "paths of the true chain"
+            thin = panel.thinned()
+            n_copies = int(np.clip(MAX_DRAWN // max(thin.labels.size, 1), 2, n_pairs))
+            copies = draw_labels(thin, context.truth, n_copies=n_copies, seed=context.seed)
+            return hellinger(thin.histograms(copies), law).mean(axis=-1), "paths of the true chain"
         if panel.n_paths < 2:
             return np.empty(0), "none"
         rng = np.random.default_rng([context.seed, 0x68656C])

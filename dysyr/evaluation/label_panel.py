@@ -128,6 +128,14 @@ class LabelPanel:
         most = max(len(paths) for paths, _ in found)
         return [(paths, columns) for paths, columns in found if 2 * len(paths) >= most]
 
+    def thinned(self):
+        """The panel with the samples of its instants alone: a chain seen at fewer times is the same chain."""
+        kept = np.unique(np.concatenate([columns for _, columns in self.instants]))
+        thin = dataclasses.replace(self, labels=self.labels[:, kept], clock=self.clock[:, kept])
+        # Found again, instants could differ where samples are missing.
+        thin.__dict__["instants"] = [(paths, np.searchsorted(kept, columns)) for paths, columns in self.instants]
+        return thin
+
     @property
     def instant_times(self):
         """(instant,) mean time since the start of the paths."""

@@ -123,6 +123,18 @@ def test_a_single_path_has_no_floor_and_says_so():
     assert found.status == "no floor: one path"
 
 
+def test_a_thinned_panel_has_the_same_instants():
+    x = paths(THREE, n_paths=20, n=130)
+    mask = np.random.default_rng(0).random((*x.shape, 1)) > 0.2
+    panel = LabelPanel.from_data(labels(x, mask=mask), n_states=3)
+    thin = panel.thinned()
+    np.testing.assert_array_equal(thin.histograms(), panel.histograms())
+    np.testing.assert_allclose(thin.instant_times, panel.instant_times)
+    whole = LabelPanel.from_data(labels(x), n_states=3)
+    assert whole.thinned().labels.shape == (20, 50)
+    np.testing.assert_array_equal(whole.thinned().histograms(), whole.histograms())
+
+
 def test_missing_labels_are_left_out():
     x = paths(SWITCH, n_paths=40, n=20)
     mask = np.ones((*x.shape, 1), dtype=bool)
