@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from dysyr.encoding.manifolds import stable_manifold, unstable_manifold
     from dysyr.encoding.parameter_path import parameter_path
     from dysyr.experiment import run_experiment
-    from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN, JumpEM
+    from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN, JumpEM, JumpFoundation
     from dysyr.reconstruction.jump_em import RatePosterior, StateSelection, select_n_states
+    from dysyr.reconstruction.jump_em.foundation import pretrain_jump
     from dysyr.reporting.card import Card
     from dysyr.reporting.comparison import compare
     from dysyr.reporting.symbol_files import export_code
@@ -54,10 +55,10 @@ _HOMES = {
     "dysyr.core.jump_paths": ("JumpPath", "jump_paths"),
     "dysyr.core.measure": ("Measure",),
     "dysyr.core.model": ("Model", "PiecewiseLinear", "StateSpace"),
-    "dysyr.core.povm": ("Frame",),
-    "dysyr.core.qutip_exchange": ("from_qutip", "to_qutip"),
     "dysyr.core.rate_model": ("RateModel",),
     "dysyr.core.reaction_rates": ("ReactionRates", "reaction_rates"),
+    "dysyr.core.povm": ("Frame",),
+    "dysyr.core.qutip_exchange": ("from_qutip", "to_qutip"),
     "dysyr.core.reconstructor": ("Reconstructor",),
     "dysyr.core.resample": ("resample",),
     "dysyr.core.segments": ("split",),
@@ -73,7 +74,8 @@ _HOMES = {
     "dysyr.encoding.manifolds": ("stable_manifold", "unstable_manifold"),
     "dysyr.encoding.parameter_path": ("parameter_path",),
     "dysyr.experiment": ("run_experiment",),
-    "dysyr.reconstruction": ("ALRNN", "PLRNN", "SHPLRNN", "DendPLRNN", "JumpEM"),
+    "dysyr.reconstruction": ("ALRNN", "PLRNN", "SHPLRNN", "DendPLRNN", "JumpEM", "JumpFoundation"),
+    "dysyr.reconstruction.jump_em.foundation": ("pretrain_jump",),
     "dysyr.reconstruction.jump_em": ("RatePosterior", "StateSelection", "select_n_states"),
     "dysyr.reporting.card": ("Card",),
     "dysyr.reporting.comparison": ("compare",),

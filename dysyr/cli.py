@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from dysyr.cli_input import code_of, labelled, like_training, load_system, names, parse, read_data, refusing, score
-from dysyr.cli_output import must_be_writable, orbits_text, show, status_text, system_text, teller
+from dysyr.cli_output import must_be_writable, orbits_text, show, status_text, system_text, systems_table, teller
 from dysyr.core.errors import DysyrError
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
@@ -90,9 +90,7 @@ def systems(
     if as_json:
         show([{"name": s.name, "kind": s.kind, "dim": s.dim, "title": s.title} for s in known], True)
         return
-    width = max(len(s.name) for s in known)
-    for s in known:
-        typer.echo(f"{s.name:<{width}}  {s.kind:<4} {s.dim:>4}  {s.title}")
+    typer.echo(systems_table(known))
 
 
 @app.command()
@@ -104,10 +102,7 @@ def inspect(
     mask: Mask = False,
     as_json: Json = False,
 ):
-    """Look at data before fitting.
-
-    Noise, stationarity, sampling, nonlinearity, outliers, delay and dimension, and which methods fit.
-    """
+    """Look at data before fitting: noise, stationarity, sampling, nonlinearity, outliers, which methods fit."""
     import dysyr
 
     found = dysyr.inspect(read_data(data, dt, time, columns, mask))
@@ -349,10 +344,7 @@ def run(
 
 @app.command()
 def doctor(as_json: Json = False):
-    """Check the installation.
-
-    Versions, devices, kernel cache, and a simulation of a few seconds compared with SciPy.
-    """
+    """Check the installation: versions, devices, kernel cache, and a short simulation compared with SciPy."""
     from dysyr.doctor import examine
 
     health = examine()
@@ -383,8 +375,24 @@ def bench(
     if write is not None:
         from dysyr.core.atomic import write_text
 
-        options = [*(subjects or []), "--quick" if quick else "", "" if device == "cpu" else f"--device {device}"]
-        command = " ".join(["dysyr bench", *filter(None, options), f"--write {write}"])
-        write_text(write, table(rows, command=command))
+        options = [*(subjects or []), "--quick" * quick, f"--device {device}" * (device != "cpu"), f"--write {write}"]
+        write_text(write, table(rows, command=" ".join(["dysyr bench", *filter(None, options)])))
     if as_json:
         show([dataclasses.asdict(row) for row in rows], as_json)
+
+
+@app.command()
+def pretrain(
+    what: Annotated[str, typer.Argument(help="jump: the network of JumpFoundation.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the weights; it is gone on with.")],
+    n_contexts: Annotated[int | None, typer.Option(help="Data sets to train on.", min=1)] = None,
+    n_updates: Annotated[int | None, typer.Option(help="Steps of training.", min=1)] = None,
+    processes: Annotated[int, typer.Option(help="Processes that draw data sets.", min=1)] = 1,
+    seed: Seed = 0,
+):
+    """Train a shipped network again."""
+    import dysyr
+
+    if what != "jump":
+        raise typer.BadParameter(f"no such network: {what}", param_hint="WHAT")
+    typer.echo(dysyr.pretrain_jump(output, n_contexts=n_contexts, n_updates=n_updates, processes=processes, seed=seed))

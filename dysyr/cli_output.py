@@ -90,3 +90,9 @@ def _stable_text(orbit):
     at = ", ".join(f"{value:.4g}" for value in orbit["observed"][0])
     what = "fixed point" if orbit["period"] == 1 else f"cycle of {orbit['period']} steps"
     return f"  warning: stable {what} at ({at}); runs can end there, and good scores hide it if the data do not"
+
+
+def systems_table(known):
+    """One line per system: name, kind, dimension, title."""
+    width = max(len(s.name) for s in known)
+    return "\n".join(f"{s.name:<{width}}  {s.kind:<12} {s.dim:>4}  {s.title}" for s in known)

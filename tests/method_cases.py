@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jump_cases import THREE, paths
 
-from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN, JumpEM
+from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN, JumpEM, JumpFoundation
 from dysyr.reconstruction.jump_em import maximisation
 from dysyr.reconstruction.plrnn import search
 
@@ -93,6 +93,15 @@ def state_space(settings):
     )  # fmt: skip
 
 
+def jumps(unsuitable):
+    """The case of a method for labels of states."""
+    return Case(
+        settings={}, longer={}, shorter={}, make=labels, useless=shuffled, forecast_errors=error_against_frequencies,
+        unsuitable=unsuitable, module=maximisation, owner=maximisation, function="_cycle",
+        n_pieces=lambda history: len(history["objective"]) // 3,
+    )  # fmt: skip
+
+
 SHORT = {
     "sequence_length": 20, "n_updates": 400, "n_refinements": 6, "n_generations": 0, "n_checks": 4, "max_restarts": 0,
     "learning_rate": 5e-3,
@@ -103,10 +112,9 @@ CASES = {
     ALRNN: state_space({**ELEMENTWISE, "n_rectified": 2, "n_generations": 10}),
     DendPLRNN: state_space({**ELEMENTWISE, "n_bases": 3}),
     PLRNN: state_space({**ELEMENTWISE, "forcing_interval": 10}),
-    JumpEM: Case(
-        settings={}, longer={}, shorter={}, make=labels, useless=shuffled, forecast_errors=error_against_frequencies,
-        unsuitable=[(np.zeros((1, 1)), "too few samples"), (np.zeros((400, 1)), "only one state")],
-        module=maximisation, owner=maximisation, function="_cycle",
-        n_pieces=lambda history: len(history["objective"]) // 3,
+    JumpEM: jumps([(np.zeros((1, 1)), "too few samples"), (np.zeros((400, 1)), "only one state")]),
+    JumpFoundation: jumps(
+        [(np.zeros((1, 1)), "too few samples"), (np.zeros((400, 1)), "only one state"),
+         (np.arange(400)[:, None] % 9.0, "does not know so many states")]
     ),
 }  # fmt: skip

@@ -294,3 +294,17 @@ def test_an_error_that_is_no_refusal_keeps_its_traceback(run, monkeypatch):
     monkeypatch.setattr(dysyr, "load_system", lambda name: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("systems", "lorenz63")
+
+
+def test_pretrain(run, tmp_path, monkeypatch):
+    from dysyr.reconstruction.jump_em.foundation import examples
+
+    monkeypatch.setattr(examples, "CHUNK", 40)
+    options = ("--n-contexts", 1, "--n-updates", 2)
+    code, out, _ = run("pretrain", "jump", "-o", tmp_path / "weights", *options)
+    assert code == 0
+    assert (tmp_path / "weights" / "jump_foundation.safetensors").exists()
+    assert out.strip().endswith("jump_foundation.safetensors")
+    code, _, err = run("pretrain", "weather", "-o", tmp_path / "weights")
+    assert code == 2
+    assert "no such network: weather" in err

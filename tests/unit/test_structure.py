@@ -1,6 +1,7 @@
 """The shape of the repository: who imports whom, public names, references, light imports, file names."""
 
 import ast
+import configparser
 import re
 import subprocess
 import sys
@@ -152,3 +153,11 @@ def _docstrings(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
             yield ast.get_docstring(node) or ""
+
+
+def test_every_package_is_in_the_wheel():
+    listed = configparser.ConfigParser()
+    listed.read(PACKAGE.parent / "setup.cfg")
+    packages = set(listed["options"]["packages"].split())
+    folders = {path.parent.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("__init__.py")}
+    assert {".".join(folder.parts) for folder in folders} <= packages

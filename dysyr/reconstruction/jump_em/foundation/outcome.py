@@ -1,0 +1,119 @@
+"""What the network says of panels, in numbers of the data's time unit; and the shipped weights."""
+
+import dataclasses
+import functools
+import hashlib
+import importlib.resources
+import json
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+
+from dysyr.core.errors import FormatError
+from dysyr.reconstruction.jump_em.foundation.base import base_estimate
+from dysyr.reconstruction.jump_em.foundation.network import new_network
+from dysyr.reconstruction.jump_em.foundation.prior import VERSION
+from dysyr.reconstruction.jump_em.foundation.statistics import codes_of, statistics_of
+from dysyr.reconstruction.jump_em.foundation.training import INITIAL_PRIOR
+
+WEIGHTS = "jump_foundation.safetensors"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """Posterior of a panel.
+
+    Attributes:
+        edge: (state, state) probability that the rate is not zero, 0 on the diagonal.
+        shape: (state, state) shape of the Gamma law of a rate that is not zero.
+        mean: (state, state) mean of that law in 1/time.
+        initial: (state,) distribution of the first state.
+        base: Base, the estimate that the network corrects.
+    """
+
+    edge: np.ndarray
+    shape: np.ndarray
+    mean: np.ndarray
+    initial: np.ndarray
+    base: object
+
+
+def infer(network, panel, *, checkpoint=None):
+    """The Outcome of a panel.
+
+    Args:
+        network: PairNetwork.
+        panel: Panel.
+        checkpoint: Checkpoint of the climb to the base, or None.
+
+    Returns:
+        Outcome.
+    """
+    base = base_estimate(panel, checkpoint=checkpoint)
+    codes = codes_of(statistics_of(panel, base))
+    with torch.no_grad():
+        given = (torch.as_tensor(part)[None] for part in (codes.pairs, codes.states, codes.whole))
+        logit, shift, log_spread, correction = (part[0].double().numpy() for part in network(*given))
+    off = ~np.eye(panel.n_states, dtype=bool)
+    shape = np.exp(-2 * (np.log(codes.spread) + log_spread))
+    mean = np.exp(codes.log_rates + codes.spread * shift) / base.unit
+    start = np.log((base.first + INITIAL_PRIOR / len(off)) / (base.first.sum() + INITIAL_PRIOR)) + correction
+    initial = np.exp(start - start.max())
+    return Outcome(
+        np.where(off, 1 / (1 + np.exp(-logit)), 0.0), np.where(off, shape, 1.0), np.where(off, mean, 0.0),
+        initial / initial.sum(), base,
+    )  # fmt: skip
+
+
+def write_weights(path, network, said):
+    """Write a network with what is to be known of it.
+
+    Args:
+        path: file to write.
+        network: PairNetwork.
+        said: JSON-ready dict: seed, numbers of contexts and updates, losses.
+    """
+    about = {"prior_version": str(VERSION), "sizes": json.dumps(network.sizes), "training": json.dumps(said)}
+    safetensors.torch.save_file({k: v.contiguous() for k, v in network.state_dict().items()}, str(path), about)
+
+
+def read_weights(path):
+    """A network, and what is known of it.
+
+    Args:
+        path: file of ``write_weights``.
+
+    Returns:
+        PairNetwork in evaluation mode, and dict with ``prior_version``, ``sizes``, ``training`` and ``sha256``.
+
+    Raises:
+        FormatError: not such a file, or weights of another prior.
+    """
+    try:
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            about = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        network = new_network(**json.loads(about["sizes"]))
+        network.load_state_dict(arrays)
+        known = {"prior_version": int(about["prior_version"]), "training": json.loads(about["training"])}
+    except (OSError, safetensors.SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise FormatError("these are no weights of JumpFoundation", got=f"{path}: {error}") from error
+    if known["prior_version"] != VERSION:
+        raise FormatError(
+            "weights of another prior", got=f"version {known['prior_version']}", expected=f"version {VERSION}",
+            do="train them again: dysyr pretrain jump -o weights/",
+        )  # fmt: skip
+    with open(path, "rb") as file:
+        known["sha256"] = hashlib.sha256(file.read()).hexdigest()
+    return network.eval(), {**known, "sizes": network.sizes}
+
+
+@functools.lru_cache(maxsize=4)
+def shipped(path=None):
+    """The weights of the package, or those of a file: what ``read_weights`` returns, read once."""
+    if path is not None:
+        return read_weights(path)
+    with importlib.resources.as_file(importlib.resources.files(__package__) / WEIGHTS) as place:
+        return read_weights(place)

@@ -1,0 +1,161 @@
+"""Training of the network: likelihood of edges, rates and initial distributions under its posterior.
+
+    loss = mean over pairs of   - ln p - ln Gamma(q; shape, mean)   where there is an edge,   - ln(1 - p)   where not
+           + mean over states of   - pi ln pi_hat
+
+Contexts with a rate beyond the published range count a fifth: one short path with mislabels looks like fast rates, and
+what the network then says is a matter of how common these are. The step goes to zero at the end. What is kept is the
+running mean of the weights, as it was at the check at which the loss of the held-out contexts was least.
+"""
+
+import copy
+import math
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from dysyr.reconstruction.jump_em.foundation.network import new_network
+from dysyr.reconstruction.jump_em.foundation.statistics import codes_of
+
+LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 2e-3, 0.02, 300
+BATCH = 64
+AVERAGED = 0.998
+"""Share of the running mean that a step keeps."""
+LARGEST_GRADIENT = 1.0
+PUBLISHED_RANGE, BEYOND = 1.0, 0.2
+"""Largest rate per unit of the published law, and the weight of contexts beyond."""
+INITIAL_PRIOR = 1.0
+"""Paths spread over the states before the logarithm of first states is taken."""
+
+
+class Batches:
+    """Codes and truths of examples, as tensors, in batches of equally many states.
+
+    Args:
+        examples: dict number of states -> Examples.
+    """
+
+    def __init__(self, examples):
+        self.parts, self.sizes = {}, {}
+        for n, each in examples.items():
+            codes = codes_of(each.statistics)
+            first = each.statistics.first
+            start = np.log((first + INITIAL_PRIOR / n) / (first.sum(axis=-1, keepdims=True) + INITIAL_PRIOR))
+            arrays = (
+                codes.pairs, codes.states, codes.whole, codes.log_rates, codes.spread, each.rates, start, each.initial,
+                np.where(each.rates.max(axis=(1, 2)) > PUBLISHED_RANGE, BEYOND, 1.0),
+            )  # fmt: skip
+            self.parts[n] = [torch.as_tensor(np.asarray(array, dtype=np.float32)) for array in arrays]
+            self.sizes[n] = len(each)
+
+    def scales(self):
+        """Means and standard deviations of the codes over all examples, for the buffers of the network."""
+        found = {}
+        for name, place in (("pair", 0), ("state", 1), ("whole", 2)):
+            rows = []
+            for n, part in self.parts.items():
+                values = part[place]
+                rows.append(values[:, ~torch.eye(n, dtype=torch.bool)] if name == "pair" else values)
+            flat = torch.cat([row.reshape(-1, row.shape[-1]) for row in rows])
+            found[f"{name}_mean"], found[f"{name}_scale"] = flat.mean(dim=0), flat.std(dim=0) + 1e-3
+        return found
+
+    def draw(self, rng, size):
+        """A batch of one number of states, chosen in proportion to how often it occurs."""
+        sizes = np.array(list(self.sizes.values()), dtype=float)
+        n = int(rng.choice(list(self.sizes), p=sizes / sizes.sum()))
+        rows = torch.as_tensor(rng.integers(0, self.sizes[n], size))
+        return [part[rows] for part in self.parts[n]]
+
+    def all(self, size=256):
+        """Every example once, in batches."""
+        for part in self.parts.values():
+            for k in range(0, len(part[0]), size):
+                yield [values[k : k + size] for values in part]
+
+
+def losses(network, batch):
+    """Loss of each example of a batch.
+
+    Args:
+        network: PairNetwork.
+        batch: list of tensors of ``Batches``.
+
+    Returns:
+        (example,) mean over pairs of minus the log posterior density of the truth, in nats; (example,) cross-entropy
+        of the initial distribution; (example,) weights.
+    """
+    pairs, states, whole, log_rates, spread, rates, start, initial, weight = batch
+    logit, shift, log_spread, correction = network(pairs, states, whole)
+    n = rates.shape[1]
+    off = ~torch.eye(n, dtype=torch.bool)
+    edge = rates > 0
+    log_mean, log_cv = log_rates + spread * shift, torch.log(spread) + log_spread
+    shape = torch.exp(-2 * log_cv)
+    value = torch.where(edge, rates, torch.ones_like(rates))
+    ratio = torch.log(value) - log_mean
+    gamma = shape * (torch.log(shape) + ratio - torch.exp(ratio)) - torch.lgamma(shape) - torch.log(value)
+    present = torch.nn.functional.logsigmoid(logit) + gamma
+    said = torch.where(edge, present, torch.nn.functional.logsigmoid(-logit))
+    nats = -(said * off).sum(dim=(1, 2)) / (n * (n - 1))
+    cross = -(initial * torch.log_softmax(start + correction, dim=1)).sum(dim=1)
+    return nats, cross, weight
+
+
+def train(examples, held_out, *, n_updates, seed=0, learning_rate=LEARNING_RATE, progress=True, log=None):
+    """Train a network.
+
+    Args:
+        examples: dict number of states -> Examples.
+        held_out: the same, on which the weights are judged.
+        n_updates: steps of 64 examples.
+        seed: of the first weights and of the batches.
+        learning_rate: largest step of AdamW.
+        progress: show a bar when standard error is a terminal.
+        log: function of one line of text, called at each check, or None.
+
+    Returns:
+        PairNetwork, and dict ``update``, ``loss`` (training), ``held_out`` of
+        each check, as lists.
+    """
+    rng = np.random.default_rng([seed, 0x70726574])
+    network = new_network(seed)
+    training, judging = Batches(examples), Batches(held_out)
+    network.load_state_dict({**network.state_dict(), **training.scales()})
+    averaged = copy.deepcopy(network)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY)
+    history, recent = {"update": [], "loss": [], "held_out": []}, []
+    for update in tqdm(range(1, n_updates + 1), desc="network", unit="update", disable=None if progress else True):
+        rate = min(update / WARM_UP, 0.5 * (1 + math.cos(math.pi * update / n_updates)))
+        optimiser.param_groups[0]["lr"] = learning_rate * rate
+        nats, cross, weight = losses(network, training.draw(rng, BATCH))
+        loss = (weight * (nats + cross)).sum() / weight.sum()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT)
+        optimiser.step()
+        keep = min(AVERAGED, update / (update + 10))
+        with torch.no_grad():
+            for mean, now in zip(averaged.parameters(), network.parameters(), strict=True):
+                mean.lerp_(now, 1 - keep)
+        recent.append(float(nats.mean().detach()))
+        if update % max(n_updates // 20, 1) == 0 or update == n_updates:
+            history["update"].append(update)
+            history["loss"].append(float(np.mean(recent)))
+            history["held_out"].append(mean_loss(averaged, judging))
+            if history["held_out"][-1] == min(history["held_out"]):
+                best = copy.deepcopy(averaged.state_dict())
+            recent = []
+            if log is not None:
+                log(f"update {update}: loss {history['loss'][-1]:.4f}, held out {history['held_out'][-1]:.4f}")
+    averaged.load_state_dict(best)
+    return averaged, history
+
+
+@torch.no_grad()
+def mean_loss(network, batches):
+    """Weighted mean over all examples of minus the log posterior density of the truth, per pair, in nats."""
+    found = [losses(network, batch) for batch in batches.all()]
+    nats, weight = (torch.cat([each[k] for each in found]) for k in (0, 2))
+    return float((weight * nats).sum() / weight.sum())

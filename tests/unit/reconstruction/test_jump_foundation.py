@@ -1,0 +1,251 @@
+"""JumpFoundation: the network of the package on chains it never saw, and where it must say no."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+import pytest
+import scipy.stats
+from jump_cases import DT, SWITCH, THREE, irregular_paths, paths, ratchet
+
+import dysyr
+from dysyr.core.errors import FormatError
+from dysyr.reconstruction.jump_em import RateWarning
+from dysyr.reconstruction.jump_em.foundation import edge_gamma, outcome
+from dysyr.reconstruction.jump_em.foundation.base import base_estimate
+from dysyr.reconstruction.jump_em.foundation.model import JumpPosterior
+from dysyr.reconstruction.jump_em.foundation.outcome import read_weights, shipped
+from dysyr.reconstruction.jump_em.foundation.trained_range import reasons_outside
+from dysyr.reconstruction.jump_em.panel import Panel
+
+OFF = ~np.eye(3, dtype=bool)
+
+
+def inferred(x, dt=DT, **arguments):
+    """The model of JumpFoundation from an array (path, time) of states."""
+    data = dysyr.make_dataset(np.asarray(x)[..., None], dt=dt)
+    return dysyr.JumpFoundation(**arguments).fit(data, progress=False).model_
+
+
+@pytest.mark.parametrize("flips", [0.0, 0.05])
+@pytest.mark.parametrize("q", [SWITCH, THREE, ratchet(1.0) * 0.25], ids=["two", "three", "six"])
+def test_many_paths_give_the_rates(q, flips):
+    x = paths(q, n_paths=300, n=40, seed=1, flips=flips)
+    model = inferred(x)
+    off = ~np.eye(len(q), dtype=bool)
+    z = (model.rate_matrix - q)[off & (q > 0)] / model.rate_stderr[off & (q > 0)]
+    assert np.abs(z).max() < 4
+    assert np.sqrt((z**2).mean()) < 1.6
+    assert model.label_noise == pytest.approx(flips, abs=0.01)
+    assert model.source == "network"
+    np.testing.assert_allclose(model.rate_matrix.sum(axis=1), 0, atol=1e-12)
+
+
+def test_edges_that_are_not_there_are_seen():
+    q = ratchet(1.0) * 0.25
+    model = inferred(paths(q, n_paths=300, n=40, seed=2))
+    off = ~np.eye(6, dtype=bool)
+    assert model.edge_probability[off & (q == 0)].mean() < 0.2
+    assert model.edge_probability[q > 0].mean() > 0.9
+    np.testing.assert_array_equal(np.diag(model.edge_probability), 0)
+
+
+def test_closer_than_ignoring_the_noise_and_than_a_constant():
+    q = THREE
+    data = dysyr.make_dataset(paths(q, n_paths=50, n=40, seed=3, flips=0.08)[..., None], dt=DT)
+    deaf = dysyr.JumpEM().fit(data, progress=False).model_.rate_matrix
+    ours = dysyr.JumpFoundation().fit(data, progress=False).model_.rate_matrix
+    errors = [np.sqrt(((rates - q)[OFF] ** 2).mean()) for rates in (ours, deaf, q[OFF].mean())]
+    assert errors[0] < 0.6 * errors[1]
+    assert errors[0] < 0.6 * errors[2]
+
+
+def test_time_shuffled_labels_are_no_such_chain():
+    """A shuffle keeps how often each state is seen and nothing of the rates."""
+    q = SWITCH * 0.3
+    x = paths(q, n_paths=400, n=40, seed=4)
+    ordered = inferred(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RateWarning)
+        shuffled = inferred(np.random.default_rng(0).permuted(x, axis=1))
+    assert np.abs(ordered.rate_matrix - q).max() < 0.05
+    assert np.abs(shuffled.rate_matrix - q).max() > 0.15
+
+
+def test_relabelling_states_relabels_the_answer():
+    x = paths(THREE, n_paths=20, n=30, seed=5)
+    order = np.array([2, 0, 1])
+    straight, turned = inferred(x), inferred(order[x])
+    turned_back = turned.rate_matrix[np.ix_(order, order)]
+    np.testing.assert_allclose(turned_back, straight.rate_matrix, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(turned.initial_distribution[order], straight.initial_distribution, rtol=1e-4)
+
+
+def test_another_unit_of_time_is_another_unit_of_the_rates():
+    x = paths(THREE, n_paths=20, n=30, seed=6)
+    seconds, milliseconds = inferred(x), inferred(x, dt=1000 * DT)
+    np.testing.assert_allclose(1000 * milliseconds.rate_matrix, seconds.rate_matrix, rtol=1e-5)
+    np.testing.assert_allclose(1000 * milliseconds.rate_stderr, seconds.rate_stderr, rtol=1e-5)
+
+
+def test_rates_far_beyond_a_tenth_of_the_duration_are_rescaled():
+    x = paths(THREE, n_paths=1, n=20_000, dt=0.1, seed=7)
+    model = inferred(x, dt=0.1)
+    assert model.source == "network"
+    z = ((model.rate_matrix - THREE) / np.where(OFF, model.rate_stderr, 1))[OFF]
+    assert np.abs(z).max() < 4
+
+
+def test_irregular_times():
+    clocks, states = irregular_paths(THREE, n_paths=60, n=20, seed=8)
+    data = dysyr.make_dataset([s[:, None] for s in states], time=clocks)
+    model = dysyr.JumpFoundation().fit(data, progress=False).model_
+    z = ((model.rate_matrix - THREE) / np.where(OFF, model.rate_stderr, 1))[OFF]
+    assert np.abs(z).max() < 4
+
+
+def test_more_paths_narrow_the_posterior():
+    few, many = (inferred(paths(THREE, n_paths=n, n=30, seed=9)).rate_stderr[OFF].mean() for n in (5, 200))
+    assert many < 0.35 * few
+
+
+def test_more_states_than_the_network_knows():
+    x = np.arange(9)[None, :].repeat(20, axis=1)
+    with pytest.raises(dysyr.InputError, match=r"does not know so many states.*JumpEM"):
+        inferred(x)
+
+
+def test_data_outside_of_the_prior_fall_back_on_the_mode_and_say_so():
+    x = np.random.default_rng(0).integers(0, 3, (40, 30))
+    with pytest.warns(RateWarning, match=r"outside of what the network was trained on.*posterior mode is given"):
+        model = inferred(x)
+    assert model.source == "map"
+    assert np.isfinite(model.rate_matrix).all()
+    with pytest.raises(dysyr.InputError, match="outside of what the network was trained on"):
+        inferred(x, outside="error")
+    with pytest.warns(RateWarning, match="its answer may be wrong"):
+        kept = inferred(x, outside="network")
+    assert kept.source == "network"
+
+
+def test_the_fallback_is_the_noise_aware_mode():
+    x = np.random.default_rng(0).integers(0, 3, (40, 30))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RateWarning)
+        model = inferred(x)
+        unit = (x.shape[1] - 1) * DT / 10
+        mode = dysyr.JumpEM(label_noise="learn", time_unit=_unit_of(x, unit))
+        mode.fit(dysyr.make_dataset(x[..., None], dt=DT), progress=False)
+    np.testing.assert_allclose(model.rate_matrix, mode.model_.rate_matrix, rtol=1e-3)
+
+
+def _unit_of(x, unit):
+    """The unit that JumpFoundation chose."""
+    return base_estimate(Panel.from_data(dysyr.make_dataset(x[..., None], dt=DT))).unit
+
+
+def test_unvisited_states_get_the_prior_and_a_warning():
+    x = paths(SWITCH, n_paths=30, n=30, seed=10)
+    with pytest.warns(RateWarning, match="state 2 was never seen"):
+        model = inferred(x, n_states=3)
+    assert np.isfinite(model.rate_matrix).all()
+    assert (model.rate_stderr[2, :2] > 0.3 * model.rate_matrix[2, :2]).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"n_states": 1}, "n_states"), ({"n_states": True}, "n_states"), ({"outside": "guess"}, "outside"),
+     ({"max_gap": -1}, "max_gap")],
+)  # fmt: skip
+def test_bad_arguments(arguments, message):
+    with pytest.raises(dysyr.InputError, match=f"cannot use this {message}"):
+        inferred(paths(THREE, n_paths=3, n=10), **arguments)
+
+
+def test_one_sample_is_refused():
+    with pytest.raises(dysyr.InputError, match="too few samples"):
+        inferred([[0]])
+    with pytest.raises(dysyr.InputError, match="no path has two neighbouring samples"):
+        inferred([[0], [1], [1]])
+
+
+def test_pairs_alone_leave_no_noise_to_learn():
+    """Two samples are also less than a tenth of a path: the prior knows nothing of such data."""
+    with pytest.warns(RateWarning, match="mean lag is 10 units"):
+        model = inferred(paths(THREE, n_paths=400, n=2, seed=11))
+    assert model.label_noise == 0
+    assert model.source == "map"
+
+
+def test_files_that_are_no_weights(tmp_path):
+    (tmp_path / "weights.safetensors").write_bytes(b"nothing")
+    with pytest.raises(FormatError, match="no weights of JumpFoundation"):
+        read_weights(tmp_path / "weights.safetensors")
+    with pytest.raises(FormatError, match="no weights of JumpFoundation"):
+        dysyr.JumpFoundation(weights=str(tmp_path / "none")).fit(np.arange(9.0)[:, None] % 2, dt=1.0)
+
+
+def test_weights_of_another_prior_are_refused(tmp_path, monkeypatch):
+    network, known = shipped()
+    outcome.write_weights(tmp_path / "w.safetensors", network, known["training"])
+    assert read_weights(tmp_path / "w.safetensors")[1]["training"] == known["training"]
+    monkeypatch.setattr(outcome, "VERSION", 99)
+    with pytest.raises(FormatError, match="weights of another prior"):
+        read_weights(tmp_path / "w.safetensors")
+
+
+class TestPosterior:
+    """The law of a rate that may be zero."""
+
+    edge, shape, mean = (
+        np.array([[0.0, value], [other, 0.0]]) for value, other in ((0.3, 1.0), (2.0, 5.0), (1.5, 0.4))
+    )
+
+    def model(self):
+        return JumpPosterior(self.edge, self.shape, self.mean, [0.5, 0.5], states=("a", "b"), dt=0.1)
+
+    def test_moments_are_those_of_draws(self):
+        draws = self.model().draw_rates(200_000, seed=1)
+        np.testing.assert_allclose(draws.mean(axis=0), self.model().rate_matrix, atol=0.01)
+        np.testing.assert_allclose(
+            draws.std(axis=0)[[0, 1], [1, 0]], self.model().rate_stderr[[0, 1], [1, 0]], rtol=0.01
+        )
+        np.testing.assert_allclose(draws.sum(axis=2), 0, atol=1e-12)
+        assert (draws[:, 0, 1] == 0).mean() == pytest.approx(0.7, abs=0.005)
+
+    def test_quantiles_are_those_of_draws(self):
+        model, draws = self.model(), self.model().draw_rates(200_000, seed=2)
+        assert model.rate_quantiles(0.5)[0, 1] == 0
+        for level in (0.1, 0.5, 0.9):
+            expected = np.quantile(draws[:, 1, 0], level)
+            assert model.rate_quantiles(level)[1, 0] == pytest.approx(expected, rel=0.01)
+        assert model.rate_quantiles(0.9)[0, 1] == pytest.approx(np.quantile(draws[:, 0, 1], 0.9), rel=0.02)
+
+    def test_interval_given_the_edge_is_that_of_the_gamma_law(self):
+        low, high = self.model().rate_interval(0.9, given_edge=True)
+        law = scipy.stats.gamma(2.0, scale=0.75)
+        assert (low[0, 1], high[0, 1]) == pytest.approx(law.ppf([0.05, 0.95]))
+        np.testing.assert_allclose(edge_gamma.gamma_interval(0.9, 2.0, 1.5), law.ppf([0.05, 0.95]))
+
+    @pytest.mark.parametrize("level", [0, 1, -0.5])
+    def test_levels_beyond_a_probability(self, level):
+        with pytest.raises(dysyr.InputError, match="level of quantiles"):
+            self.model().rate_quantiles(level)
+
+    def test_arrays_that_do_not_fit(self):
+        with pytest.raises(FormatError, match="do not fit"):
+            JumpPosterior(self.edge, self.shape, self.mean, [1.0], states=("a", "b"), dt=0.1)
+        with pytest.raises(FormatError, match="are none"):
+            JumpPosterior(2 * self.edge, self.shape, self.mean, [0.5, 0.5], states=("a", "b"), dt=0.1)
+
+
+def test_reasons_to_stay_outside_are_said_one_by_one():
+    panel = Panel.from_data(dysyr.make_dataset(paths(THREE, n_paths=30, n=40)[..., None], dt=DT))
+    base = base_estimate(panel)
+    assert reasons_outside(panel, base) == []
+    fast = dataclasses.replace(base, q=base.q * 20)
+    assert "fastest rate" in reasons_outside(panel, fast)[0]
+    wrong = dataclasses.replace(base, noise=0.3)
+    assert "30 % of the labels seem to be wrong" in reasons_outside(panel, wrong)[0]
+    dense = dataclasses.replace(base, unit=DT * 1000)
+    assert "mean lag is 0.001 units" in reasons_outside(panel, dense)[-1]
