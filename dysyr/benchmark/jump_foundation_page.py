@@ -13,7 +13,8 @@ Written by `python -m dysyr.benchmark.jump_foundation {arguments}`, weights {wei
 Errors are root mean squared ones over the rates off the diagonal, in units of a tenth of the duration for the prior and
 per time unit for the ratchet. All methods see the same paths. "Noise-aware MAP" is the converged posterior mode with
 the Gamma(1.85, 3.5) prior and label noise learned, as `JumpEM(label_noise="learn")` finds it; MAP and maximum
-likelihood take labels at their word. The network is trained on the prior alone.
+likelihood take labels at their word. The network is trained on the prior alone; where it is not to be believed, as it
+says of rates beyond its range, JumpFoundation is its own fallback, the posterior mode. "Mode" is the share of such data.
 
 """
 
@@ -43,10 +44,12 @@ def page(results, arguments, weights):
             "the draws it wins; share of the true rates of edges inside its 68 % and 95 % intervals; share of pairs "
         )
         text += "rightly said to be an edge or none.\n\n"
-        names = ("paths", "flips", "difference", "relative", "wins", "68 %", "95 %", "edges right")
+        names = ("paths", "flips", "difference", "relative", "wins", "68 %", "95 %", "edges right", "mode")
         text += _row(*names) + _rule(len(names))
         for cell, records in prior:
-            text += _row(cell["paths"], f"{100 * cell['noise']:g} %", *_paired(records), *_coverage(records))
+            text += _row(
+                cell["paths"], f"{100 * cell['noise']:g} %", *_paired(records), *_coverage(records), _mode(records)
+            )
     sampler = [each for each in results if each[0]["kind"] == "sampler"]
     if sampler:
         text += f"\n## Beside a sampler of the exact posterior\n\n{sampler[0][0]['n']} clean draws of six states on a "
@@ -69,7 +72,7 @@ def page(results, arguments, weights):
         text += "contexts).\n\n"
         names = (
             "V", "grid", "flips", "paths", "contexts", "constant", "noise-aware MAP", "JumpFoundation",
-            "difference (standard error)", "published", "68 %", "95 %",
+            "difference (standard error)", "published", "68 %", "95 %", "mode",
         )  # fmt: skip
         text += _row(*names) + _rule(len(names))
         for cell, records in ratchet:
@@ -78,7 +81,7 @@ def page(results, arguments, weights):
             text += _row(
                 f"{cell['v']:g}", "regular" if cell["regular"] else "irregular", f"{100 * cell['noise']:g} %",
                 cell["paths"], cell["n"], *(f"{mean:.3f}" for mean in means),
-                _paired(records)[0], f"{PUBLISHED[cell['paths']]:.3f}" if plain else "", *_coverage(records)[:2],
+                _paired(records)[0], f"{PUBLISHED[cell['paths']]:.3f}" if plain else "", *_coverage(records)[:2], _mode(records),
             )  # fmt: skip
     return text
 
@@ -115,3 +118,7 @@ def _coverage(records):
     inside = np.sum([r["inside"] for r in records], axis=0) / n_edges
     right = sum(r["right"] for r in records) / sum(r["pairs"] for r in records)
     return f"{100 * inside[0]:.1f}", f"{100 * inside[1]:.1f}", f"{100 * right:.1f}"
+
+
+def _mode(records):
+    return f"{100 * np.mean([r['source'] == 'map' for r in records]):.0f} %"

@@ -9,9 +9,10 @@ from dysyr.core.errors import InputError
 from dysyr.core.rate_matrix import stationary_distribution, transition_matrices
 from dysyr.reconstruction.jump_em.direct import logarithm_rates, naive_rates
 from dysyr.reconstruction.jump_em.foundation.base import FIRST_NOISE, RATE, SHAPE, UNITS_PER_DURATION
-from dysyr.reconstruction.jump_em.foundation.edge_gamma import gamma_interval
+from dysyr.reconstruction.jump_em.foundation.estimator import answer
 from dysyr.reconstruction.jump_em.foundation.outcome import infer
 from dysyr.reconstruction.jump_em.foundation.prior import draw_context, draw_process
+from dysyr.reconstruction.jump_em.foundation.trained_range import reasons_outside
 from dysyr.reconstruction.jump_em.likelihood import Parameters
 from dysyr.reconstruction.jump_em.maximisation import Goal, maximise
 from dysyr.reconstruction.jump_em.panel import Panel
@@ -42,11 +43,13 @@ def estimates(panel, network, constant, only=METHODS):
         only: names of the methods.
 
     Returns:
-        dict method -> (state, state) rates, or None where it has no answer; and Outcome.
+        dict method -> (state, state) rates, or None where it has no answer; and JumpPosterior, the answer of
+        JumpFoundation as it is set by default.
     """
     n, unit = panel.n_states, panel.duration / UNITS_PER_DURATION
     likely = (panel.times_before > 0).all() and panel.jumps.sum() > 0
     outcome = infer(network, panel)
+    model, _ = answer(panel, outcome, reasons_outside(panel, outcome.base))
     ways = {
         "constant": lambda: np.full((n, n), constant),
         "naive counts": lambda: naive_rates(panel)[0],
@@ -54,7 +57,7 @@ def estimates(panel, network, constant, only=METHODS):
         "maximum likelihood": lambda: _climbed(panel, 1.0, 0.0, False) if likely else None,
         "MAP": lambda: _climbed(panel, SHAPE, RATE * unit, False),
         "noise-aware MAP": lambda: _climbed(panel, SHAPE, RATE * unit, True),
-        "JumpFoundation": lambda: outcome.edge * outcome.mean,
+        "JumpFoundation": lambda: model.rate_matrix,
     }
     found = {}
     for name in only:
@@ -62,7 +65,7 @@ def estimates(panel, network, constant, only=METHODS):
             found[name] = ways[name]()
         except InputError:
             found[name] = None
-    return found, outcome
+    return found, model
 
 
 def _climbed(panel, shape, time, learns):
@@ -98,22 +101,22 @@ def judged(q, panel, network, constant, only=METHODS):
     Returns:
         dict of plain values: ``errors`` (method -> root mean squared error off the diagonal, None without an answer),
         ``inside`` ((level,) numbers of true rates of edges inside their interval), ``edges``, ``right`` (pairs rightly
-        said to be an edge or none), ``pairs``, and ``noise`` as learned.
+        said to be an edge or none), ``pairs``, ``noise`` as learned, and ``source``, "network" or "map".
     """
     off = ~np.eye(len(q), dtype=bool)
-    found, outcome = estimates(panel, network, constant, only)
+    found, model = estimates(panel, network, constant, only)
     errors = {
         name: None if rates is None else float(np.sqrt(((rates - q)[off] ** 2).mean())) for name, rates in found.items()
     }
     present = off & (q > 0)
     inside = []
     for level in LEVELS:
-        low, high = gamma_interval(level, outcome.shape[present], outcome.mean[present])
-        inside.append(int(((q[present] >= low) & (q[present] <= high)).sum()))
-    right = ((outcome.edge > 0.5) == present)[off]
+        low, high = model.rate_interval(level, given_edge=True)
+        inside.append(int(((q >= low) & (q <= high))[present].sum()))
+    right = ((model.edge_probability > 0.5) == present)[off]
     return {
         "errors": errors, "inside": inside, "edges": int(present.sum()), "right": int(right.sum()),
-        "pairs": int(off.sum()), "noise": outcome.base.noise,
+        "pairs": int(off.sum()), "noise": model.label_noise, "source": model.source,
     }  # fmt: skip
 
 

@@ -88,10 +88,11 @@ def test_another_unit_of_time_is_another_unit_of_the_rates():
     np.testing.assert_allclose(1000 * milliseconds.rate_stderr, seconds.rate_stderr, rtol=1e-5)
 
 
-def test_rates_far_beyond_a_tenth_of_the_duration_are_rescaled():
+def test_a_long_record_of_fast_rates_goes_by_the_mode():
     x = paths(THREE, n_paths=1, n=20_000, dt=0.1, seed=7)
-    model = inferred(x, dt=0.1)
-    assert model.source == "network"
+    with pytest.warns(RateWarning, match="the fastest rate exceeds"):
+        model = inferred(x, dt=0.1)
+    assert model.source == "map"
     z = ((model.rate_matrix - THREE) / np.where(OFF, model.rate_stderr, 1))[OFF]
     assert np.abs(z).max() < 4
 

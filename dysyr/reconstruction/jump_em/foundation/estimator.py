@@ -87,10 +87,7 @@ class JumpFoundation(Reconstructor):
                 "the data lie outside of what the network was trained on", got="; ".join(reasons),
                 do="use JumpEM(label_noise='learn')",
             )  # fmt: skip
-        if reasons and self.outside == "map":
-            model, converged = _mode(panel, found.base.unit)
-        else:
-            model, converged = _posterior(panel, found), True
+        model, converged = answer(panel, found, reasons if self.outside == "map" else [])
         said = diagnose(panel, model.rate_matrix, has_prior=True, converged=converged)
         given = "the posterior mode is given instead" if self.outside == "map" else "its answer may be wrong"
         outside = tuple(f"outside of what the network was trained on, {reason}: {given}" for reason in reasons)
@@ -118,11 +115,24 @@ class JumpFoundation(Reconstructor):
         return hashlib.sha256("|".join([settings, weights, data_hash(data)]).encode()).hexdigest()
 
 
-def _posterior(panel, found):
-    return JumpPosterior(
+def answer(panel, found, reasons):
+    """The posterior to be given, and whether it converged.
+
+    Args:
+        panel: Panel.
+        found: Outcome of the network.
+        reasons: why the network should not be believed; if any, the answer is the converged posterior mode.
+
+    Returns:
+        JumpPosterior, and bool.
+    """
+    if reasons:
+        return _mode(panel, found.base.unit)
+    model = JumpPosterior(
         found.edge, found.shape, found.mean, found.initial, states=panel.states, dt=panel.dt, name=panel.name,
         label_noise=found.base.noise,
     )  # fmt: skip
+    return model, True
 
 
 def _mode(panel, unit):

@@ -2,8 +2,13 @@
 
 import numpy as np
 
-LARGEST_RATE = 8.0
-"""Largest rate between two states per unit; the training law ends at 4 but for the tail of its wide part."""
+from dysyr.reconstruction.jump_em.foundation.base import SHAPE
+
+LARGEST_RATE = 1.0
+"""Largest rate between two states per unit: the published law ends here, and beyond it the posterior mode is closer to
+the truth."""
+DOUBT = 0.5
+"""Relative errors of counting that a rate has to exceed it by."""
 LARGEST_NOISE = 0.18
 LAGS = (0.005, 1.5)
 """Shortest and longest mean lag in units."""
@@ -20,13 +25,13 @@ def reasons_outside(panel, base):
         list of str, empty where the data lie within.
     """
     said = []
-    fastest = float(base.q[~np.eye(len(base.q), dtype=bool)].max() * base.unit)
+    sure = np.where(np.eye(len(base.q), dtype=bool), 0.0, base.q * (1 - DOUBT * (base.jumps + SHAPE) ** -0.5))
+    fastest = float(sure.max() * base.unit)
     weights = panel.counts.sum(axis=(1, 2))
     lag = float(panel.lags @ weights / weights.sum()) / base.unit
     if fastest > LARGEST_RATE:
-        said.append(
-            f"the fastest rate is {fastest:.3g} per unit of {base.unit:.3g} time units, beyond {LARGEST_RATE:g}"
-        )
+        unit = f"unit of {base.unit:.3g} time units"
+        said.append(f"the fastest rate exceeds {fastest:.3g} per {unit}, beyond {LARGEST_RATE:g}")
     doubt = 2 * np.sqrt(base.noise * (1 - base.noise) / len(panel.labels))
     if base.noise - doubt > LARGEST_NOISE:
         said.append(f"{100 * base.noise:.3g} % of the labels seem to be wrong, more than {100 * LARGEST_NOISE:g} %")
