@@ -14,7 +14,7 @@ Errors are root mean squared ones over the rates off the diagonal, in units of a
 per time unit for the ratchet. All methods see the same paths. "Noise-aware MAP" is the converged posterior mode with
 the Gamma(1.85, 3.5) prior and label noise learned, as `JumpEM(label_noise="learn")` finds it; MAP and maximum
 likelihood take labels at their word. The network is trained on the prior alone; where it is not to be believed, as it
-says of rates beyond its range, JumpFoundation is its own fallback, the posterior mode. "Mode" is the share of such data.
+says of rates beyond its range, JumpFoundation gives the posterior mode. "Mode" is the share of such data.
 
 """
 
@@ -81,7 +81,8 @@ def page(results, arguments, weights):
             text += _row(
                 f"{cell['v']:g}", "regular" if cell["regular"] else "irregular", f"{100 * cell['noise']:g} %",
                 cell["paths"], cell["n"], *(f"{mean:.3f}" for mean in means),
-                _paired(records)[0], f"{PUBLISHED[cell['paths']]:.3f}" if plain else "", *_coverage(records)[:2], _mode(records),
+                _paired(records)[0], f"{PUBLISHED[cell['paths']]:.3f}" if plain else "", *_coverage(records)[:2],
+                _mode(records),
             )  # fmt: skip
     return text
 
