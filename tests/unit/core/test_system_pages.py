@@ -18,6 +18,10 @@ def test_the_files_on_the_pages_are_systems(text):
     system = System.from_dict(parse_system_text(text, "page"))
     if system.jumps is not None and system.jumps.states:
         assert system.rate_matrix.shape == (len(system.jumps.states),) * 2
+    elif system.spins is not None:
+        generator = system.spins.generator_matrix()
+        assert generator.shape == (4**system.spins.n_sites,) * 2
+        assert abs(generator[0]).sum() == 0
     else:
         assert np.isfinite(system.vector_field(np.full(system.dim, 0.5))).all()
 
