@@ -8,13 +8,12 @@ from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError
 from dysyr.core.rate_matrix import stationary_distribution, transition_matrices
 from dysyr.reconstruction.jump_em.direct import logarithm_rates, naive_rates
-from dysyr.reconstruction.jump_em.foundation.base import FIRST_NOISE, RATE, SHAPE, UNITS_PER_DURATION
+from dysyr.reconstruction.jump_em.foundation.base import UNITS_PER_DURATION, climb_of
 from dysyr.reconstruction.jump_em.foundation.estimator import answer
 from dysyr.reconstruction.jump_em.foundation.outcome import infer
 from dysyr.reconstruction.jump_em.foundation.prior import draw_context, draw_process
 from dysyr.reconstruction.jump_em.foundation.trained_range import reasons_outside
-from dysyr.reconstruction.jump_em.likelihood import Parameters
-from dysyr.reconstruction.jump_em.maximisation import Goal, maximise
+from dysyr.reconstruction.jump_em.maximisation import maximise
 from dysyr.reconstruction.jump_em.panel import Panel
 
 METHODS = (
@@ -46,7 +45,7 @@ def estimates(panel, network, constant, only=METHODS):
         dict method -> (state, state) rates, or None where it has no answer; and JumpPosterior, the answer of
         JumpFoundation as it is set by default.
     """
-    n, unit = panel.n_states, panel.duration / UNITS_PER_DURATION
+    n = panel.n_states
     likely = (panel.times_before > 0).all() and panel.jumps.sum() > 0
     outcome = infer(network, panel)
     model, _ = answer(panel, outcome, reasons_outside(panel, outcome.base))
@@ -54,9 +53,9 @@ def estimates(panel, network, constant, only=METHODS):
         "constant": lambda: np.full((n, n), constant),
         "naive counts": lambda: naive_rates(panel)[0],
         "matrix logarithm": lambda: logarithm_rates(panel, "weighted"),
-        "maximum likelihood": lambda: _climbed(panel, 1.0, 0.0, False) if likely else None,
-        "MAP": lambda: _climbed(panel, SHAPE, RATE * unit, False),
-        "noise-aware MAP": lambda: _climbed(panel, SHAPE, RATE * unit, True),
+        "maximum likelihood": lambda: _climbed(panel, has_prior=False, learns=False) if likely else None,
+        "MAP": lambda: _climbed(panel, learns=False),
+        "noise-aware MAP": lambda: _climbed(panel),
         "JumpFoundation": lambda: model.rate_matrix,
     }
     found = {}
@@ -68,19 +67,13 @@ def estimates(panel, network, constant, only=METHODS):
     return found, model
 
 
-def _climbed(panel, shape, time, learns):
+def _climbed(panel, **goal):
     """The converged maximum: steps until no rate changes by more than a part in 100,000.
 
     A noise below 1e-4 that still shrinks is held where it is, since it would go on to shrink for ever.
     """
-    n = panel.n_states
-    permitted = ~np.eye(n, dtype=bool)
-    times = panel.times_before + panel.times_before.mean() / n
-    q = np.where(permitted, (panel.jumps + 0.5) / times[:, None], 0.0)
-    start = Parameters(
-        q - np.diag(q.sum(axis=1)), FIRST_NOISE if learns else 0.0, (panel.first + 1 / n) / (panel.first.sum() + 1)
-    )
-    goal = Goal(panel, permitted, shape, time, learns)
+    goal, start = climb_of(panel, panel.duration / UNITS_PER_DURATION, **goal)
+    learns = goal.learns_noise
     found = maximise(goal, start, tolerance=TOLERANCE, max_iterations=MOST_EVALUATIONS if not learns else FEW)
     if learns and not found.converged:
         goal = dataclasses.replace(goal, learns_noise=found.at.noise > VANISHING)

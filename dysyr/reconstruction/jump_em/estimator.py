@@ -19,19 +19,17 @@ from dysyr.reconstruction.jump_em.arguments import (
     check_posterior,
     permitted_edges,
 )
-from dysyr.reconstruction.jump_em.detailed_balance import balanced_rates
 from dysyr.reconstruction.jump_em.diagnosis import diagnose, diagnose_levels, warn
 from dysyr.reconstruction.jump_em.direct import logarithm_rates, naive_rates
 from dysyr.reconstruction.jump_em.information import standard_errors
 from dysyr.reconstruction.jump_em.likelihood import Parameters, expect
-from dysyr.reconstruction.jump_em.maximisation import Goal, Maximum, maximise
+from dysyr.reconstruction.jump_em.maximisation import FIRST_NOISE, Goal, Maximum, first_rates, maximise
 from dysyr.reconstruction.jump_em.model import JumpModel
 from dysyr.reconstruction.jump_em.panel import Panel
 from dysyr.reconstruction.jump_em.posterior import sample
 from dysyr.reconstruction.jump_em.signal import SignalPanel
 from dysyr.reconstruction.jump_em.starts import best, in_order, labellings, screened
 
-FIRST_NOISE = 0.02
 UNITS_PER_DURATION = 10.0
 
 
@@ -194,7 +192,7 @@ class JumpEM(Reconstructor):
         check_edges_balance(self, permitted)
 
         def first_rates(labelled):
-            return _first_rates(labelled, permitted, self.reversible)
+            return first_rates(labelled, permitted, self.reversible)
 
         labels = labellings(panel, self.n_starts, self.seed)
         goal = self._goal(panel, permitted, self._unit(panel.labelled(labels[min(1, len(labels) - 1)])))
@@ -241,7 +239,7 @@ class JumpEM(Reconstructor):
         goal = self._goal(panel, permitted, self._unit(panel))
         learns = goal.learns_noise
         noise = FIRST_NOISE if learns else float(self.label_noise or 0.0)
-        start = Parameters(_first_rates(panel, permitted, self.reversible), noise, panel.first / panel.first.sum())
+        start = Parameters(first_rates(panel, permitted, self.reversible), noise, panel.first / panel.first.sum())
         place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(data))
         with tqdm(desc="JumpEM", unit="step", disable=None if progress else True) as bar:
             limits = {"tolerance": self.tolerance, "max_iterations": self.max_iterations}
@@ -279,13 +277,3 @@ def _expected(panel, at):
     found = expect(panel, at)
     rates = at.q - np.diag(np.diag(at.q))
     return np.maximum(rates * found.s, 0.0), np.diag(found.s), found.moments[0]
-
-
-def _first_rates(panel, permitted, reversible):
-    """Naive rates with half a jump more on each permitted edge, so that none begins at zero."""
-    time = panel.times_before + panel.times_before.mean() / panel.n_states
-    if reversible:
-        q = balanced_rates(panel.jumps + 0.5, time, permitted)
-    else:
-        q = np.where(permitted, (panel.jumps + 0.5) / time[:, None], 0.0)
-    return q - np.diag(q.sum(axis=1))

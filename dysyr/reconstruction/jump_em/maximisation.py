@@ -17,6 +17,8 @@ from dysyr.reconstruction.jump_em import level_steps
 from dysyr.reconstruction.jump_em.detailed_balance import balanced_rates
 from dysyr.reconstruction.jump_em.likelihood import Parameters, expect
 
+FIRST_NOISE = 0.02
+"""Label noise from which the climb begins."""
 SECONDS_BETWEEN_WRITES = 2.0
 SMALLEST_RATE = 1e-12
 """Smallest rate on a permitted edge during the iteration, relative to the largest."""
@@ -111,6 +113,25 @@ class Maximum:
     at: Parameters
     history: dict
     converged: bool
+
+
+def first_rates(panel, permitted, reversible=False):
+    """Naive rates with half a jump more on each permitted edge, so that none begins at zero.
+
+    Args:
+        panel: Panel.
+        permitted: (state, state) bool, rates that may differ from zero.
+        reversible: whether they are to be in detailed balance.
+
+    Returns:
+        (state, state) rates, rows sum to zero.
+    """
+    time = panel.times_before + panel.times_before.mean() / panel.n_states
+    if reversible:
+        q = balanced_rates(panel.jumps + 0.5, time, permitted)
+    else:
+        q = np.where(permitted, (panel.jumps + 0.5) / time[:, None], 0.0)
+    return q - np.diag(q.sum(axis=1))
 
 
 def maximise(goal, start, *, tolerance, max_iterations, checkpoint=None, bar=None):

@@ -11,12 +11,11 @@ import dataclasses
 import numpy as np
 
 from dysyr.reconstruction.jump_em.likelihood import Parameters, expect
-from dysyr.reconstruction.jump_em.maximisation import Goal, maximise
+from dysyr.reconstruction.jump_em.maximisation import FIRST_NOISE, Goal, first_rates, maximise
 
 SHAPE, RATE = 1.85, 3.5
 """Gamma prior of a rate, in units of a tenth of the duration."""
 UNITS_PER_DURATION, LARGEST_MEAN_RATE = 10.0, 1.0
-FIRST_NOISE = 0.02
 TOLERANCE, MOST_EVALUATIONS = 2e-3, 30
 
 
@@ -74,22 +73,18 @@ def _base(panel, unit, checkpoint):
     return Base(q - np.diag(q.sum(axis=1)), jumps, times, last.first, found.at.noise, unit, found.history)
 
 
-def climb_of(panel, unit):
+def climb_of(panel, unit, *, has_prior=True, learns=True):
     """What is climbed, and from where: the Goal and the first Parameters.
 
     Args:
         panel: Panel.
         unit: unit of time, in time units of the data.
+        has_prior: the posterior rather than the likelihood.
+        learns: whether label noise is learned, where a path has at least three samples.
     """
     n = panel.n_states
-    permitted, learns = ~np.eye(n, dtype=bool), panel.longest >= 3
+    permitted, learns = ~np.eye(n, dtype=bool), learns and panel.longest >= 3
     initial = (panel.first + 1 / n) / (panel.first.sum() + 1)
-    start = Parameters(_first_rates(panel, permitted), FIRST_NOISE if learns else 0.0, initial)
-    return Goal(panel, permitted, SHAPE, RATE * unit, learns), start
-
-
-def _first_rates(panel, permitted):
-    """Naive rates with half a jump more on each edge."""
-    time = panel.times_before + panel.times_before.mean() / panel.n_states
-    q = np.where(permitted, (panel.jumps + 0.5) / time[:, None], 0.0)
-    return q - np.diag(q.sum(axis=1))
+    start = Parameters(first_rates(panel, permitted), FIRST_NOISE if learns else 0.0, initial)
+    shape, time = (SHAPE, RATE * unit) if has_prior else (1.0, 0.0)
+    return Goal(panel, permitted, shape, time, learns), start
