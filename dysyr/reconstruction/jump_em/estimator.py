@@ -191,7 +191,7 @@ class JumpEM(Reconstructor):
         permitted = permitted_edges(self.edges, panel.n_states)
         check_edges_balance(self, permitted)
 
-        def first_rates(labelled):
+        def from_labels(labelled):
             return first_rates(labelled, permitted, self.reversible)
 
         labels = labellings(panel, self.n_starts, self.seed)
@@ -199,7 +199,7 @@ class JumpEM(Reconstructor):
         with tqdm(desc="JumpEM", unit="step", disable=None if progress else True) as bar:
             candidates = []
             for each in labels:
-                candidates.append(screened(goal, each, first_rates))
+                candidates.append(screened(goal, each, from_labels))
                 bar.update()
             start = best(candidates, panel, keeps_order=self.edges is not None)
             jumps, times, _ = _expected(panel, start)
