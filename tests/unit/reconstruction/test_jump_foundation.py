@@ -88,13 +88,19 @@ def test_another_unit_of_time_is_another_unit_of_the_rates():
     np.testing.assert_allclose(1000 * milliseconds.rate_stderr, seconds.rate_stderr, rtol=1e-5)
 
 
-def test_a_long_record_of_fast_rates_goes_by_the_mode():
+def test_long_records_are_rescaled():
     x = paths(THREE, n_paths=1, n=20_000, dt=0.1, seed=7)
-    with pytest.warns(RateWarning, match="the fastest rate exceeds"):
-        model = inferred(x, dt=0.1)
-    assert model.source == "map"
+    model = inferred(x, dt=0.1)
+    assert model.source == "network"
     z = ((model.rate_matrix - THREE) / np.where(OFF, model.rate_stderr, 1))[OFF]
     assert np.abs(z).max() < 4
+
+
+def test_rates_too_fast_for_a_tenth_of_the_duration_go_by_the_mode():
+    """V = 2: the fastest rate is 1.85 per unit, while the mean is 0.35."""
+    with pytest.warns(RateWarning, match="the fastest rate exceeds"):
+        model = inferred(paths(ratchet(2.0), n_paths=300, n=100, dt=0.025, seed=7), dt=0.025)
+    assert model.source == "map"
 
 
 def test_irregular_times():

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from dysyr.reconstruction.jump_em.foundation.base import SHAPE
+from dysyr.reconstruction.jump_em.foundation.base import SHAPE, UNITS_PER_DURATION
 
 LARGEST_RATE = 1.0
-"""Largest rate between two states per unit: the published law ends here, and beyond it the posterior mode is closer to
-the truth."""
+"""Largest rate between two states per tenth of the duration: the published law ends here, and beyond it the posterior
+mode is closer to the truth. Where the unit was shortened, as in long records, the network knows faster ones."""
+UNIT_ROUNDING = 1e-9
 DOUBT = 0.5
 """Relative errors of counting that a rate has to exceed it by."""
 LARGEST_NOISE = 0.18
@@ -29,7 +30,8 @@ def reasons_outside(panel, base):
     fastest = float(sure.max() * base.unit)
     weights = panel.counts.sum(axis=(1, 2))
     lag = float(panel.lags @ weights / weights.sum()) / base.unit
-    if fastest > LARGEST_RATE:
+    rescaled = base.unit < (1 - UNIT_ROUNDING) * panel.duration / UNITS_PER_DURATION
+    if fastest > LARGEST_RATE and not rescaled:
         unit = f"unit of {base.unit:.3g} time units"
         said.append(f"the fastest rate exceeds {fastest:.3g} per {unit}, beyond {LARGEST_RATE:g}")
     doubt = 2 * np.sqrt(base.noise * (1 - base.noise) / len(panel.labels))
