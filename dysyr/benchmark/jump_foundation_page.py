@@ -54,7 +54,8 @@ def page(results, arguments, weights):
     if sampler:
         text += f"\n## Beside a sampler of the exact posterior\n\n{sampler[0][0]['n']} clean draws of six states on a "
         text += "regular grid. The sampler (Metropolis-Hastings, 2,000 sweeps) knows the prior, that labels are clean, "
-        text += "and whether the graph is complete. Relative: difference of the mean errors.\n\n"
+        text += "and whether the graph is complete. JumpFoundation is the network alone here, without its fallback. "
+        text += "Relative: difference of the mean errors.\n\n"
         names = ("paths", "sampler", "JumpFoundation", "difference (standard error)", "relative", "Monte Carlo error")
         text += _row(*names) + _rule(len(names))
         for cell, records in sampler:

@@ -227,6 +227,16 @@ def test_the_tutorial_runs(tmp_path, monkeypatch):
     assert (tmp_path / "out" / "from_python" / "model.safetensors").exists()
 
 
+def test_the_example_of_the_ratchet_runs(capsys):
+    code = (ROOT / "examples" / "ratchet_zero_shot.py").read_text(encoding="utf-8")
+    exec(compile(code, "examples/ratchet_zero_shot.py", "exec"), {})
+    said = capsys.readouterr().out
+    errors = [float(value) for value in re.findall(r"error of the rates (\S+),", said)]
+    assert errors[0] < 0.5 * errors[2] and errors[1] < 0.5 * errors[2]
+    for name, value in re.findall(r"over true (.*): (\S+)", said):
+        assert (float(value) > 0.5) == (name == "edges")
+
+
 def test_the_example_of_symbols_runs(tmp_path, monkeypatch, capsys):
     """As it stands but for shorter series, and a rotation that two units cut into quarters in place of a fit."""
     monkeypatch.chdir(tmp_path)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,6 +183,12 @@ def test_pairs_alone_leave_no_noise_to_learn():
         model = inferred(paths(THREE, n_paths=400, n=2, seed=11))
     assert model.label_noise == 0
     assert model.source == "map"
+
+
+def test_the_page_counts_the_weights_of_the_package():
+    page = Path(dysyr.__file__).parents[1] / "docs" / "methods" / "jumpfoundation.md"
+    n_weights = sum(part.numel() for part in shipped()[0].parameters())
+    assert f"{n_weights:,} weights" in page.read_text(encoding="utf-8")
 
 
 def test_files_that_are_no_weights(tmp_path):

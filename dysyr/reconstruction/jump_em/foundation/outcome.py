@@ -15,8 +15,7 @@ from dysyr.core.errors import FormatError
 from dysyr.reconstruction.jump_em.foundation.base import base_estimate
 from dysyr.reconstruction.jump_em.foundation.network import new_network
 from dysyr.reconstruction.jump_em.foundation.prior import VERSION
-from dysyr.reconstruction.jump_em.foundation.statistics import codes_of, statistics_of
-from dysyr.reconstruction.jump_em.foundation.training import INITIAL_PRIOR
+from dysyr.reconstruction.jump_em.foundation.statistics import codes_of, log_starts, statistics_of
 
 WEIGHTS = "jump_foundation.safetensors"
 
@@ -59,7 +58,7 @@ def infer(network, panel, *, checkpoint=None):
     off = ~np.eye(panel.n_states, dtype=bool)
     shape = np.exp(-2 * (np.log(codes.spread) + log_spread))
     mean = np.exp(codes.log_rates + codes.spread * shift) / base.unit
-    start = np.log((base.first + INITIAL_PRIOR / len(off)) / (base.first.sum() + INITIAL_PRIOR)) + correction
+    start = log_starts(base.first) + correction
     initial = np.exp(start - start.max())
     return Outcome(
         np.where(off, 1 / (1 + np.exp(-logit)), 0.0), np.where(off, shape, 1.0), np.where(off, mean, 0.0),

@@ -16,6 +16,8 @@ LAG_EDGES = (0.15, 0.3, 0.6)
 FIRST_TIME = 0.1
 """Added to times before their logarithm, in units."""
 SMALLEST_PROBABILITY = 1e-9
+INITIAL_PRIOR = 1.0
+"""Paths spread over the states before the logarithm of first states is taken."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -128,6 +130,19 @@ def codes_of(statistics):
     spread = np.where(off, (s.jumps + SHAPE) ** -0.5, 1.0)
     narrow = (part.astype(np.float32) for part in (pairs, states, whole))
     return Codes(*narrow, log_rates=log_rates, spread=spread)
+
+
+def log_starts(first):
+    """What the network corrects: logarithms of the shares of first states, with one path spread over all states.
+
+    Args:
+        first: (..., state) expected numbers of first states.
+
+    Returns:
+        (..., state).
+    """
+    n = first.shape[-1]
+    return np.log((first + INITIAL_PRIOR / n) / (first.sum(axis=-1, keepdims=True) + INITIAL_PRIOR))
 
 
 def stack(statistics):

@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from dysyr.reconstruction.jump_em.foundation.network import new_network
-from dysyr.reconstruction.jump_em.foundation.statistics import codes_of
+from dysyr.reconstruction.jump_em.foundation.statistics import codes_of, log_starts
 
 LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 2e-3, 0.02, 300
 BATCH = 64
@@ -25,8 +25,6 @@ AVERAGED = 0.998
 LARGEST_GRADIENT = 1.0
 PUBLISHED_RANGE, BEYOND = 1.0, 0.2
 """Largest rate per unit of the published law, and the weight of contexts beyond."""
-INITIAL_PRIOR = 1.0
-"""Paths spread over the states before the logarithm of first states is taken."""
 
 
 class Batches:
@@ -40,8 +38,7 @@ class Batches:
         self.parts, self.sizes = {}, {}
         for n, each in examples.items():
             codes = codes_of(each.statistics)
-            first = each.statistics.first
-            start = np.log((first + INITIAL_PRIOR / n) / (first.sum(axis=-1, keepdims=True) + INITIAL_PRIOR))
+            start = log_starts(each.statistics.first)
             arrays = (
                 codes.pairs, codes.states, codes.whole, codes.log_rates, codes.spread, each.rates, start, each.initial,
                 np.where(each.rates.max(axis=(1, 2)) > PUBLISHED_RANGE, BEYOND, 1.0),
