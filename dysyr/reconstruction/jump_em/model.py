@@ -7,13 +7,13 @@ from dysyr.core.dataset import as_dataset, times
 from dysyr.core.errors import FormatError, InputError
 from dysyr.core.levels import NormalLevels
 from dysyr.core.rate_matrix import checked_rate_matrix
-from dysyr.core.rate_model import RateModel
 from dysyr.kernels.rate_hidden_states import smooth_paths
 from dysyr.kernels.rate_integrals import fast_transition_matrices
 from dysyr.kernels.rate_pairs import group_lags
+from dysyr.reconstruction.jump_em.described import DescribedRates
 
 
-class JumpModel(RateModel):
+class JumpModel(DescribedRates):
     """A fitted jump process.
 
     Args:
@@ -52,39 +52,9 @@ class JumpModel(RateModel):
             raise FormatError("the arrays of a jump model do not fit", got=f"{n} rows, {len(self._states)} states")
 
     @property
-    def names(self):
-        """Name of the observed variable, the number of the state or a signal that shows it."""
-        return (self._name,)
-
-    @property
-    def dt(self):
-        """Sampling interval in time units."""
-        return self._dt
-
-    @property
-    def rate_matrix(self):
-        """(state, state) rates in 1/time, rows sum to zero."""
-        return self._rates
-
-    @property
     def rate_stderr(self):
         """(state, state) standard errors of the rates."""
         return self._stderr
-
-    @property
-    def initial_distribution(self):
-        """(state,) distribution of the first state of a path."""
-        return self._initial
-
-    @property
-    def state_names(self):
-        """Names of the states."""
-        return self._states
-
-    @property
-    def label_noise(self):
-        """Probability that a label of the data is not that of the true state."""
-        return self._label_noise
 
     @property
     def label_noise_stderr(self):

@@ -3,13 +3,13 @@
 import numpy as np
 
 from dysyr.core.errors import FormatError, InputError
-from dysyr.core.rate_model import RateModel
+from dysyr.reconstruction.jump_em.described import DescribedRates
 from dysyr.reconstruction.jump_em.foundation import edge_gamma
 
 ARRAYS = ("edge_probability", "shape", "mean", "initial_distribution")
 
 
-class JumpPosterior(RateModel):
+class JumpPosterior(DescribedRates):
     """A jump process whose rates are known up to a posterior, edge by edge.
 
         P(q_ij = 0) = 1 - p_ij,    q_ij | edge ~ Gamma(shape k_ij, mean m_ij)
@@ -56,21 +56,6 @@ class JumpPosterior(RateModel):
         self._off = off
 
     @property
-    def names(self):
-        """Name of the observed variable, the number of the state."""
-        return (self._name,)
-
-    @property
-    def dt(self):
-        """Sampling interval in time units."""
-        return self._dt
-
-    @property
-    def rate_matrix(self):
-        """(state, state) posterior means of the rates in 1/time, rows sum to zero."""
-        return self._rates
-
-    @property
     def rate_stderr(self):
         """(state, state) posterior standard deviations of the rates, sqrt(p m^2 (1 + 1/k) - (p m)^2)."""
         found = edge_gamma.mixture_stderr(self._edge, self._shape, self._mean)
@@ -80,21 +65,6 @@ class JumpPosterior(RateModel):
     def edge_probability(self):
         """(state, state) posterior probability that a rate is not zero, 0 on the diagonal."""
         return self._edge
-
-    @property
-    def initial_distribution(self):
-        """(state,) distribution of the first state of a path."""
-        return self._initial
-
-    @property
-    def state_names(self):
-        """Names of the states."""
-        return self._states
-
-    @property
-    def label_noise(self):
-        """Probability that a label of the data is not that of the true state."""
-        return self._label_noise
 
     @property
     def source(self):
