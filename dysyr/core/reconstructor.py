@@ -1,6 +1,8 @@
 """The contract of all reconstructors: scikit-learn's, with a generative model as the thing that is learned."""
 
 import abc
+import hashlib
+import json
 
 from sklearn.base import BaseEstimator
 
@@ -9,6 +11,7 @@ from dysyr.core.dataset import as_dataset, data_hash, sampling_interval, traject
 from dysyr.core.errors import InputError
 from dysyr.core.provenance import provenance
 from dysyr.core.run_folder import write_run
+from dysyr.core.segments import split
 
 
 class Reconstructor(BaseEstimator, abc.ABC):
@@ -102,6 +105,24 @@ class Reconstructor(BaseEstimator, abc.ABC):
         if n_samples < self.min_samples:
             raise InputError("too few samples", got=str(n_samples), expected=f"{name} needs {self.min_samples}")
         return data
+
+    def _train_and_validation(self, data, validation):
+        """Data to fit and data to choose by: as given, or the end of each trajectory, ``validation_fraction`` of it."""
+        if validation is None:
+            return split(data, (1 - self.validation_fraction, self.validation_fraction))
+        held = as_dataset(validation, dt=sampling_interval(data), mask=True)
+        if held.sizes["state"] != data.sizes["state"]:
+            raise InputError(
+                "validation data have other variables than the training data", got=str(held.sizes["state"]),
+                expected=str(data.sizes["state"]),
+            )  # fmt: skip
+        return data, held
+
+    def _fingerprint(self, *known):
+        """Text that is equal exactly when arguments and ``known``, Datasets and texts, are equal."""
+        settings = json.dumps(self.get_params(), sort_keys=True, default=lambda v: getattr(v, "tolist", v.__repr__)())
+        told = (text if isinstance(text, str) else data_hash(text) for text in known)
+        return hashlib.sha256("|".join([settings, *told]).encode()).hexdigest()
 
     def restored(self, model, history, provenance):
         """Set what ``fit`` leaves behind, from a run folder.

@@ -1,8 +1,6 @@
 """From data to a fitted map of delay windows, for any network of dense layers."""
 
 import abc
-import hashlib
-import json
 import math
 
 import numpy as np
@@ -10,13 +8,14 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from dysyr.core.arguments import FRACTION, NOT_NEGATIVE, TRUE_OR_FALSE, check_arguments, number, whole, whole_from
 from dysyr.core.checkpoint import Checkpoint
 from dysyr.core.criterion import validation_criterion
-from dysyr.core.dataset import as_dataset, data_hash, sampling_interval, trajectories
-from dysyr.core.errors import InputError, NotConverged
+from dysyr.core.dataset import sampling_interval, trajectories
+from dysyr.core.errors import NotConverged
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.core.scaler import Scaler
-from dysyr.core.segments import complete_stretches, split
+from dysyr.core.segments import complete_stretches
 from dysyr.reconstruction.hankel_stnn.rollouts import Windows, rollout, set_readout
 from dysyr.reconstruction.hankel_stnn.training import Recipe, Training
 
@@ -114,21 +113,6 @@ class DelayReconstructor(Reconstructor):
     def _rng(self, *stream):
         return np.random.default_rng([self.seed, 0x6D656D, *stream])
 
-    def _train_and_validation(self, data, validation):
-        if validation is None:
-            return split(data, (1 - self.validation_fraction, self.validation_fraction))
-        held = as_dataset(validation, dt=sampling_interval(data), mask=True)
-        if held.sizes["state"] != data.sizes["state"]:
-            raise InputError(
-                "validation data have other variables than the training data", got=str(held.sizes["state"]),
-                expected=str(data.sizes["state"]),
-            )  # fmt: skip
-        return data, held
-
-    def _fingerprint(self, train, held):
-        settings = json.dumps(self.get_params(), sort_keys=True, default=float)
-        return hashlib.sha256("|".join([settings, data_hash(train), data_hash(held)]).encode()).hexdigest()
-
 
 def lagged_covariance(pieces, n_lags):
     """(n_lags, variable, variable) sum_t s(t) s(t + lag)^T / n, so that windows have a positive covariance.
@@ -148,30 +132,14 @@ def check(reconstructor):
     Raises:
         InputError: the first argument that is.
     """
-    rules = [
-        *((name, "a whole number of at least 1", lambda v: _whole(v) and v >= 1)
-          for name in ("n_rollout", "n_windows", "n_iterations", "n_checks")),
-        ("window", "a power of two, at least 2", lambda v: _whole(v) and v >= 2 and v & (v - 1) == 0),
-        ("seed", "a whole number of at least 0", lambda v: _whole(v) and v >= 0),
-        ("jitter", "a number of at least 0", lambda v: _number(v) and v >= 0),
-        ("memory", "'auto' or a positive number",
-         lambda v: v == "auto" if isinstance(v, str) else _number(v) and v > 0),
-        ("validation_fraction", "a number in (0, 1)", lambda v: _number(v) and 0 < v < 1),
-        ("residual", "True or False", lambda v: isinstance(v, (bool, np.bool_))),
+    check_arguments(
+        reconstructor,
+        *((name, *whole_from(1)) for name in ("n_rollout", "n_windows", "n_iterations", "n_checks")),
+        ("window", "a power of two, at least 2", lambda v: whole(v, 2) and v & (v - 1) == 0),
+        ("seed", *whole_from(0)),
+        ("jitter", *NOT_NEGATIVE),
+        ("memory", "'auto' or a positive number", lambda v: v == "auto" if isinstance(v, str) else number(v) and v > 0),
+        ("validation_fraction", *FRACTION),
+        ("residual", *TRUE_OR_FALSE),
         ("activation", "'tanh', 'relu' or 'identity'", lambda v: v in ("tanh", "relu", "identity")),
-    ]  # fmt: skip
-    for name, expected, allowed in rules:
-        value = getattr(reconstructor, name)
-        if not allowed(value):
-            raise InputError(
-                f"{type(reconstructor).__name__} cannot use this {name}", got=repr(value), expected=expected
-            )  # fmt: skip
-
-
-def _whole(value):
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def _number(value):
-    is_real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    return is_real and math.isfinite(value)
+    )

@@ -1,9 +1,18 @@
 """Checks of JumpEM's arguments, among themselves and against the data."""
 
-import math
-
 import numpy as np
 
+from dysyr.core.arguments import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    TRUE_OR_FALSE,
+    check_arguments,
+    none_or_whole_from,
+    number,
+    one_of,
+    whole,
+    whole_from,
+)
 from dysyr.core.errors import InputError
 from dysyr.reconstruction.jump_em.direct import CORRECTIONS
 
@@ -20,27 +29,24 @@ def check(method):
     Raises:
         InputError: the first argument that is.
     """
-    rules = (
-        ("estimator", f"one of {ESTIMATORS}", lambda v: v in ESTIMATORS),
-        ("emission", f"one of {EMISSIONS}", lambda v: v in EMISSIONS),
-        ("n_starts", "a whole number of at least 1", lambda v: _whole(v) and v >= 1),
-        ("n_states", "a whole number of at least 1, or None", lambda v: v is None or (_whole(v) and v >= 1)),
+    check_arguments(
+        method,
+        ("estimator", *one_of(ESTIMATORS)),
+        ("emission", *one_of(EMISSIONS)),
+        ("n_starts", *whole_from(1)),
+        ("n_states", *none_or_whole_from(1)),
         ("label_noise", "None, 'learn', or a probability below 1",
-         lambda v: v in (None, "learn") if v is None or isinstance(v, str) else _number(v) and 0 <= v < 1),
-        ("prior_shape", "a number of at least 1", lambda v: _number(v) and v >= 1),
-        ("prior_rate", "a number of at least 0", lambda v: _number(v) and v >= 0),
-        ("time_unit", "a positive number of time units, or None", lambda v: v is None or (_number(v) and v > 0)),
-        ("reversible", "True or False", lambda v: isinstance(v, (bool, np.bool_))),
-        ("correction", f"one of {CORRECTIONS}", lambda v: v in CORRECTIONS),
-        ("max_gap", "a whole number of at least 0", lambda v: _whole(v) and v >= 0),
-        ("max_iterations", "a whole number of at least 1", lambda v: _whole(v) and v >= 1),
-        ("tolerance", "a positive number", lambda v: _number(v) and v > 0),
-        ("seed", "a whole number of at least 0", lambda v: _whole(v) and v >= 0),
+         lambda v: v in (None, "learn") if v is None or isinstance(v, str) else number(v) and 0 <= v < 1),
+        ("prior_shape", "a number of at least 1", lambda v: number(v) and v >= 1),
+        ("prior_rate", *NOT_NEGATIVE),
+        ("time_unit", "a positive number of time units, or None", lambda v: v is None or (number(v) and v > 0)),
+        ("reversible", *TRUE_OR_FALSE),
+        ("correction", *one_of(CORRECTIONS)),
+        ("max_gap", *whole_from(0)),
+        ("max_iterations", *whole_from(1)),
+        ("tolerance", *POSITIVE),
+        ("seed", *whole_from(0)),
     )  # fmt: skip
-    for name, expected, allowed in rules:
-        value = getattr(method, name)
-        if not allowed(value):
-            raise InputError(f"JumpEM cannot use this {name}", got=repr(value), expected=expected)
     if method.emission == "gaussian":
         _check_signal(method)
     if method.estimator in ("counts", "matrix_log"):
@@ -88,7 +94,7 @@ def check_posterior(method, *, n_draws, n_burn, seed):
     if method.emission == "gaussian":
         raise InputError("no posterior is drawn of a signal", do="label it first, or use the standard errors of fit")
     for name, value, least in (("n_draws", n_draws, 4), ("n_burn", n_burn, 0), ("seed", seed, 0)):
-        if not (_whole(value) and value >= least):
+        if not (whole(value, least)):
             raise InputError(f"cannot use this {name}", got=repr(value), expected=f"a whole number of at least {least}")
 
 
@@ -109,7 +115,7 @@ def permitted_edges(edges, n_states):
         return ~np.eye(n_states, dtype=bool)
     permitted = np.zeros((n_states, n_states), dtype=bool)
     for pair in edges:
-        good = len(pair) == 2 and all(_whole(i) and 0 <= i < n_states for i in pair) and pair[0] != pair[1]
+        good = len(pair) == 2 and all(whole(i, 0) and i < n_states for i in pair) and pair[0] != pair[1]
         if not good:
             raise InputError(
                 "edges are no pairs of states", got=repr(pair), expected=f"(from, to), each from 0 to {n_states - 1}"
@@ -199,11 +205,3 @@ def _check_jumps(method, panel):
             expected="detailed balance needs jumps both ways, or a prior",
             do="use estimator='map', or leave reversible out",
         )  # fmt: skip
-
-
-def _whole(value):
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def _number(value):
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,8 +1,6 @@
 """JumpEM: the rate matrix of a jump process from paths that are seen at given times only."""
 
 import dataclasses
-import hashlib
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +8,6 @@ from scipy.stats import chi2
 from tqdm import tqdm
 
 from dysyr.core.checkpoint import Checkpoint
-from dysyr.core.dataset import data_hash
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.reconstruction.jump_em.arguments import (
     check,
@@ -266,10 +263,6 @@ class JumpEM(Reconstructor):
         if jumps is None:
             jumps, time = panel.jumps.sum(), panel.times_before.sum()
         return float(min(unit, time * (panel.n_states - 1) / jumps)) if jumps > 0 else unit
-
-    def _fingerprint(self, data):
-        settings = json.dumps(self.get_params(), sort_keys=True, default=float)
-        return hashlib.sha256("|".join([settings, data_hash(data)]).encode()).hexdigest()
 
 
 def _expected(panel, at):

@@ -1,7 +1,7 @@
 """ALRNN: the almost-linear RNN as a reconstructor."""
 
+from dysyr.core.arguments import NOT_NEGATIVE, check_arguments, whole, whole_from
 from dysyr.core.errors import InputError
-from dysyr.reconstruction.plrnn.arguments import number, require, whole
 from dysyr.reconstruction.plrnn.elementwise_model import ElementwisePLRNN
 from dysyr.reconstruction.plrnn.elementwise_network import ElementwiseNetwork
 from dysyr.reconstruction.plrnn.estimator import ForcedReconstructor
@@ -87,10 +87,13 @@ class ALRNN(ForcedReconstructor):
         return ElementwisePLRNN.from_arrays(A=A, W=W, h=h, n_rectified=n_rectified, **others)
 
     def _check_own_arguments(self):
-        require(self, "n_starts", "a whole number of at least 1", lambda v: whole(v) and v >= 1)
-        require(self, "coupling_penalty", "a number of at least 0", lambda v: number(v) and v >= 0)
-        require(self, "n_rectified", "'auto' or a whole number of at least 0",
-                lambda v: v == "auto" if isinstance(v, str) else whole(v) and v >= 0)  # fmt: skip
+        check_arguments(
+            self,
+            ("n_starts", *whole_from(1)),
+            ("coupling_penalty", *NOT_NEGATIVE),
+            ("n_rectified", "'auto' or a whole number of at least 0",
+             lambda v: v == "auto" if isinstance(v, str) else whole(v, 0)),
+        )  # fmt: skip
 
     def _networks(self, n_observed):
         latent_dim = self.latent_dim or n_observed

@@ -1,8 +1,6 @@
 """DendPLRNN: the dendritic PLRNN as a reconstructor."""
 
-import numpy as np
-
-from dysyr.reconstruction.plrnn.arguments import require, whole
+from dysyr.core.arguments import TRUE_OR_FALSE, check_arguments, whole_from
 from dysyr.reconstruction.plrnn.elementwise_network import ElementwiseNetwork
 from dysyr.reconstruction.plrnn.estimator import ForcedReconstructor
 
@@ -75,8 +73,7 @@ class DendPLRNN(ForcedReconstructor):
         self._store(locals())
 
     def _check_own_arguments(self):
-        require(self, "n_bases", "a whole number of at least 1", lambda v: whole(v) and v >= 1)
-        require(self, "clipped", "True or False", lambda v: isinstance(v, (bool, np.bool_)))
+        check_arguments(self, ("n_bases", *whole_from(1)), ("clipped", *TRUE_OR_FALSE))
 
     def _networks(self, n_observed):
         latent_dim = self.latent_dim or n_observed

@@ -2,8 +2,6 @@
 
 import abc
 import dataclasses
-import hashlib
-import json
 import math
 
 import numpy as np
@@ -12,12 +10,11 @@ from tqdm import tqdm
 
 from dysyr.core.checkpoint import Checkpoint
 from dysyr.core.criterion import validation_criterion
-from dysyr.core.dataset import as_dataset, data_hash, inputs, sampling_interval, trajectories
+from dysyr.core.dataset import inputs, sampling_interval, trajectories
 from dysyr.core.delay_time import suggest_delay
 from dysyr.core.errors import InputError, NotConverged
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.core.scaler import Scaler
-from dysyr.core.segments import split
 from dysyr.core.smoothing import remaining_noise, smooth, smoothing_window
 from dysyr.kernels.forced_windows import views
 from dysyr.reconstruction.plrnn.arguments import check
@@ -184,17 +181,6 @@ class ForcedReconstructor(Reconstructor):
         history["smoothing"] = np.array(task.smoothing)
         return Result(value, model, history)
 
-    def _train_and_validation(self, data, validation):
-        if validation is None:
-            return split(data, (1 - self.validation_fraction, self.validation_fraction))
-        held = as_dataset(validation, dt=sampling_interval(data), mask=True)
-        if held.sizes["state"] != data.sizes["state"]:
-            raise InputError(
-                "validation data have other variables than the training data", got=str(held.sizes["state"]),
-                expected=str(data.sizes["state"]),
-            )  # fmt: skip
-        return data, held
-
     def _recipe(self, network, task):
         n_observed = task.series[0].shape[1]
         if self.readout == "identity" and network.latent_dim < n_observed:
@@ -236,10 +222,6 @@ class ForcedReconstructor(Reconstructor):
         if self.jitter != "auto":
             return float(self.jitter)
         return math.sqrt(max(0.0, JITTER**2 - float(np.mean(left**2))))
-
-    def _fingerprint(self, train, held):
-        settings = json.dumps(self.get_params(), sort_keys=True, default=float)
-        return hashlib.sha256("|".join([settings, data_hash(train), data_hash(held)]).encode()).hexdigest()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

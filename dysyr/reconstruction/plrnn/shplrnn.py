@@ -1,8 +1,6 @@
 """SHPLRNN: the shallow PLRNN as a reconstructor."""
 
-import numpy as np
-
-from dysyr.reconstruction.plrnn.arguments import require, whole
+from dysyr.core.arguments import TRUE_OR_FALSE, check_arguments, whole_from
 from dysyr.reconstruction.plrnn.estimator import ForcedReconstructor
 from dysyr.reconstruction.plrnn.shallow_network import ShallowNetwork
 
@@ -74,8 +72,7 @@ class SHPLRNN(ForcedReconstructor):
         self._store(locals())
 
     def _check_own_arguments(self):
-        require(self, "hidden_dim", "a whole number of at least 1", lambda v: whole(v) and v >= 1)
-        require(self, "clipped", "True or False", lambda v: isinstance(v, (bool, np.bool_)))
+        check_arguments(self, ("hidden_dim", *whole_from(1)), ("clipped", *TRUE_OR_FALSE))
 
     def _networks(self, n_observed):
         return (ShallowNetwork(self.latent_dim or n_observed, self.hidden_dim, bool(self.clipped)),)

@@ -1,12 +1,9 @@
 """JumpFoundation: the posterior of the rates of a jump process, in milliseconds, from a network trained once."""
 
-import hashlib
-import json
-
 import numpy as np
 
+from dysyr.core.arguments import check_arguments, one_of, whole, whole_from
 from dysyr.core.checkpoint import Checkpoint
-from dysyr.core.dataset import data_hash
 from dysyr.core.errors import InputError
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.reconstruction.jump_em.diagnosis import diagnose, warn
@@ -79,7 +76,7 @@ class JumpFoundation(Reconstructor):
                 do="use JumpEM(label_noise='learn')",
             )  # fmt: skip
         network, known = shipped(self.weights)
-        place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(data, known["sha256"]))
+        place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(known["sha256"], data))
         found = infer(network, panel, checkpoint=place)
         reasons = reasons_outside(panel, found.base)
         if reasons and self.outside == "error":
@@ -96,23 +93,12 @@ class JumpFoundation(Reconstructor):
         return self._learned(model, {**found.base.history, "visits": panel.visits}, data)
 
     def _check(self):
-        whole = isinstance(self.n_states, (int, np.integer)) and not isinstance(self.n_states, bool)
-        if self.n_states is not None and not (whole and self.n_states >= 2):
-            raise InputError(
-                "JumpFoundation cannot use this n_states", got=repr(self.n_states), expected="2 to 8, or None"
-            )
-        if self.outside not in OUTSIDE:
-            raise InputError(
-                "JumpFoundation cannot use this outside", got=repr(self.outside), expected=f"one of {OUTSIDE}"
-            )
-        if not isinstance(self.max_gap, (int, np.integer)) or isinstance(self.max_gap, bool) or self.max_gap < 0:
-            raise InputError(
-                "JumpFoundation cannot use this max_gap", got=repr(self.max_gap), expected="a whole number >= 0"
-            )
-
-    def _fingerprint(self, data, weights):
-        settings = json.dumps(self.get_params(), sort_keys=True, default=str)
-        return hashlib.sha256("|".join([settings, weights, data_hash(data)]).encode()).hexdigest()
+        check_arguments(
+            self,
+            ("n_states", "2 to 8, or None", lambda v: v is None or whole(v, 2)),
+            ("outside", *one_of(OUTSIDE)),
+            ("max_gap", *whole_from(0)),
+        )
 
 
 def answer(panel, found, reasons):

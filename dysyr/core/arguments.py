@@ -1,0 +1,55 @@
+"""Checks of the arguments that a method was made with."""
+
+import math
+
+import numpy as np
+
+from dysyr.core.errors import InputError
+
+
+def check_arguments(method, *rules):
+    """Refuse arguments that are out of range.
+
+    Args:
+        method: object whose attributes are the arguments.
+        rules: (name, what is expected in words, function value -> bool), in the order in which they are checked.
+
+    Raises:
+        InputError: the first argument that is.
+    """
+    for name, expected, allowed in rules:
+        value = getattr(method, name)
+        if not allowed(value):
+            raise InputError(f"{type(method).__name__} cannot use this {name}", got=repr(value), expected=expected)
+
+
+def whole(value, least=-math.inf):
+    """Whether a value is a whole number of at least ``least``."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= least
+
+
+def number(value):
+    """Whether a value is a finite real number."""
+    is_real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return is_real and math.isfinite(value)
+
+
+def whole_from(least):
+    """The end of a rule: a whole number of at least ``least``."""
+    return f"a whole number of at least {least}", lambda v: whole(v, least)
+
+
+def none_or_whole_from(least):
+    """The end of a rule: a whole number of at least ``least``, or None."""
+    return f"a whole number of at least {least}, or None", lambda v: v is None or whole(v, least)
+
+
+def one_of(values):
+    """The end of a rule: one of some texts."""
+    return f"one of {values}", lambda v: isinstance(v, str) and v in values
+
+
+POSITIVE = ("a positive number", lambda v: number(v) and v > 0)
+NOT_NEGATIVE = ("a number of at least 0", lambda v: number(v) and v >= 0)
+FRACTION = ("a number in (0, 1)", lambda v: number(v) and 0 < v < 1)
+TRUE_OR_FALSE = ("True or False", lambda v: isinstance(v, (bool, np.bool_)))
