@@ -29,7 +29,7 @@ def system_latex(system):
     if trees.spins is not None:
         return lines + _spins(trees.spins, printer)
     for k, name in enumerate(trees.fields):
-        right = printer.latex(trees.written[name])
+        right = printer.latex(trees.written[name]) + _unknown(name, trees.unknown.get(name, ()), printer)
         symbol = printer.site_latex(name, (0,) * len(system.lattice.axes))
         if system.kind == "map":
             lines.append(f"{_at_step(symbol, 'n+1')} = {right}")
@@ -142,6 +142,13 @@ class _Printer:
         if node.op == "not":
             return rf"\mathrm{{not}}\ {at(args[0], _SUM)}", _CONDITION
         return FUNCTIONS[node.op].latex.format(*(text[a][0] for a in args)), _ATOM
+
+
+def _unknown(name, arguments, printer):
+    """The unknown function of an equation, + F_x(x, y); empty where there is none."""
+    if not arguments:
+        return ""
+    return rf" + F_{{{name_latex(name)}}}\left({', '.join(printer.latex(a) for a in arguments)}\right)"
 
 
 def _jumps(trees, printer):

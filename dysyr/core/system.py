@@ -40,7 +40,8 @@ class System(SystemMakers):
         transient: time that a simulation discards, in system time units (steps for maps).
         invariants: tuple of dicts with name, value, stderr, n_zero, method and source, valid for these
             parameters only.
-        hidden: mapping from variable to the terms that a hidden-term method has to find.
+        hidden: mapping from variable to the terms of its equation that a hidden-term method has to find, a text, or to
+            the list of what an unknown function in its equation depends on.
         has_time: whether t stands in the equations.
         n_noise: number of independent noises; 0 without noise.
         interpretation: "ito" or "stratonovich" for an sde, else None.
@@ -71,7 +72,7 @@ class System(SystemMakers):
         self.parameters = MappingProxyType(trees.parameters)
         self.transient = float(definition.get("defaults", {}).get("transient", 0.0))
         self.invariants = tuple(copy.deepcopy(definition.get("invariants", [])))
-        self.hidden = MappingProxyType(dict(definition.get("hidden", {})))
+        self.hidden = MappingProxyType(copy.deepcopy(definition.get("hidden", {})))
         self.interpretation = definition.get("interpretation")
         self.symplectic = definition.get("symplectic", False)
         used = postorder(trees.drift + tuple(term for row in trees.diffusion or () for term in row))

@@ -11,6 +11,7 @@ from dysyr.core.errors import InputError
 from dysyr.core.evaluator import evaluate
 from dysyr.core.expression_parser import Scope, parse_expression
 from dysyr.core.expressions import TIME, Expression, index, parameter, postorder, simplify, state
+from dysyr.core.hidden_section import read_hidden
 from dysyr.core.jump_definition import (
     CHAIN_FIELDS,
     check_distribution,
@@ -126,6 +127,7 @@ class _Reader:
             name = _field(key, self.lattice, self.kind)
             written[name] = parse_expression(text, self.scope, where=f"[equations] {key}")
         noise, diagonal = self.diffusion()
+        hidden, unknown = self.hidden(written)
         trees = Trees(
             fields=self.fields,
             lattice=self.lattice,
@@ -139,7 +141,8 @@ class _Reader:
             diagonal=diagonal,
             boundary_values=self.boundary_values(),
             initial=self.initial_state(),
-            hidden=self.hidden(written),
+            hidden=hidden,
+            unknown=unknown,
             conserved=self.conserved(),
             grids=self.grids,
             parameters=self.parameters,
@@ -225,20 +228,11 @@ class _Reader:
         return {name: self.lowering.lowered(tree) for name, tree in trees.items()}
 
     def hidden(self, written):
-        terms = {}
-        for key, text in table_of(self.definition, "hidden").items():
-            name = _field(key, self.lattice, self.kind, "hidden")
-            if name not in self.fields:
-                raise unknown_entry("variable in [hidden]", name, self.fields)
-            terms[name] = parse_expression(text, self.scope, where=f"[hidden] {key}")
-            own = _summands(written[name])
-            if not all(term in own for term in _summands(terms[name])):
-                raise InputError(
-                    f"[hidden] {key} is not a term of its equation",
-                    got=repr(text),
-                    expected=f"terms of {self.definition['equations'][key]!r}, written alike",
-                )
-        return terms
+        """Hidden terms and arguments of unknown functions, see ``read_hidden``."""
+        table, equations = table_of(self.definition, "hidden"), self.definition["equations"]
+        return read_hidden(
+            table, equations, written, self.scope, lambda key: _field(key, self.lattice, self.kind, "hidden")
+        )
 
     def conserved(self):
         return {
@@ -300,11 +294,6 @@ def _numbers(trees, values):
     """Dict from key to the value of its tree, where parameters and counts have values."""
     found = evaluate(tuple(trees.values()), lambda leaf: values[leaf.value[0] if leaf.op == "state" else leaf.value])
     return {key: float(value) for key, value in zip(trees, found, strict=True)}
-
-
-def _summands(tree):
-    """The terms of a sum, simplified so that -b*x and -(b*x) are alike."""
-    return simplify(tree.args if tree.op == "add" else (tree,))
 
 
 def _parameters(table):

@@ -1,6 +1,6 @@
 """The expressions of a system, read from its definition."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dysyr.core.jump_definition import JumpTrees
 from dysyr.core.lattice import Lattice
@@ -23,6 +23,7 @@ class Trees:
         boundary_values: dict from field to the two expressions beyond a fixed edge.
         initial: dict from field to expression; empty where none is given.
         hidden: dict from field to the hidden terms of its equation as written.
+        unknown: dict from field to the arguments of an unknown function in its equation, as written.
         conserved: dict from name to expression.
         grids: dict from coordinate of a pde to Grid.
         parameters: dict from name to float.
@@ -46,3 +47,4 @@ class Trees:
     parameters: dict
     jumps: JumpTrees | None = None
     spins: SpinTrees | None = None
+    unknown: dict = field(default_factory=dict)

@@ -6,6 +6,7 @@ import functools
 import numpy as np
 
 from dysyr.core.codegen import kernel_source
+from dysyr.core.errors import InputError
 from dysyr.kernels.elementary import with_own_functions
 from dysyr.kernels.fused_growth import fused_growth_function, fused_growth_source
 from dysyr.kernels.fused_source import fused_function, fused_map_function, fused_map_source, fused_source
@@ -20,9 +21,18 @@ class CompiledSystem:
     Args:
         system: the System.
         dtype: "float64" or "float32".
+
+    Raises:
+        InputError: the equations have unknown terms.
     """
 
     def __init__(self, system, dtype="float64"):
+        if system.trees.unknown:
+            raise InputError(
+                f"{system.name or 'the system'} has unknown terms in the equations of "
+                + ", ".join(system.trees.unknown),
+                do="find them with HiddenTerms first, or take the [hidden] section out to run the known part alone",
+            )
         self.system = system
         self.dtype = np.dtype(dtype)
         source = with_own_functions(kernel_source(system, dtype=self.dtype.name), self.dtype.name)

@@ -7,7 +7,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from dysyr.core.errors import InputError
+import dysyr
+from dysyr.core.errors import DysyrError, InputError
 from dysyr.core.system import System
 
 LORENZ = {"x": "sigma*(y - x)", "y": "x*(rho - z) - y", "z": "x*y - beta*z"}
@@ -175,6 +176,33 @@ def test_hidden_terms_must_be_terms():
     assert dict(system.hidden) == {"x": "-b*x**3"}
     with pytest.raises(InputError, match="is not a term"):
         System.ode({"x": "a*x"}, parameters={"a": 1.0}, hidden={"x": "x"})
+
+
+def test_an_unknown_function_stands_beside_its_equation():
+    system = System.ode({"x": "a*x", "y": "-y"}, parameters={"a": 1.0}, hidden={"x": ["x*y", "y"]})
+    assert dict(system.hidden) == {"x": ["x*y", "y"]}
+    assert list(system.trees.unknown) == ["x"] and not system.trees.hidden
+    assert system.latex()[0] == r"\dot{x} = a \, x + F_{x}\left(x \, y, y\right)"
+    assert system.latex()[1] == r"\dot{y} = -y"
+    np.testing.assert_array_equal(system.vector_field([2.0, 3.0]), [2.0, -3.0])
+    with pytest.raises(InputError, match="has unknown terms in the equations of x.*HiddenTerms"):
+        dysyr.simulate(system, n_steps=3, dt=0.1, initial_state=[1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ([], "a list that cannot be used.*0 entries"),
+        (["x"] * 9, "a list that cannot be used.*9 entries"),
+        (["x", "2*a"], "depends on a constant.*'2\\*a'"),
+        (["x", "x*1"], "names an argument twice"),
+        (["x", "z"], "z"),
+        (["x", ["y"]], "is not an expression"),
+    ],
+)
+def test_arguments_of_an_unknown_function_are_checked(entry, message):
+    with pytest.raises(DysyrError, match=message):
+        System.ode({"x": "a*x", "y": "-y"}, parameters={"a": 1.0}, hidden={"x": entry})
 
 
 REFUSED = {
