@@ -6,7 +6,6 @@ import numpy as np
 import pysindy
 import torch
 
-from dysyr.core.scaler import Scaler
 from dysyr.reconstruction.hankel_stnn.estimator import DelayReconstructor
 from dysyr.reconstruction.hankel_stnn.model import DelayModel
 from dysyr.reconstruction.hankel_stnn.network import dense_counts, taper
@@ -23,27 +22,20 @@ class DenseModel(DelayModel):
     family = "dense_delays"
 
     def config(self):
-        return {
-            "family": self.family, "window": self.window, "residual": self.residual, "dt": self.dt,
-            "names": list(self.names), "activations": [activation for _, _, activation in self.layers],
-        }  # fmt: skip
+        activations = [activation for _, _, activation in self.layers]
+        return {**self.delay_config(), "residual": self.residual, "activations": activations}
 
     def arrays(self):
         layers = {f"weights_{k}": weights for k, (weights, _, _) in enumerate(self.layers)}
         layers |= {f"bias_{k}": bias for k, (_, bias, _) in enumerate(self.layers)}
-        return {
-            **layers, "change": self.change, "covariance": self.covariance, "scaler_mean": self.scaler.mean,
-            "scaler_sd": self.scaler.sd, "initial_states": self.initial_states,
-        }  # fmt: skip
+        return {**layers, **self.delay_arrays(), "change": self.change}
 
     @classmethod
     def from_state(cls, config, arrays):
         layers = [(arrays[f"weights_{k}"], arrays[f"bias_{k}"], phi) for k, phi in enumerate(config["activations"])]
         return cls(
-            layers, window=config["window"], residual=config["residual"], dt=config["dt"], names=config["names"],
-            scaler=Scaler(arrays["scaler_mean"], arrays["scaler_sd"]),
-            **{name: arrays[name] for name in ("change", "covariance", "initial_states")},
-        )  # fmt: skip
+            layers, change=arrays["change"], residual=config["residual"], **cls.from_delay_state(config, arrays)
+        )
 
 
 class DenseNetwork(torch.nn.Module):
@@ -85,7 +77,7 @@ class DenseDelays(DelayReconstructor):
     def _model(self, network, form):
         with torch.no_grad():
             layers = [(w.numpy().copy(), b.numpy().copy(), activation) for w, b, activation in network.layers()]
-        return DenseModel(layers, window=self.window, **form)
+        return DenseModel(layers, **form)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

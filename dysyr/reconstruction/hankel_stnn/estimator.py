@@ -11,7 +11,8 @@ from tqdm import tqdm
 from dysyr.core.arguments import FRACTION, NOT_NEGATIVE, TRUE_OR_FALSE, check_arguments, number, whole, whole_from
 from dysyr.core.checkpoint import Checkpoint
 from dysyr.core.criterion import validation_criterion
-from dysyr.core.dataset import sampling_interval, trajectories
+from dysyr.core.dataset import trajectories
+from dysyr.core.delay_state import delay_form
 from dysyr.core.errors import NotConverged
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.core.scaler import Scaler
@@ -19,7 +20,6 @@ from dysyr.core.segments import complete_stretches
 from dysyr.reconstruction.hankel_stnn.rollouts import Windows, rollout, set_readout
 from dysyr.reconstruction.hankel_stnn.training import Recipe, Training
 
-N_INITIAL_STATES = 64
 N_MEMORY_WINDOWS = 1000
 N_MEMORY_ROLLOUTS = 200
 
@@ -54,13 +54,9 @@ class DelayReconstructor(Reconstructor):
         names = tuple(str(name) for name in train["state"].values)
         scaler = Scaler.from_data(trajectories(train), names)
         pieces = [scaler.transform(x[start:stop]) for x in trajectories(train) for start, stop in complete_stretches(x)]
-        states = Windows(pieces, self.window + self.n_rollout)
+        form = delay_form(train, pieces, scaler, self.window, self.n_rollout)
         recipe = self._recipe(pieces)
-        form = {
-            "change": recipe.change, "residual": recipe.residual, "scaler": scaler, "names": names,
-            "dt": sampling_interval(train), "covariance": lagged_covariance(pieces, self.window),
-            "initial_states": states.evenly(N_INITIAL_STATES)[:, : self.window].reshape(-1, self.window * len(names)),
-        }  # fmt: skip
+        form |= {"change": recipe.change, "residual": recipe.residual}
 
         def criterion(network):
             return validation_criterion(self._model(network, form), held)
@@ -112,18 +108,6 @@ class DelayReconstructor(Reconstructor):
 
     def _rng(self, *stream):
         return np.random.default_rng([self.seed, 0x6D656D, *stream])
-
-
-def lagged_covariance(pieces, n_lags):
-    """(n_lags, variable, variable) sum_t s(t) s(t + lag)^T / n, so that windows have a positive covariance.
-
-    Args:
-        pieces: list of (time, variable) standardised stretches.
-        n_lags: lags 0 .. n_lags - 1.
-    """
-    total = sum(len(x) for x in pieces)
-    sums = [sum(x[: len(x) - lag].T @ x[lag:] for x in pieces if len(x) > lag) for lag in range(n_lags)]
-    return np.stack(sums) / total
 
 
 def check(reconstructor):

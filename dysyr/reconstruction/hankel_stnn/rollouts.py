@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 
-from dysyr.core.errors import InputError
 from dysyr.reconstruction.hankel_stnn.network import evaluate
 
 RIDGE = 1e-9
@@ -19,18 +18,9 @@ class Windows:
     Attributes:
         rows: (total, variable) all stretches, one after the other.
         starts: (n,) rows at which a window begins.
-
-    Raises:
-        InputError: no window fits.
     """
 
     def __init__(self, pieces, length):
-        longest = max((len(x) for x in pieces), default=0)
-        if longest < length:
-            raise InputError(
-                "no window fits into the data", got=f"the longest complete stretch has {longest} samples",
-                expected=f"window and rollout take {length}", do="choose a shorter window, or use more data",
-            )  # fmt: skip
         at = np.cumsum([0, *(len(x) for x in pieces)])
         starts = [a + np.arange(max(0, len(x) - length + 1)) for a, x in zip(at[:-1], pieces, strict=True)]
         self.rows, self.length = np.concatenate(pieces), length
@@ -39,11 +29,6 @@ class Windows:
     def draw(self, count, rng):
         """(at most count, length, variable) windows, none twice."""
         chosen = rng.permutation(len(self.starts))[:count]
-        return self.rows[self.starts[chosen][:, None] + np.arange(self.length)]
-
-    def evenly(self, count):
-        """(at most count, length, variable) windows evenly over all."""
-        chosen = np.unique(np.linspace(0, len(self.starts) - 1, count).astype(int))
         return self.rows[self.starts[chosen][:, None] + np.arange(self.length)]
 
 
