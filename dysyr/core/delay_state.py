@@ -74,13 +74,7 @@ class DelayState(StateSpace):
         """
         s = self.scaler.transform(np.asarray(context, dtype=np.float64))[:, -self.window :]
         before = np.full((len(s), self.window - s.shape[1], s.shape[2]), np.nan)
-        z = np.concatenate([before, s], axis=1).reshape(len(s), -1)
-        for row in np.flatnonzero(np.isnan(z).any(axis=1)):
-            seen = ~np.isnan(z[row])
-            full = self._window_covariance()
-            known = full[np.ix_(seen, seen)] + RIDGE * np.eye(seen.sum())
-            z[row, ~seen] = full[np.ix_(~seen, seen)] @ np.linalg.solve(known, z[row, seen])
-        return z
+        return complete_windows(np.concatenate([before, s], axis=1).reshape(len(s), -1), self.covariance)
 
     def step(self, z, u=None):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -123,13 +117,26 @@ class DelayState(StateSpace):
             "initial_states": arrays["initial_states"],
         }  # fmt: skip
 
-    def _window_covariance(self):
-        """(latent, latent) covariance of windows, block Toeplitz."""
-        n, v = self.window, len(self.names)
-        lag = np.arange(n)[None] - np.arange(n)[:, None]
-        blocks = self.covariance[np.abs(lag)]
-        blocks = np.where((lag < 0)[:, :, None, None], blocks.transpose(0, 1, 3, 2), blocks)
-        return blocks.transpose(0, 2, 1, 3).reshape(n * v, n * v)
+
+def complete_windows(z, covariance):
+    """Windows with their missing values at the best linear estimate from the others.
+
+        E[a | b] = C_ab (C_bb + 1e-6 I)^-1 b
+
+    Args:
+        z: (batch, window * variable) standardised windows, NaN where missing.
+        covariance: (window, variable, variable) E[s(t) s(t + lag)^T].
+
+    Returns:
+        (batch, window * variable).
+    """
+    z = z.copy()
+    for row in np.flatnonzero(np.isnan(z).any(axis=1)):
+        seen = ~np.isnan(z[row])
+        full = window_covariance(covariance)
+        known = full[np.ix_(seen, seen)] + RIDGE * np.eye(seen.sum())
+        z[row, ~seen] = full[np.ix_(~seen, seen)] @ np.linalg.solve(known, z[row, seen])
+    return z
 
 
 def delay_form(train, pieces, scaler, window, n_ahead=1):
@@ -175,3 +182,12 @@ def lagged_covariance(pieces, n_lags):
     total = sum(len(x) for x in pieces)
     sums = [sum(x[: len(x) - lag].T @ x[lag:] for x in pieces if len(x) > lag) for lag in range(n_lags)]
     return np.stack(sums) / total
+
+
+def window_covariance(covariance):
+    """(latent, latent) covariance of windows, block Toeplitz."""
+    n, v = covariance.shape[:2]
+    lag = np.arange(n)[None] - np.arange(n)[:, None]
+    blocks = covariance[np.abs(lag)]
+    blocks = np.where((lag < 0)[:, :, None, None], blocks.transpose(0, 1, 3, 2), blocks)
+    return blocks.transpose(0, 2, 1, 3).reshape(n * v, n * v)

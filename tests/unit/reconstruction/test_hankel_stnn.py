@@ -6,7 +6,7 @@ import torch
 
 import dysyr
 from dysyr.core.dataset import make_dataset
-from dysyr.core.delay_state import lagged_covariance
+from dysyr.core.delay_state import lagged_covariance, window_covariance
 from dysyr.reconstruction.hankel_stnn import HankelStNN
 from dysyr.reconstruction.hankel_stnn.network import HankelNetwork, dense_counts, evaluate
 from dysyr.reconstruction.hankel_stnn.rollouts import Windows, rollout
@@ -180,7 +180,7 @@ def test_covariances_of_windows_are_those_of_the_lags(fitted):
     covariance = lagged_covariance([x], 4)
     np.testing.assert_allclose(covariance[0], x.T @ x / 50)
     np.testing.assert_allclose(covariance[3][0, 1], (x[:-3, 0] * x[3:, 1]).sum() / 50)
-    full = fitted.model_._window_covariance()
+    full = window_covariance(fitted.model_.covariance)
     np.testing.assert_array_equal(full, full.T)
     assert np.linalg.eigvalsh(full).min() > -1e-12
     np.testing.assert_array_equal(full[2:4, 6:8], fitted.model_.covariance[2])
