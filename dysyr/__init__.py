@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dysyr.core.shipped_data import load_dataset
     from dysyr.core.splitter import SegmentSplit
     from dysyr.core.system import System
+    from dysyr.core.vector_field import VectorField
     from dysyr.encoding.bifurcations import bifurcations
     from dysyr.encoding.compare import compare_codes
     from dysyr.encoding.cycles import cycles
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from dysyr.encoding.manifolds import stable_manifold, unstable_manifold
     from dysyr.encoding.parameter_path import parameter_path
     from dysyr.experiment import run_experiment
-    from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN, JumpEM, JumpFoundation
+    from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN, HankelStNN, JumpEM, JumpFoundation
     from dysyr.reconstruction.jump_em import RatePosterior, StateSelection, select_n_states
     from dysyr.reconstruction.jump_em.foundation import pretrain_jump
     from dysyr.reporting.card import Card
@@ -65,6 +66,7 @@ _HOMES = {
     "dysyr.core.shipped_data": ("load_dataset",),
     "dysyr.core.splitter": ("SegmentSplit",),
     "dysyr.core.system": ("System",),
+    "dysyr.core.vector_field": ("VectorField",),
     "dysyr.encoding.bifurcations": ("bifurcations",),
     "dysyr.encoding.compare": ("compare_codes",),
     "dysyr.encoding.cycles": ("cycles",),
@@ -74,7 +76,7 @@ _HOMES = {
     "dysyr.encoding.manifolds": ("stable_manifold", "unstable_manifold"),
     "dysyr.encoding.parameter_path": ("parameter_path",),
     "dysyr.experiment": ("run_experiment",),
-    "dysyr.reconstruction": ("ALRNN", "PLRNN", "SHPLRNN", "DendPLRNN", "JumpEM", "JumpFoundation"),
+    "dysyr.reconstruction": ("ALRNN", "PLRNN", "SHPLRNN", "DendPLRNN", "HankelStNN", "JumpEM", "JumpFoundation"),
     "dysyr.reconstruction.jump_em.foundation": ("pretrain_jump",),
     "dysyr.reconstruction.jump_em": ("RatePosterior", "StateSelection", "select_n_states"),
     "dysyr.reporting.card": ("Card",),

@@ -10,14 +10,14 @@ import torch
 from scipy.linalg import hankel
 
 import dysyr
-from dysyr.reconstruction.hankel_stnn import HankelLayer, HankelStNN
+from dysyr.reconstruction.hankel_stnn import HankelLayer
 
 system = dysyr.load_system("lorenz63")
 train = dysyr.simulate(system, n_steps=5_000, dt=0.02, seed=0)
 test = dysyr.simulate(system, n_steps=1_000, dt=0.02, seed=1)
 
 for transform in ("fourier", "real"):
-    model = HankelStNN(window=64, transform=transform).fit(train).model_
+    model = dysyr.HankelStNN(window=64, transform=transform).fit(train).model_
     context, truth = test.isel(time=slice(0, 100)), test["x"].values[0, 100:300]
     ahead = model.forecast(context, n_steps=200)["x"].values[0]
     error = ((ahead - truth) ** 2).mean(axis=1) ** 0.5 / truth.std()

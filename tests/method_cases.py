@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from jump_cases import THREE, paths
 
-from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN, JumpEM, JumpFoundation
+from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN, HankelStNN, JumpEM, JumpFoundation
+from dysyr.reconstruction.hankel_stnn import training
 from dysyr.reconstruction.jump_em import maximisation
 from dysyr.reconstruction.plrnn import search
 
@@ -82,6 +83,18 @@ class Case:
     n_pieces: Any
 
 
+def delays():
+    """The case of a method for windows of delays."""
+    constant = np.column_stack([np.ones(400), np.sin(np.arange(400))])
+    return Case(
+        settings={"window": 16, "n_blocks": 2, "n_rollout": 4, "n_windows": 100, "n_iterations": 40, "n_checks": 4},
+        longer={"n_iterations": 100}, shorter={"n_iterations": 4}, make=spiral, useless=noise_like,
+        forecast_errors=error_against_persistence,
+        unsuitable=[(np.zeros((10, 2)), "too few samples"), (constant, "constant")], module=training,
+        owner=training.Training, function="_check", n_pieces=lambda history: len(history["loss"]) - 1,
+    )  # fmt: skip
+
+
 def state_space(settings):
     """The case of a method for continuous series."""
     constant = np.column_stack([np.ones(400), np.sin(np.arange(400))])
@@ -112,6 +125,7 @@ CASES = {
     ALRNN: state_space({**ELEMENTWISE, "n_rectified": 2, "n_generations": 10}),
     DendPLRNN: state_space({**ELEMENTWISE, "n_bases": 3}),
     PLRNN: state_space({**ELEMENTWISE, "forcing_interval": 10}),
+    HankelStNN: delays(),
     JumpEM: jumps([(np.zeros((1, 1)), "too few samples"), (np.zeros((400, 1)), "only one state")]),
     JumpFoundation: jumps(
         [(np.zeros((1, 1)), "too few samples"), (np.zeros((400, 1)), "only one state"),
