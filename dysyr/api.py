@@ -392,7 +392,7 @@ def inspect(data, *, dt=None, seed=0):
         seed: of surrogates and subsamples.
 
     Returns:
-        Inspection.
+        Inspection; a LabelInspection of labels of discrete states.
     """
     from dysyr.core.dataset import as_dataset
     from dysyr.evaluation.inspection import inspect as look

@@ -15,6 +15,7 @@ from dysyr.core.segments import segments
 from dysyr.core.time_grid import find_grid, irregularity
 from dysyr.evaluation.dominant_period import dominant_period
 from dysyr.evaluation.inspection_text import concerns, render
+from dysyr.evaluation.label_inspection import holds_labels, inspect_labels
 from dysyr.evaluation.noise_level import noise_level
 from dysyr.evaluation.nonlinearity import NonlinearityTest, surrogate_test
 from dysyr.evaluation.outliers import count_outliers
@@ -123,7 +124,8 @@ def inspect(data, *, dt=None, requirements=None, seed=0):
     """Noise, stationarity, sampling, nonlinearity, outliers, length, delay and dimension of a data set.
 
     Delay, dimension and the surrogate test are made on the first variable that varies, and at most 100,000
-    of its samples. Irregular data are resampled to their median step for the quantities that need a grid.
+    of its samples. Irregular data are resampled to their median step for the quantities that need a grid. Labels of
+    discrete states are looked at as such, see ``dysyr.evaluation.label_inspection.inspect_labels``.
 
     Args:
         data: whatever ``as_dataset`` takes.
@@ -133,12 +135,14 @@ def inspect(data, *, dt=None, requirements=None, seed=0):
         seed: of the surrogates.
 
     Returns:
-        Inspection.
+        Inspection, or LabelInspection.
 
     Raises:
         InputError: every variable is constant, or there are fewer than 12 samples without a gap.
     """
     ds = as_dataset(data, dt=dt)
+    if holds_labels(ds):
+        return inspect_labels(ds, requirements=requirements)
     warnings = []
     own_series, n_states = trajectories(ds), count_states(ds)
     regular = "dt" in ds.attrs

@@ -81,3 +81,25 @@ def unmet(needs, found):
     if any(v.constant for v in found.variables):
         reasons.append("leave the constant variables out")
     return tuple(reasons)
+
+
+def unmet_by_labels(needs, found):
+    """Reasons against a method for labels of discrete states, none if it fits.
+
+    Args:
+        needs: Requirements.
+        found: LabelInspection.
+
+    Returns:
+        tuple of str.
+    """
+    if needs.max_states is None:
+        return ("takes measured values, not labels of states",)
+    reasons = []
+    if found.n_states > needs.max_states:
+        reasons.append(f"takes at most {needs.max_states} states")
+    if not found.regular and not needs.handles_irregular:
+        reasons.append("needs a constant time step: resample first")
+    if found.missing and not needs.handles_missing:
+        reasons.append("takes no missing values")
+    return tuple(reasons)
