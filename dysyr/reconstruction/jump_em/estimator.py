@@ -28,6 +28,8 @@ from dysyr.reconstruction.jump_em.signal import SignalPanel
 from dysyr.reconstruction.jump_em.starts import best, in_order, labellings, screened
 
 UNITS_PER_DURATION = 10.0
+PRIOR_MODE = 0.25
+MOST_UNITS, SAME_UNIT = 5, 0.9
 
 
 class JumpEM(Reconstructor):
@@ -53,9 +55,8 @@ class JumpEM(Reconstructor):
             estimate it, which needs paths of at least three samples.
         prior_shape: shape a of the Gamma prior of each rate ("map").
         prior_rate: its rate b, for rates per ``time_unit``.
-        time_unit: unit of the prior in time units; by default a tenth of the longest trajectory, or, where jumps are so
-            many that the mean rate between two states would exceed one in that unit, one over this mean rate; for a
-            signal, over that of the state that is left fastest.
+        time_unit: unit of the prior in time units; by default a tenth of the longest trajectory, and less where a state
+            is left more than n - 1 times in it, see ``unit`` in ``history_``.
         reversible: whether the rates are in detailed balance, p_i q_ij = p_j q_ji ("map" and "em").
         edges: list of (from, to), the only rates that may differ from zero ("map" and "em").
         correction: "weighted" or "diagonal", what is done to negative rates ("matrix_log").
@@ -160,7 +161,7 @@ class JumpEM(Reconstructor):
         panel = Panel.from_data(self._checked(X, dt), n_states=len(model.state_names), max_gap=self.max_gap)
         permitted = permitted_edges(self.edges, panel.n_states)
         check_panel(self, panel, permitted)
-        goal = self._goal(panel, permitted, self._unit(panel))
+        goal = self._goal(panel, permitted, float(self.history_["unit"][0]))
         at = Parameters(model.rate_matrix, model.label_noise, model.initial_distribution)
         return sample(goal, at, n_draws=n_draws, n_burn=n_burn, seed=seed, progress=progress)
 
@@ -199,15 +200,15 @@ class JumpEM(Reconstructor):
                 candidates.append(screened(goal, each, from_labels))
                 bar.update()
             start = best(candidates, panel, keeps_order=self.edges is not None)
-            jumps, times, _ = _expected(panel, start)
-            fastest = (jumps.sum(axis=1) / times).argmax()
-            goal = self._goal(panel, permitted, self._unit(panel, jumps[fastest].sum(), times[fastest]))
+            unit = self._unit(panel, *_expected(panel, start))
+            goal = self._goal(panel, permitted, unit)
             place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(data))
             limits = {"tolerance": self.tolerance, "max_iterations": self.max_iterations}
             found = maximise(goal, start, checkpoint=place, bar=bar, **limits)
         at = in_order(found.at) if self.edges is None else found.at
         errors, level_errors = standard_errors(goal, at)
-        jumps, times, weights = _expected(panel, at)
+        jumps, times = _expected(panel, at)
+        weights = expect(panel, at).moments[0]
         seen = SimpleNamespace(states=panel.states, lags=panel.lags, visits=np.round(weights), jumps=jumps)
         self.warnings_ = diagnose(seen, at.q, has_prior=self.estimator == "map", converged=found.converged)
         self.warnings_ += diagnose_levels(panel, at, level_errors, weights)
@@ -216,7 +217,8 @@ class JumpEM(Reconstructor):
             at.q, at.initial, errors, states=panel.states, dt=panel.dt, name=panel.name, levels=at.levels,
             levels_stderr=level_errors,
         )  # fmt: skip
-        history = {**found.history, "visits": weights, "converged": np.array([int(found.converged)])}
+        history = {**found.history, "visits": weights, "unit": np.array([unit])}
+        history["converged"] = np.array([int(found.converged)])
         return self._learned(model, history, data)
 
     def _direct(self, panel, permitted):
@@ -233,14 +235,25 @@ class JumpEM(Reconstructor):
 
     def _climbed(self, panel, permitted, data, progress, checkpoint):
         """The Maximum, and the Goal it is of."""
-        goal = self._goal(panel, permitted, self._unit(panel))
-        learns = goal.learns_noise
+        learns = self.label_noise == "learn"
         noise = FIRST_NOISE if learns else float(self.label_noise or 0.0)
+        nothing = np.zeros((panel.n_states, panel.n_states))
+        unit = self._unit(panel, nothing, panel.times_before) if noise else self._unit(panel)
+        goal = self._goal(panel, permitted, unit)
         start = Parameters(first_rates(panel, permitted, self.reversible), noise, panel.first / panel.first.sum())
         place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(data))
         with tqdm(desc="JumpEM", unit="step", disable=None if progress else True) as bar:
             limits = {"tolerance": self.tolerance, "max_iterations": self.max_iterations}
             found = maximise(goal, start, checkpoint=place, bar=bar, **limits)
+            if noise and self.estimator == "map":
+                # Wrong labels are jumps that are none: the unit goes by the jumps that a climb believes in.
+                for _ in range(MOST_UNITS):
+                    shorter = self._unit(panel, *_expected(panel, found.at))
+                    if shorter > SAME_UNIT * unit:
+                        break
+                    goal, unit = self._goal(panel, permitted, shorter), shorter
+                    found = maximise(goal, found.at, bar=bar, **limits)
+            found.history["unit"] = np.array([unit])
             if learns:
                 clean = dataclasses.replace(goal, learns_noise=False)
                 without = maximise(clean, dataclasses.replace(start, noise=0.0), bar=bar, **limits)
@@ -255,18 +268,32 @@ class JumpEM(Reconstructor):
         time = float(self.prior_rate) * unit if has_prior else 0.0
         return Goal(panel, permitted, shape, time, self.label_noise == "learn", self.reversible)
 
-    def _unit(self, panel, jumps=None, time=None):
-        """Unit of time of the prior, by the jumps in a time, or those of the labels."""
+    def _unit(self, panel, jumps=None, times=None):
+        """Unit of time of the prior.
+
+        U / (1 + max(0, r U - (n - 1)) / (m (n - 1))), with U a tenth of the longest path, r the rate at which the
+        fastest state is left, one standard error below the naive one, and m = 0.25 the mode of the default prior. It is
+        U for what the prior was made for; in long records m (n - 1) / r, with which the most probable rate of leaving
+        is r.
+
+        Args:
+            panel: Panel, or SignalPanel.
+            jumps: (state, state) jumps between the states; by default those of the labels.
+            times: (state,) times in them.
+        """
         if self.time_unit is not None:
             return float(self.time_unit)
         unit = panel.duration / UNITS_PER_DURATION
         if jumps is None:
-            jumps, time = panel.jumps.sum(), panel.times_before.sum()
-        return float(min(unit, time * (panel.n_states - 1) / jumps)) if jumps > 0 else unit
+            jumps, times = panel.jumps, panel.times_before
+        exits, seen = jumps.sum(axis=1), times > 0
+        rates = (exits - np.sqrt(exits))[seen] / times[seen]
+        most = panel.n_states - 1
+        return float(unit / (1 + max(0.0, rates.max(initial=0.0) * unit - most) / (PRIOR_MODE * most)))
 
 
 def _expected(panel, at):
-    """(state, state) expected jumps, (state,) times and (state,) samples of a signal."""
+    """(state, state) expected jumps and (state,) expected times."""
     found = expect(panel, at)
     rates = at.q - np.diag(np.diag(at.q))
-    return np.maximum(rates * found.s, 0.0), np.diag(found.s), found.moments[0]
+    return np.maximum(rates * found.s, 0.0), np.diag(found.s)
