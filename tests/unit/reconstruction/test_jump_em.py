@@ -242,7 +242,7 @@ def test_the_unit_is_shortened_where_a_state_is_left_often():
 def test_wrong_labels_do_not_shorten_the_unit():
     """A tenth of wrong labels makes several times as many jumps."""
     x = paths(SWITCH, n_paths=1, n=20_000)[0]
-    wrong = np.where(np.random.default_rng(0).uniform(size=len(x)) < 0.1, 1 - x, x)
+    wrong = np.where(np.random.default_rng(77).uniform(size=len(x)) < 0.1, 1 - x, x)
     fastest = -SWITCH.diagonal().min()
     for known in (fit([wrong], label_noise="learn"), fit([wrong], label_noise=0.1)):
         assert known.history_["unit"][0] == pytest.approx(0.25 / fastest, rel=0.15)
