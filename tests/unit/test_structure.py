@@ -18,7 +18,9 @@ BELOW_API = {"core", "kernels", "reporting", *SIBLINGS}
 ALLOWED = {
     "core": {"core"},
     "kernels": {"kernels", "core.errors"},
+    "training": {"training", "core"},
     **{name: {name, "core", "kernels"} for name in SIBLINGS},
+    "reconstruction": {"reconstruction", "core", "kernels", "training"},
     "reporting": {"reporting", "core", "encoding", "evaluation"},
     "truth": BELOW_API,
     "api": BELOW_API | {"truth"},

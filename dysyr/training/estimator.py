@@ -1,0 +1,103 @@
+"""From data to a fitted model, for methods that train a network and choose a check on validation data."""
+
+import abc
+import dataclasses
+import math
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from dysyr.core.checkpoint import Checkpoint
+from dysyr.core.criterion import validation_criterion
+from dysyr.core.dataset import sampling_interval, trajectories
+from dysyr.core.errors import NotConverged
+from dysyr.core.reconstructor import Reconstructor
+from dysyr.core.scaler import Scaler
+from dysyr.core.segments import complete_stretches
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Task:
+    """Training data as a network wants them.
+
+    Attributes:
+        names: of the variables.
+        dt: sampling interval in system time units.
+        scaler: Scaler of the variables.
+        pieces: list of (time, variable) standardised complete stretches.
+    """
+
+    names: tuple
+    dt: float
+    scaler: Scaler
+    pieces: list
+
+    @classmethod
+    def from_data(cls, train):
+        """The task of fitting a Dataset."""
+        series = trajectories(train)
+        names = tuple(str(name) for name in train["state"].values)
+        scaler = Scaler.from_data(series, names)
+        pieces = [scaler.transform(x[start:stop]) for x in series for start, stop in complete_stretches(x)]
+        return cls(names, sampling_interval(train), scaler, pieces)
+
+    @property
+    def change(self):
+        """(variable,) root mean square change from sample to sample, standardised units."""
+        return np.sqrt(np.mean(np.concatenate([np.diff(x, axis=0) for x in self.pieces]) ** 2, axis=0))
+
+
+class TrainedReconstructor(Reconstructor):
+    """A network that is trained by gradients and chosen on validation data.
+
+    Subclasses name their arguments, ``n_checks`` and ``validation_fraction`` among them.
+
+    Class attributes:
+        ADVICE: what to do where no loss was finite.
+    """
+
+    handles_missing = True
+    min_samples = 60
+    ADVICE = "lower learning_rate"
+
+    @abc.abstractmethod
+    def _check_arguments(self):
+        """Refuse arguments that are out of range."""
+
+    @abc.abstractmethod
+    def _network(self, task):
+        """A fresh network for a Task."""
+
+    @abc.abstractmethod
+    def _training(self, network, task, criterion):
+        """The Training of a network."""
+
+    @abc.abstractmethod
+    def _model(self, network, task):
+        """The model of a network, with states to start from."""
+
+    def fit(self, X, y=None, *, dt=None, validation=None, progress=True, checkpoint=None):
+        """Fit the model; see ``Reconstructor.fit``.
+
+        Raises:
+            InputError: arguments out of range, or data that do not suit.
+            NotConverged: no check of the training found a finite loss.
+        """
+        self._check_arguments()
+        data = self._checked(X, dt)
+        train, held = self._train_and_validation(data, validation)
+        task = Task.from_data(train)
+        place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(train, held))
+        with threadpool_limits(1):
+            training = self._training(
+                self._network(task), task, lambda network: validation_criterion(self._model(network, task), held)
+            )
+            disable = None if progress else True
+            with tqdm(total=self.n_checks, desc=type(self).__name__, unit="check", disable=disable) as bar:
+                value, iteration = training.run(checkpoint=place, bar=bar)
+            if not math.isfinite(value):
+                raise NotConverged("training never reached a finite loss", do=self.ADVICE)
+            model = self._model(training.network, task)
+        history = {name: np.asarray(column) for name, column in training.history.items()}
+        return self._learned(model, history | {"chosen": np.array([iteration, value])}, data)

@@ -1,0 +1,49 @@
+"""Windows of one length in the complete stretches of some data."""
+
+import numpy as np
+
+from dysyr.core.errors import InputError
+
+
+class Windows:
+    """Where windows of one length lie in some complete stretches of data.
+
+    Args:
+        pieces: list of (time, variable) standardised arrays without missing values.
+        length: samples of a window.
+        made_of: what fills a window, for the message.
+
+    Attributes:
+        rows: (total, variable) all stretches, one after the other.
+        starts: (n,) rows at which a window begins.
+
+    Raises:
+        InputError: no window fits.
+    """
+
+    def __init__(self, pieces, length, made_of="a window"):
+        longest = max((len(x) for x in pieces), default=0)
+        if longest < length:
+            raise InputError(
+                "no window fits into the data", got=f"the longest complete stretch has {longest} samples",
+                expected=f"{made_of} takes {length}", do="choose a shorter one, or use more data",
+            )  # fmt: skip
+        at = np.cumsum([0, *(len(x) for x in pieces)])
+        starts = [a + np.arange(max(0, len(x) - length + 1)) for a, x in zip(at[:-1], pieces, strict=True)]
+        self.rows, self.length = np.concatenate(pieces), length
+        self.starts = np.concatenate(starts)
+
+    def draw(self, count, rng):
+        """(at most count, length, variable) windows, none twice."""
+        return self._at(rng.permutation(len(self.starts))[:count])
+
+    def draw_any(self, count, rng):
+        """(count, length, variable) windows, each drawn from all of them."""
+        return self._at(rng.integers(len(self.starts), size=count))
+
+    def evenly(self, count):
+        """(at most count, length, variable) windows evenly over all."""
+        return self._at(np.unique(np.linspace(0, len(self.starts) - 1, count).astype(int)))
+
+    def _at(self, chosen):
+        return self.rows[self.starts[chosen][:, None] + np.arange(self.length)]
