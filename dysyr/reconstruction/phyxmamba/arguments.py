@@ -47,8 +47,8 @@ def check(method):
         *((name, *NOT_NEGATIVE) for name in ("conditional_weight", "unconditional_weight")),
         ("gradient_clip", "a positive number, or None", lambda v: v is None or (number(v) and v > 0)),
         ("dropout", "a number in [0, 1)", lambda v: number(v) and 0 <= v < 1),
-        ("bandwidths", "positive numbers, at least one",
-         lambda v: isinstance(v, (tuple, list)) and len(v) > 0 and all(number(s) and s > 0 for s in v)),
+        ("bandwidths", "a list of positive numbers, or None",
+         lambda v: v is None or (isinstance(v, list) and len(v) > 0 and all(number(s) and s > 0 for s in v))),
         ("validation_fraction", *FRACTION),
     )  # fmt: skip
     inner, updates = method.expand * method.d_model, method.n_updates + method.n_rollout_updates

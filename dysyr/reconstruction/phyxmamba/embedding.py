@@ -9,9 +9,9 @@ from dysyr.core.embedding_dimension import suggest_dimension
 def choose_embedding(series, delay, dim):
     """Delay and dimension where they are "auto".
 
-    The delay is the median over the variables of ``suggest_delay``. The dimension is that of the variable that needs
-    most (``suggest_dimension``), shared between the V variables: m = ceil(largest / V), since the delay vectors of all
-    variables enter together. Patches hold neighbouring samples anyway; delays add older ones.
+    Delay and dimension of a single series are those of ``suggest_delay`` and ``suggest_dimension``; the middle variable
+    counts. The dimension is shared between the V variables, m = ceil(dimension / V), since the delay vectors of all
+    enter together. Patches hold neighbouring samples anyway; delays add older ones.
 
     Args:
         series: list of (time, variable) arrays, NaN where missing.
@@ -26,9 +26,12 @@ def choose_embedding(series, delay, dim):
     """
     columns = [[x[:, v] for x in series] for v in range(series[0].shape[1])]
     if delay == "auto" and dim != 1:
-        delays = sorted(suggest_delay(column)[0] for column in columns)
-        delay = delays[len(delays) // 2]
+        delay = _middle(suggest_delay(column)[0] for column in columns)
     if dim == "auto":
-        largest = max(suggest_dimension(column, delay).dim for column in columns)
-        dim = math.ceil(largest / len(columns))
+        dim = math.ceil(_middle(suggest_dimension(column, delay).dim for column in columns) / len(columns))
     return (1 if dim == 1 else int(delay)), int(dim)
+
+
+def _middle(values):
+    values = sorted(values)
+    return values[len(values) // 2]

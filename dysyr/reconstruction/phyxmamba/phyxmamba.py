@@ -51,7 +51,8 @@ class PhyxMamba(Reconstructor):
         n_decoder_updates: updates at the begin of the second stage in which only W_out and b_out move.
         conditional_weight: of the discrepancy between runs and truth, step by step.
         unconditional_weight: of the discrepancy between runs and first samples of windows.
-        bandwidths: of the kernel sum_s s^2 / (s^2 + distance^2), in standard deviations.
+        bandwidths: list of the s of the kernel sum_s s^2 / (s^2 + distance^2), in standard deviations; None for those
+            of the paper, 0.2, 0.5, 0.9 and 1.3.
         mmd_estimator: "v" (all pairs) or "u" (unbiased).
         schedule: "cosine" from rate to its end; "plateau", halved after 5 checks without gain; "constant".
         jitter: standard deviation of noise on what the network is shown, in standard deviations of the data.
@@ -75,7 +76,7 @@ class PhyxMamba(Reconstructor):
         batch_size=128, learning_rate=4e-3, learning_rate_end=1e-5, weight_decay=0.0, dropout=0.0, head_weight=0.1,
         n_rollout=30, n_rollout_updates=150, rollout_batch_size=128, rollout_rate=5e-6, rollout_rate_end=5e-7,
         gradient_clip=1.0, n_decoder_updates=0, conditional_weight=100.0, unconditional_weight=1.0,
-        bandwidths=BANDWIDTHS, mmd_estimator="v", schedule="cosine", jitter=0.0, validation_fraction=0.2, n_checks=10,
+        bandwidths=None, mmd_estimator="v", schedule="cosine", jitter=0.0, validation_fraction=0.2, n_checks=10,
         seed=0,
     ):  # fmt: skip
         self.patch_length = patch_length
@@ -200,8 +201,8 @@ class PhyxMamba(Reconstructor):
             rate_end=self.rollout_rate_end, clip=self.gradient_clip, n_decoder=self.n_decoder_updates,
         )  # fmt: skip
         return Recipe(
-            stages=(forced, free), spread=spread, bandwidths=tuple(self.bandwidths), estimator=self.mmd_estimator,
-            schedule=self.schedule, n_rollout=self.n_rollout, n_checks=self.n_checks, jitter=float(self.jitter),
-            dropout=float(self.dropout), head_weight=float(self.head_weight),
+            stages=(forced, free), spread=spread, bandwidths=tuple(self.bandwidths or BANDWIDTHS),
+            estimator=self.mmd_estimator, schedule=self.schedule, n_rollout=self.n_rollout, n_checks=self.n_checks,
+            jitter=float(self.jitter), dropout=float(self.dropout), head_weight=float(self.head_weight),
             conditional_weight=float(self.conditional_weight), unconditional_weight=float(self.unconditional_weight),
         )  # fmt: skip

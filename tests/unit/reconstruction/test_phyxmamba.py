@@ -75,7 +75,7 @@ def test_every_option_trains(changes):
         ({"conditional_weight": -1.0}, "cannot use this conditional_weight: -1.0; a number of at least 0"),
         ({"gradient_clip": 0.0}, "cannot use this gradient_clip: 0.0; a positive number, or None"),
         ({"dropout": 1.0}, r"cannot use this dropout: 1.0; a number in \[0, 1\)"),
-        ({"bandwidths": ()}, r"cannot use this bandwidths: \(\); positive numbers, at least one"),
+        ({"bandwidths": []}, r"cannot use this bandwidths: \[\]; a list of positive numbers, or None"),
         ({"validation_fraction": 1.0}, "cannot use this validation_fraction: 1.0"),
         ({"seed": -1}, "cannot use this seed: -1"),
         ({"n_heads": 3}, "cannot use this n_heads: 3; fewer than n_tokens = 3: no patch is left for the others"),
