@@ -14,7 +14,34 @@ from dysyr.core.run_folder import write_run
 from dysyr.core.segments import split
 
 
-class Reconstructor(BaseEstimator, abc.ABC):
+class Estimator(BaseEstimator):
+    """What all methods share: arguments as scikit-learn has them, a run folder, a fingerprint of a fit."""
+
+    def save(self, path):
+        """Write a run folder that ``dysyr.load`` reads; see ``run_folder``.
+
+        Args:
+            path: folder, new, empty, or an earlier run.
+        """
+        model = self._fitted()
+        write_run(
+            path, method=type(self).__name__, parameters=self.get_params(), model=model, history=self.history_,
+            provenance=self.provenance_,
+        )  # fmt: skip
+
+    def _fitted(self):
+        if not hasattr(self, "model_"):
+            raise InputError(f"this {type(self).__name__} is not fitted", do="call fit first")
+        return self.model_
+
+    def _fingerprint(self, *known):
+        """Text that is equal exactly when arguments and ``known``, Datasets and texts, are equal."""
+        settings = json.dumps(self.get_params(), sort_keys=True, default=lambda v: getattr(v, "tolist", v.__repr__)())
+        told = (text if isinstance(text, str) else data_hash(text) for text in known)
+        return hashlib.sha256("|".join([settings, *told]).encode()).hexdigest()
+
+
+class Reconstructor(Estimator, abc.ABC):
     """Fits a generative model of the dynamics to data.
 
     The constructor only stores named arguments, ``seed`` among them; ``fit`` returns self; what is learned ends in
@@ -76,23 +103,6 @@ class Reconstructor(BaseEstimator, abc.ABC):
         model = self._fitted()
         return -validation_criterion(model, as_dataset(X, dt=model.dt, mask=True))
 
-    def save(self, path):
-        """Write a run folder that ``dysyr.load`` reads; see ``run_folder``.
-
-        Args:
-            path: folder, new, empty, or an earlier run.
-        """
-        model = self._fitted()
-        write_run(
-            path, method=type(self).__name__, parameters=self.get_params(), model=model, history=self.history_,
-            provenance=self.provenance_,
-        )  # fmt: skip
-
-    def _fitted(self):
-        if not hasattr(self, "model_"):
-            raise InputError(f"this {type(self).__name__} is not fitted", do="call fit first")
-        return self.model_
-
     def _checked(self, X, dt):
         """X as a Dataset that this method can use."""
         data = as_dataset(X, dt=dt, min_samples=self.min_path_samples)
@@ -117,12 +127,6 @@ class Reconstructor(BaseEstimator, abc.ABC):
                 expected=str(data.sizes["state"]),
             )  # fmt: skip
         return data, held
-
-    def _fingerprint(self, *known):
-        """Text that is equal exactly when arguments and ``known``, Datasets and texts, are equal."""
-        settings = json.dumps(self.get_params(), sort_keys=True, default=lambda v: getattr(v, "tolist", v.__repr__)())
-        told = (text if isinstance(text, str) else data_hash(text) for text in known)
-        return hashlib.sha256("|".join([settings, *told]).encode()).hexdigest()
 
     def restored(self, model, history, provenance):
         """Set what ``fit`` leaves behind, from a run folder.
