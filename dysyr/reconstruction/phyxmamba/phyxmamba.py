@@ -72,7 +72,7 @@ class PhyxMamba(Reconstructor):
 
     def __init__(
         self, *, patch_length=5, n_tokens=2, dim="auto", delay="auto", padding="history", core="ssd", n_layers=2,
-        d_model=64, d_state=16, expand=2, head_dim=64, n_heads=1, residual=True, normalise=True, n_updates=4000,
+        d_model=64, d_state=16, expand=2, head_dim=64, n_heads=0, residual=True, normalise=True, n_updates=4500,
         batch_size=128, learning_rate=4e-3, learning_rate_end=1e-5, weight_decay=0.0, dropout=0.0, head_weight=0.1,
         n_rollout=30, n_rollout_updates=150, rollout_batch_size=128, rollout_rate=5e-6, rollout_rate_end=5e-7,
         gradient_clip=1.0, n_decoder_updates=0, conditional_weight=100.0, unconditional_weight=1.0,

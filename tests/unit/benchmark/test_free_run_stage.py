@@ -1,0 +1,94 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from dysyr.benchmark import free_run_stage
+from dysyr.core.dataset import make_dataset
+from dysyr.kernels.model_growth import growth_of_model
+from dysyr.reconstruction.phyxmamba import PhyxMamba
+
+TINY = {
+    "n_updates": 30, "n_rollout_updates": 2, "n_checks": 2, "d_model": 8, "d_state": 4, "head_dim": 8, "n_layers": 1,
+    "dim": 1, "batch_size": 8, "rollout_batch_size": 8,
+}  # fmt: skip
+
+
+def fitted():
+    t = 0.1 * np.arange(300)
+    x = np.column_stack([np.cos(t), np.sin(t)])
+    return PhyxMamba(**{**TINY, "patch_length": 3, "n_rollout": 6}).fit(x, dt=0.1, progress=False).model_
+
+
+def test_exponents_of_repeating_the_last_sample_are_zero():
+    model = fitted()
+    with torch.no_grad():
+        model.network.decode_weight.zero_()
+        model.network.decode_bias.zero_()
+    found = free_run_stage.leading_exponents(model, n_exponents=2, n_orbits=2, n_patches=10, n_align=2)
+    np.testing.assert_allclose(found, 0, atol=1e-12)
+
+
+def test_exponents_are_those_of_all_samples():
+    """Once a patch, or at every sample with the Jacobian of the model, along the same orbits."""
+    model = fitted()
+    n_orbits, n_patches, align = 3, 80, 60
+    found = free_run_stage.leading_exponents(
+        model, n_exponents=2, n_orbits=n_orbits, n_patches=n_patches, n_align=align
+    )
+    growth = growth_of_model(model, model.initial_states[:n_orbits], 3 * (align + n_patches))
+    expected = growth[:, 3 * align :, :2].sum(axis=1).mean(axis=0) / (3 * n_patches * 0.1)
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_divergence_of_runs():
+    x = np.random.default_rng(0).normal(size=(4000, 2))
+    same, outside = free_run_stage.divergence_of_runs(x, x[None])
+    assert same == pytest.approx(0, abs=1e-12) and outside == 0
+    lost = np.stack([x, np.full_like(x, np.nan)])
+    worse, outside = free_run_stage.divergence_of_runs(x, lost)
+    assert worse > 1 and outside == 50
+
+
+@pytest.fixture
+def small(monkeypatch):
+    t = 0.1 * np.arange(2000)
+
+    def training(name, noise, seed):
+        x = np.column_stack([np.sin(t + seed), np.cos(t + seed), np.sin(2 * t)])
+        return make_dataset(x, dt=free_run_stage.sampling_interval(name), names=["x", "y", "z"])
+
+    def test(name, noise, *, seed=1):
+        x = np.stack([np.column_stack([np.sin(t + k + seed), np.cos(t + k), np.sin(2 * t)])[:360] for k in range(4)])
+        return x[:, :30], x[:, 30:]
+
+    for name, value in {"N_FREE": 300, "HORIZON": 330, "training_data": training, "test_data": test}.items():
+        monkeypatch.setattr(free_run_stage, name, value)
+    monkeypatch.setattr(free_run_stage, "leading_exponents", lambda model: np.array([0.2, 0.1, 0.0]))
+
+
+def test_a_task_and_its_table(small, tmp_path):
+    def run(variant, seed):
+        return free_run_stage.run_task(variant, seed, changes=TINY)
+
+    names = ("truth", "both stages", "first stage alone")
+    records = [free_run_stage.kept_task(tmp_path, name, 0, run) for name in names]
+    assert records[1]["history"]["chosen"] and records[1]["parameters"] > 0
+    kept = free_run_stage.kept_task(tmp_path, "both stages", 0, run=None)
+    assert kept == records[1] == json.loads((tmp_path / "both_stages-0.json").read_text())
+    lines = free_run_stage.table(records).splitlines()
+    assert [line.split("|")[1].strip() for line in lines[2:]] == list(names)
+    assert "0.2 (0)" in lines[3] and lines[2].count("–") == 4
+
+
+def test_gains_count_seeds():
+    def record(variant, seed, value):
+        measures = {"d_stsp_runs": 1 / value, "d_stsp_raw": 1 / value, "vpt": value, "valid_time": 5 - value}
+        return {"variant": variant, "seed": seed, **measures}
+
+    records = [record("first stage alone", 0, 1.0), record("both stages", 0, 2.0)]
+    records += [record("first stage alone", 1, 1.0), record("both stages", 1, 0.5), record("both stages", 2, 1.0)]
+    text = free_run_stage.gains(records)
+    assert "VPT, nominal: better in 1 of 2 seeds" in text
+    assert "D_stsp, free runs: better in 1 of 2 seeds" in text
