@@ -73,7 +73,25 @@ def smooth(x, windows):
 def remaining_noise(series, windows):
     """Standard deviation of the noise that smoothing leaves, per variable.
 
-        sigma^2 = mean_t (x[t] - s_w[t])^2 / (1 - h_w),     left = sigma sqrt(h_w)
+        left = sigma sqrt(h_w)
+
+    with sigma from ``measurement_noise``; 0 where the window is 1.
+
+    Args:
+        series: list of (time, n_variables) arrays, NaN where missing.
+        windows: window per variable, from ``smoothing_window``.
+
+    Returns:
+        (n_variables,) in data units.
+    """
+    own = [savgol_coeffs(w, ORDER)[w // 2] if w > ORDER else 0.0 for w in windows]
+    return measurement_noise(series, windows) * np.sqrt(own)
+
+
+def measurement_noise(series, windows):
+    """Standard deviation of the noise of measurements, per variable.
+
+        sigma^2 = mean_t (x[t] - s_w[t])^2 / (1 - h_w)
 
     exact for white noise on a curve that the local cubics follow. Where the window is 1 nothing is known, and 0 is
     returned.
@@ -85,13 +103,13 @@ def remaining_noise(series, windows):
     Returns:
         (n_variables,) in data units.
     """
-    left = np.zeros(len(windows))
+    sigma = np.zeros(len(windows))
     for d, w in enumerate(windows):
         if w > ORDER:
             own = savgol_coeffs(w, ORDER)[w // 2]
             loo = _leave_one_out([part[:, d] for x in series for part in _complete(x)], w)
-            left[d] = np.sqrt(loo * (1 - own) * own) if np.isfinite(loo) else 0.0
-    return left
+            sigma[d] = np.sqrt(loo * (1 - own)) if np.isfinite(loo) else 0.0
+    return sigma
 
 
 def _complete(x):

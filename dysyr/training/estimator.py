@@ -45,7 +45,12 @@ class Task:
     @property
     def change(self):
         """(variable,) root mean square change from sample to sample, standardised units."""
-        return np.sqrt(np.mean(np.concatenate([np.diff(x, axis=0) for x in self.pieces]) ** 2, axis=0))
+        return rms_change(self.pieces)
+
+
+def rms_change(pieces):
+    """(variable,) root mean square change from sample to sample of a list of (time, variable) stretches."""
+    return np.sqrt(np.mean(np.concatenate([np.diff(x, axis=0) for x in pieces]) ** 2, axis=0))
 
 
 class TrainedReconstructor(Reconstructor):
@@ -54,11 +59,13 @@ class TrainedReconstructor(Reconstructor):
     Subclasses name their arguments, ``n_checks`` and ``validation_fraction`` among them.
 
     Class attributes:
+        TASK: Task, or a subclass that holds more.
         ADVICE: what to do where no loss was finite.
     """
 
     handles_missing = True
     min_samples = 60
+    TASK = Task
     ADVICE = "lower learning_rate"
 
     @abc.abstractmethod
@@ -87,17 +94,18 @@ class TrainedReconstructor(Reconstructor):
         self._check_arguments()
         data = self._checked(X, dt)
         train, held = self._train_and_validation(data, validation)
-        task = Task.from_data(train)
+        task = self.TASK.from_data(train)
         place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(train, held))
         with threadpool_limits(1):
+            network = self._network(task)
             training = self._training(
-                self._network(task), task, lambda network: validation_criterion(self._model(network, task), held)
+                network, task, lambda network: validation_criterion(self._model(network, task), held)
             )
             disable = None if progress else True
             with tqdm(total=self.n_checks, desc=type(self).__name__, unit="check", disable=disable) as bar:
                 value, iteration = training.run(checkpoint=place, bar=bar)
             if not math.isfinite(value):
                 raise NotConverged("training never reached a finite loss", do=self.ADVICE)
-            model = self._model(training.network, task)
+            model = self._model(network, task)
         history = {name: np.asarray(column) for name, column in training.history.items()}
         return self._learned(model, history | {"chosen": np.array([iteration, value])}, data)

@@ -39,7 +39,7 @@ class GradientTraining(Training):
 
     Args:
         network: torch module.
-        loss: function (numpy Generator) -> scalar tensor.
+        loss: function (updates made, numpy Generator) -> scalar tensor.
         schedule: Schedule.
         seed: seed.
         criterion: function (network) -> float, lower is better.
@@ -66,7 +66,7 @@ class GradientTraining(Training):
             for group in self._optimiser.param_groups:
                 group["lr"] = self.schedule.rate(self._count)
             self._optimiser.zero_grad(set_to_none=True)
-            loss = self.loss(np.random.default_rng([self.seed, STREAM, self._count]))
+            loss = self.loss(self._count, np.random.default_rng([self.seed, STREAM, self._count]))
             loss.backward()
             size = torch.nn.utils.clip_grad_norm_(self.parameters, self.schedule.gradient_clip)
             self._alive = bool(torch.isfinite(loss) and torch.isfinite(size))

@@ -1,4 +1,4 @@
-"""Training in blocks, a look at validation data after each, and the choice of the best look."""
+"""Training in blocks, a look at validation data after each, and the choice of what is kept."""
 
 import abc
 import time
@@ -7,12 +7,16 @@ import numpy as np
 import torch
 
 SECONDS_BETWEEN_WRITES = 5.0
+SLACK = 1.25
+"""A later check is kept unless its criterion exceeds the least one so far by this factor."""
 
 
 class Training(abc.ABC):
-    """Trains a network from check to check and keeps the parameters of the best one.
+    """Trains a network from check to check and keeps the parameters of the last good one.
 
-    Subclasses say how to advance and what of their own has to be written down.
+    A check is good if its criterion is at most 1.25 times the least one so far: near the floor of the criterion
+    differences are chance, and later parameters are trained for longer, at a lower rate. Subclasses say how to advance
+    and what of their own has to be written down.
 
     Args:
         network: torch module.
@@ -22,7 +26,8 @@ class Training(abc.ABC):
 
     Attributes:
         history: name -> list with one entry per check; "iteration" first, "loss" and "criterion" last.
-        best: (criterion, iteration, parameters) of the best check.
+        least: the least criterion so far.
+        kept: (criterion, iteration, parameters) of the last good check.
     """
 
     def __init__(self, network, *, n_iterations, n_checks, criterion):
@@ -30,7 +35,7 @@ class Training(abc.ABC):
         self.n_iterations, self._every = n_iterations, -(-n_iterations // n_checks)
         self.parameters = list(network.parameters())
         self.history = {name: [] for name in ("iteration", *self.own_columns(), "loss", "criterion")}
-        self.best = (np.inf, 0, self.theta())
+        self.least, self.kept = np.inf, (np.inf, 0, self.theta())
 
     @staticmethod
     def own_columns():
@@ -59,14 +64,14 @@ class Training(abc.ABC):
         return self.done() >= self.n_iterations
 
     def run(self, *, checkpoint=None, bar=None):
-        """Train to the end and leave the network at the best check.
+        """Train to the end and leave the network at the last good check.
 
         Args:
             checkpoint: Checkpoint that is read first and written every few seconds, or None.
             bar: progress bar with ``update`` and ``set_postfix``, or None.
 
         Returns:
-            (criterion, iteration) of the best check; the criterion is infinite where none gave a finite loss.
+            (criterion, iteration) of that check; the criterion is infinite where none gave a finite loss.
         """
         if checkpoint is not None and (saved := checkpoint.read()) is not None:
             self._restore(*saved)
@@ -84,20 +89,21 @@ class Training(abc.ABC):
             if checkpoint is not None and (self.finished or time.monotonic() - written > SECONDS_BETWEEN_WRITES):
                 checkpoint.write(*self._state())
                 written = time.monotonic()
-        self._set(self.best[2])
-        return self.best[:2]
+        self._set(self.kept[2])
+        return self.kept[:2]
 
     def theta(self):
         """(n,) all parameters in one row, float64."""
         return np.concatenate([p.detach().numpy().ravel() for p in self.parameters]).astype(np.float64)
 
     def _check(self):
-        """Advance to the next check, score, and keep the best."""
+        """Advance to the next check, score, and keep the parameters if they are good."""
         done = self.done()
         *own, loss = self._advance(min(done + self._every - done % self._every, self.n_iterations))
         value = self.criterion(self.network) if np.isfinite(loss) else np.inf
-        if value < self.best[0]:
-            self.best = value, self.done(), self.theta()
+        self.least = min(self.least, value)
+        if np.isfinite(value) and value <= SLACK * self.least:
+            self.kept = value, self.done(), self.theta()
         for column, entry in zip(self.history.values(), (self.done(), *own, loss, value), strict=True):
             column.append(entry)
 
@@ -110,11 +116,11 @@ class Training(abc.ABC):
 
     def _state(self):
         arrays, numbers = self._own_state()
-        arrays = {**arrays, "best": self.best[2]}
+        arrays = {**arrays, "kept": self.kept[2]}
         arrays |= {f"history_{name}": np.asarray(column, dtype=np.float64) for name, column in self.history.items()}
-        return arrays, {**numbers, "best": list(self.best[:2])}
+        return arrays, {**numbers, "kept": list(self.kept[:2]), "least": self.least}
 
     def _restore(self, arrays, numbers):
         self._restore_own(arrays, numbers)
-        self.best = (*numbers["best"], arrays["best"].copy())
+        self.least, self.kept = numbers["least"], (*numbers["kept"], arrays["kept"].copy())
         self.history = {name: list(arrays[f"history_{name}"]) for name in self.history}

@@ -63,7 +63,7 @@ class GatedReconstructor(TrainedReconstructor):
     def _training(self, network, task, criterion):
         windows = Windows(task.pieces, self.sequence_length + 1, "a sequence with the sample after it")
 
-        def loss(rng):
+        def loss(done, rng):
             drawn = windows.draw_any(self.batch_size, rng)
             s = drawn[:, :-1] + self.jitter * rng.normal(size=drawn[:, :-1].shape)
             predicted = network(torch.tensor(s, dtype=torch.float32))
@@ -106,7 +106,7 @@ class LSTM(GatedReconstructor):
         learning_rate, learning_rate_end: of Adam, exponentially from the first to the second.
         gradient_clip: bound on the norm of the gradient.
         validation_fraction: share at the end of each trajectory that is held out when ``fit`` gets no validation data.
-        n_checks: looks at validation data; the parameters of the best one are kept.
+        n_checks: looks at validation data; the parameters of the last good one are kept.
         seed: seed of initial parameters, sequences and noise.
 
     Attributes after fit: ``model_`` (GatedModel, with ``n_parameters``); ``history_`` (iteration, loss, criterion per
