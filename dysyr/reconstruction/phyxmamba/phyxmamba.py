@@ -61,8 +61,8 @@ class PhyxMamba(Reconstructor):
         seed: of initial parameters, windows and noise.
 
     Attributes after fit: ``model_`` (PhyxMambaModel); ``history_`` (update, stage, loss, criterion per check;
-    ``chosen``: update and criterion of what was kept; ``embedding``: delay and dimension; ``setbacks``: losses that
-    were not finite); ``dt_``, ``n_features_in_``, ``provenance_``.
+    ``chosen``: attempt (0), update and criterion of what was kept; ``embedding``: delay and dimension; ``setbacks``:
+    losses that were not finite); ``dt_``, ``n_features_in_``, ``provenance_``.
 
     Reference: liu2025phyxmamba, gu2023, dao2024
     """
@@ -165,12 +165,12 @@ class PhyxMamba(Reconstructor):
             recipe = self._recipe(spread.sd / scaler.sd)
             training = Training(network, pieces, recipe, seed=self.seed, criterion=criterion)
             disable = None if progress else True
-            with tqdm(total=self.n_checks, desc=type(self).__name__, unit="check", disable=disable) as bar:
+            with tqdm(total=len(recipe.goals()), desc=type(self).__name__, unit="check", disable=disable) as bar:
                 value, update = training.run(checkpoint=place, bar=bar)
             model = PhyxMambaModel(network, **form)
         history = {name: np.asarray(column) for name, column in training.history.items()}
         history |= {
-            "chosen": np.array([update, value]), "embedding": np.array([delay, dim]),
+            "chosen": np.array([0.0, update, value]), "embedding": np.array([delay, dim]),
             "setbacks": np.array([training.setbacks]),
         }  # fmt: skip
         return self._learned(model, history, data)

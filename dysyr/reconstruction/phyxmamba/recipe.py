@@ -37,7 +37,7 @@ class Recipe:
         stages: (teacher-forced, free-running) Stage.
         schedule: "cosine"; "plateau": the rate is halved after 5 checks without a better criterion; "constant".
         n_rollout: samples of a free run, a multiple of the patch.
-        n_checks: looks at validation data, at the ends of equal shares of all updates.
+        n_checks: looks at validation data, see ``goals``.
         jitter: standard deviation of noise on what the network is shown, standardised units.
         dropout: share of the embedding that is dropped, in the first stage.
         head_weight: weight of the heads in the first loss.
@@ -58,3 +58,16 @@ class Recipe:
     bandwidths: tuple
     estimator: str
     spread: np.ndarray
+
+    def goals(self):
+        """Updates after which there is a check: at ends of equal shares of each stage, a fifth of them in the second.
+
+        There is always one at the end of each stage, but for a single check; never two after the same update.
+        """
+        first, second = (stage.n_updates for stage in self.stages)
+        late = max(1, self.n_checks // 5) if second else 0
+        early = self.n_checks - late if first else 0
+        late = late if early else self.n_checks
+        ends = [round(k * first / early) for k in range(1, early + 1)]
+        ends += [first + round(k * second / late) for k in range(1, late + 1)]
+        return sorted(set(ends) - {0})

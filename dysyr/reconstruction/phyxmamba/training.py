@@ -15,7 +15,7 @@ SECONDS_BETWEEN_WRITES = 5.0
 STREAM = 0x50687978
 MAX_SETBACKS = 3
 PLATEAU_FACTOR, PLATEAU_PATIENCE = 0.5, 5
-SLACK = 1.25
+SLACK = 1.5
 """A later check is kept unless its criterion exceeds the least one so far by this factor."""
 
 
@@ -28,7 +28,7 @@ class Training:
     A run appends its own patches to the window, and the gradient goes through all of it. The discrepancies are between
     samples over the batch, one for each step t; x_0, the first samples of the windows, stands for the invariant law.
 
-    A check is good if its criterion is at most 1.25 times the least one so far: near the floor of the criterion
+    A check is good if its criterion is at most 1.5 times the least one so far: near the floor of the criterion
     differences are chance, and later parameters are trained for longer. An update with a loss that is not finite sets
     the parameters back to the last good check and halves the learning rate.
 
@@ -101,9 +101,7 @@ class Training:
 
     def _check(self):
         """Advance to the next check, score, and keep the parameters if they are good."""
-        done = len(self.history["update"]) + 1
-        goal = round(done * self.n_updates / self.recipe.n_checks)
-        loss = math.nan
+        goal = self.recipe.goals()[len(self.history["update"])]
         while self.update < goal:
             loss = self._advance()
         value = self.criterion(self.network)
