@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 from inspect import signature
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from dysyr.reporting.report import render_report
 __all__ = ["Experiment", "Result", "build_reconstructor", "read_experiment", "run_experiment"]
 
 DATA_ENTRIES = ("name", "system", "data", "simulate", "split")
-METHOD_NAMES = {method.__name__.lower(): method for method in METHODS}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,10 @@ def run_experiment(experiment, out, *, say=print):
     say(f"{experiment.title}: making the data")
     data = make_data(experiment)
     data.save(out / "data")
-    results = [_one_fit(experiment, data, out, *each, say) for each in fits]
+    results = [
+        fit_and_score(reconstructor, data, experiment, out / label / f"seed-{seed}", label=label, say=say)
+        for label, reconstructor, seed in fits
+    ]
     comparison = compare([scores for scores, _ in results])
     chosen = _chosen(comparison, results)
     card, place = _shown(comparison, chosen, results, experiment, data, out)
@@ -108,12 +111,13 @@ def run_experiment(experiment, out, *, say=print):
     return result
 
 
-def build_reconstructor(method, arguments):
+def build_reconstructor(method, arguments, methods=METHODS):
     """A reconstructor from the name of its method.
 
     Args:
         method: class name in lower case.
         arguments: constructor arguments.
+        methods: classes that it may be of.
 
     Returns:
         Reconstructor, not fitted.
@@ -121,8 +125,9 @@ def build_reconstructor(method, arguments):
     Raises:
         InputError: unknown method or argument.
     """
-    check_keys([str(method).lower()], METHOD_NAMES, what="method", where="dysyr")
-    cls = METHOD_NAMES[str(method).lower()]
+    named = {each.__name__.lower(): each for each in methods}
+    check_keys([str(method).lower()], named, what="method", where="dysyr")
+    cls = named[str(method).lower()]
     known = [name for name in signature(cls.__init__).parameters if name != "self"]
     check_keys(arguments, known, what="argument", where=cls.__name__)
     return cls(**arguments)
@@ -153,9 +158,25 @@ def _claim(out, experiment):
     write_text(note, json.dumps(settings, indent=1) + "\n")
 
 
-def _one_fit(experiment, data, out, label, reconstructor, seed, say):
-    """(scores, card or None) of one seed: fitted and evaluated, or read where both are done."""
-    folder = out / label / f"seed-{seed}"
+def fit_and_score(reconstructor, data, experiment, folder, *, label, say):
+    """Fit and evaluate one method with one seed, or read its scores where both are done.
+
+    Args:
+        reconstructor: Reconstructor, not fitted; it has the seed.
+        data: ExperimentData.
+        experiment: Experiment, which says how to evaluate.
+        folder: of this run; an interrupted fit in it is resumed.
+        label: name of the method.
+        say: called with a line of text whenever something is done.
+
+    Returns:
+        (scores, card or None): ``metrics.json`` content; the Card where it was made now. ``provenance`` of the scores
+        has ``fit_seconds``, processor time, None where the fit was resumed or taken from an earlier run.
+
+    Raises:
+        DysyrError: data that do not suit, or a folder that holds something else.
+    """
+    seed = reconstructor.seed
     name = f"{label}, seed {seed}"
     stamp = {
         "hashes": data.hashes(),
@@ -166,16 +187,18 @@ def _one_fit(experiment, data, out, label, reconstructor, seed, say):
     if scores is not None:
         say(f"{name}: kept, {scores['verdict']}")
         return scores, None
+    fresh, start = not folder.exists(), time.process_time()
     try:
         reconstructor = _fitted(reconstructor, data, folder, name, say)
     except (DivergedError, NotConverged) as error:
-        scores = failure_card(label, str(error), seed=seed)
-        card = None
+        scores, card = failure_card(label, str(error), seed=seed), None
+        seconds = time.process_time() - start if fresh else None
     else:
+        seconds = time.process_time() - start if fresh else None
         card = _card(reconstructor, data, experiment, label)
         scores = card.to_dict()
         scores["validation_criterion"] = plain(-reconstructor.score(data.validation))
-    scores["provenance"] = {**scores["provenance"], "seed": seed, "stamp": stamp}
+    scores["provenance"] = {**scores["provenance"], "seed": seed, "stamp": stamp, "fit_seconds": seconds}
     write_text(folder / "metrics.json", json.dumps(scores, indent=2, allow_nan=False) + "\n")
     say(f"{name}: {scores['verdict']}")
     return scores, card

@@ -80,7 +80,7 @@ def read_experiment(path, overrides=None):
         _override(content, key, value)
     if "data.test" in (overrides or {}):
         content.get("split", {}).pop("test", None)
-    return _checked(content, path)
+    return check_experiment(content, path)
 
 
 def _override(content, key, value):
@@ -113,7 +113,16 @@ def _absolute(value):
     return str(Path(value).absolute()) if isinstance(value, str) else value
 
 
-def _checked(content, path):
+def check_experiment(content, path):
+    """The Experiment that the content of a file describes.
+
+    Args:
+        content: dict, as TOML gives it.
+        path: of the file, for messages and for relative paths.
+
+    Raises:
+        InputError: unknown or missing keys, or values of the wrong kind.
+    """
     where = f"the experiment file '{path}'"
     check_keys(content, TABLES, what="entry", where=where)
     for name, keys in (
@@ -177,11 +186,15 @@ def _reconstructors(tables, where):
     labelled = tuple({"label": table["method"], **table} for table in tables)
     labels = [table["label"] for table in labelled]
     _need(
-        len(set(labels)) == len(labels) and all(str(label).replace("-", "").replace("_", "").isalnum() for
-        label in labels), f"labels of [[reconstructor]] in {where}", ", ".join(map(str, labels)),
-        "different names of letters, digits, - and _",
+        len(set(labels)) == len(labels) and all(_is_label(str(label)) for label in labels),
+        f"labels of [[reconstructor]] in {where}", ", ".join(map(str, labels)),
+        "different names of letters, digits, -, _ and . (not in front)",
     )  # fmt: skip
     return labelled
+
+
+def _is_label(text):
+    return all(c.isalnum() or c in "-_." for c in text) and text[:1].isalnum()
 
 
 def _need(condition, what, got, expected):

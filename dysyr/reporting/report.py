@@ -75,7 +75,7 @@ def render_report(card, *, comparison=None, chosen=None, title=None, notes=""):
         sections.append(seeds_section(comparison, chosen or {}))
     sections += [make(card) for make in CLOSING]
     summary = summary_of(card.verdict.verdict)
-    return _template().render(
+    return page_template().render(
         title=title or f"{card.label} on {_subject(card)}",
         kicker="Dynamical systems reconstruction: evaluation report",
         verdict=card.verdict.verdict,
@@ -84,7 +84,7 @@ def render_report(card, *, comparison=None, chosen=None, title=None, notes=""):
         lead=tuple(_lead(card)),
         sections=[section for section in sections if section is not None],
         version=VERSION,
-        style=Markup(_resource("page.css")),
+        style=Markup(page_resource("page.css")),
     )
 
 
@@ -124,10 +124,12 @@ def _subject(card):
 
 
 @functools.cache
-def _template():
+def page_template():
+    """The template of all pages."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.from_string(_resource("page.html"))
+    return environment.from_string(page_resource("page.html"))
 
 
-def _resource(name):
+def page_resource(name):
+    """Text of a file that pages are made with."""
     return importlib.resources.files("dysyr.reporting").joinpath(name).read_text(encoding="utf-8")

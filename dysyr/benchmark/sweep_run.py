@@ -1,0 +1,232 @@
+"""Sweeps: all tasks of a sweep file, on processes of this machine or on workers of a Dask scheduler."""
+
+import contextlib
+import csv
+import functools
+import io
+import json
+from pathlib import Path
+
+from dysyr.benchmark.sweep_file import Sweep
+from dysyr.benchmark.sweep_table import as_table, records_of, save_table
+from dysyr.core.atomic import write_text
+from dysyr.core.errors import DysyrError, FormatError
+from dysyr.core.measure import plain
+from dysyr.core.run_folder import check_target
+from dysyr.experiment import fit_and_score
+from dysyr.experiment_data import make_data
+from dysyr.reporting.comparison import failure_card
+from dysyr.reporting.ranking import render_ranking
+
+NOTE = "sweep.json"
+MEMORY = "4GiB"
+ATTEMPTS = 2
+"""Workers that may die over one task before it counts as failed."""
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")}
+
+
+def run_sweep(sweep, out, *, scheduler=None, workers=2, memory=MEMORY, retry_failed=False, say=print):
+    """Run a sweep, or what is left of it.
+
+    ``out`` gets ``sweep.json``, one run folder per task below ``runs/`` whose ``metrics.json`` is written once, last
+    and at once; ``table.csv`` and ``table.nc`` with all scores; and ``report.html``, the page that ranks the methods. A
+    task whose worker dies is given to another one, then counts as failed; interrupted fits go on where they were.
+
+    Args:
+        sweep: Sweep.
+        out: folder, one that workers see under the same path.
+        scheduler: address of a Dask scheduler, ``"tcp://host:port"``; by default workers are started here.
+        workers: processes to start here; 0 runs all tasks in this process, without Dask.
+        memory: of one worker that is started here; one that needs more is killed.
+        retry_failed: try tasks again that failed for want of a worker or by an error of the program.
+        say: called with a line of text whenever something is done.
+
+    Returns:
+        path of the page.
+
+    Raises:
+        DysyrError: the folder holds another sweep, Dask is missing, or the scheduler was lost.
+    """
+    out = Path(out).absolute()
+    _claim(out, sweep)
+    missing = [task for task in sweep.tasks() if not _finished(out, task, retry_failed)]
+    say(f"{sweep.title}: {len(sweep.tasks())} tasks, {len(missing)} of them to do")
+    if missing and workers == 0 and scheduler is None:
+        for i, task in enumerate(missing):
+            say(f"{i + 1}/{len(missing)} {_text(task)}: {run_task(out, task)}")
+    elif missing:
+        _run_on_dask(out, missing, scheduler, min(workers, len(missing)), memory, say)
+    return write_results(sweep, out)
+
+
+def write_results(sweep, out):
+    """Write tables and page of the finished tasks of a sweep.
+
+    Args:
+        sweep: Sweep.
+        out: its folder.
+
+    Returns:
+        path of the page.
+    """
+    out = Path(out)
+    done = [(task, out / task.folder / "metrics.json") for task in sweep.tasks()]
+    scores = [(task, json.loads(path.read_text(encoding="utf-8"))) for task, path in done if path.exists()]
+    if not scores:
+        raise DysyrError("no task of the sweep is finished", do="run dysyr sweep again")
+    records = records_of(scores)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(dict.fromkeys(key for record in records for key in record)))
+    writer.writeheader()
+    writer.writerows(records)
+    write_text(out / "table.csv", text.getvalue())
+    save_table(as_table(records), out / "table.nc")
+    cards = {name: [one for task, one in scores if task.condition == name] for name in sweep.conditions}
+    page = render_ranking({name: found for name, found in cards.items() if found}, title=sweep.title)
+    write_text(out / "report.html", page)
+    return out / "report.html"
+
+
+def read_sweep_folder(folder):
+    """The Sweep that a folder of results is of.
+
+    Raises:
+        FormatError: the folder holds none.
+    """
+    path = Path(folder) / NOTE
+    try:
+        return Sweep.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"'{folder}' holds no sweep", got=str(error), expected=f"a folder with {NOTE}") from error
+
+
+def run_task(out, task):
+    """Make the data of a task, fit, evaluate, and write ``metrics.json`` in its folder.
+
+    Args:
+        out: folder of the sweep.
+        task: Task.
+
+    Returns:
+        the verdict, a text.
+    """
+    out = Path(out)
+    sweep = _sweep(str(out), (out / NOTE).stat().st_mtime_ns)
+    experiment, folder = sweep.conditions[task.condition], out / task.folder
+    try:
+        data = _data(str(out), task.condition, (out / NOTE).stat().st_mtime_ns)
+        (folder / "metrics.json").unlink(missing_ok=True)
+        reconstructor = sweep.reconstructor(task)
+        scores, _ = fit_and_score(reconstructor, data, experiment, folder, label=task.label, say=lambda text: None)
+    except DysyrError as error:
+        scores = _write_failure(out, task, str(error), final=True)
+    return scores["verdict"]
+
+
+@functools.lru_cache(maxsize=2)
+def _sweep(out, stamp):
+    return read_sweep_folder(out)
+
+
+@functools.lru_cache(maxsize=2)
+def _data(out, condition, stamp):
+    """Data of a condition; a worker keeps those of the last two."""
+    return make_data(_sweep(out, stamp).conditions[condition])
+
+
+def _write_failure(out, task, message, *, final):
+    """Record a task as failed; ``final`` failures are those that a second try would repeat."""
+    scores = failure_card(task.label, message, seed=task.seed)
+    scores["provenance"] |= {"final": final, "fit_seconds": None}
+    write_text(out / task.folder / "metrics.json", json.dumps(scores, indent=2, allow_nan=False) + "\n")
+    return scores
+
+
+def _finished(out, task, retry_failed):
+    path = out / task.folder / "metrics.json"
+    if not path.exists():
+        return False
+    if not retry_failed:
+        return True
+    return json.loads(path.read_text(encoding="utf-8"))["provenance"].get("final", True)
+
+
+def _run_on_dask(out, tasks, scheduler, workers, memory, say):
+    with _client(scheduler, workers, memory) as client:
+        say(f"workers: {scheduler or f'{workers} here'}; dashboard: {client.dashboard_link}")
+        from distributed import as_completed
+
+        futures = {client.submit(run_task, str(out), task, pure=False, retries=1): task for task in tasks}
+        try:
+            for i, future in enumerate(as_completed(futures)):
+                task = futures[future]
+                say(f"{i + 1}/{len(tasks)} {_text(task)}: {_outcome(out, task, future)}")
+        except (OSError, TimeoutError) as error:
+            raise DysyrError("the scheduler was lost", got=str(error), do="give the same command again") from error
+        finally:
+            client.cancel(list(futures))
+
+
+def _outcome(out, task, future):
+    """The verdict of a task that is done; where its worker died or the program failed, that is recorded."""
+    if future.status == "cancelled":
+        raise OSError("the scheduler forgot the task")
+    if future.status == "finished":
+        return future.result()
+    error = future.exception()
+    if (out / task.folder / "metrics.json").exists():
+        return json.loads((out / task.folder / "metrics.json").read_text(encoding="utf-8"))["verdict"]
+    kind = type(error).__name__
+    died = f"{ATTEMPTS} workers died over it, for want of memory perhaps"
+    reason = died if kind == "KilledWorker" else f"{kind}: {error}"
+    return f"{_write_failure(out, task, reason, final=False)['verdict']}, {reason}"
+
+
+@contextlib.contextmanager
+def _client(scheduler, workers, memory):
+    try:
+        import dask
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise DysyrError(
+            "sweeps on several workers need Dask", got=str(error), do="pip install 'dysyr[sweep]', or give --workers 0"
+        ) from error
+    with contextlib.ExitStack() as stack:
+        settings = {
+            "distributed.scheduler.allowed-failures": ATTEMPTS - 1, "distributed.nanny.pre-spawn-environ": ONE_THREAD,
+        }  # fmt: skip
+        stack.enter_context(dask.config.set(settings))
+        if scheduler is None:
+            cluster = LocalCluster(
+                n_workers=workers, threads_per_worker=1, memory_limit=memory, dashboard_address=":0"
+            )  # fmt: skip
+            scheduler = stack.enter_context(cluster)
+        try:
+            client = Client(scheduler)
+        except OSError as error:
+            raise DysyrError("no scheduler answers", got=str(scheduler), do="start one with dask scheduler") from error
+        yield stack.enter_context(client)
+
+
+def _claim(out, sweep):
+    """Refuse a folder that holds another sweep, and write down which one this is."""
+    note = out / NOTE
+    if note.exists():
+        earlier = read_sweep_folder(out).to_dict()["conditions"]
+        for name, one in sweep.to_dict()["conditions"].items():
+            before = earlier.get(name, one)
+            different = [key for key in ("system", "data", "simulate", "split", "evaluate") if before[key] != one[key]]
+            tables = {table["label"]: table for table in before["reconstructors"]}
+            different += [t["label"] for t in one["reconstructors"] if tables.get(t["label"], t) != t]
+            if plain(different):
+                raise DysyrError(
+                    f"'{out}' holds another sweep", got=f"other {', '.join(different)} of {name}",
+                    do="choose another -o",
+                )  # fmt: skip
+    else:
+        check_target(out, allow_run=False)
+    write_text(note, json.dumps(plain(sweep.to_dict()), indent=1) + "\n")
+
+
+def _text(task):
+    return f"{task.condition}, {task.label}, seed {task.seed}"

@@ -1,0 +1,215 @@
+"""Sweeps: what a file expands to, that finished tasks stay, what failures leave, and the table."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import dysyr
+from dysyr.benchmark import sweep_run
+from dysyr.benchmark.sweep_file import Sweep, Task, read_sweep
+from dysyr.benchmark.sweep_run import read_sweep_folder, run_sweep, run_task, write_results
+
+FILE = """
+title = "Channels"
+seeds = [0, 1]
+[system]
+name = ["two_state_channel", "three_state_channel"]
+[simulate]
+n_steps = 40
+n_trajectories = 20
+test = { n_trajectories = 20 }
+[evaluate]
+measures = ["rate_error", "hellinger"]
+[[reconstructor]]
+method = "jumpem"
+estimator = ["em", "map"]
+[[reconstructor]]
+method = "jumpfoundation"
+label = "network"
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    def reading(text=FILE):
+        (tmp_path / "channels.toml").write_text(text)
+        return read_sweep(tmp_path / "channels.toml")
+
+    return reading
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Fits and evaluations that take no time; returns the list of tasks that ran."""
+    ran = []
+
+    def fit_and_score(reconstructor, data, experiment, folder, *, label, say):
+        ran.append((experiment.system["name"], label, reconstructor.seed))
+        value = 0.1 * len(label) + reconstructor.seed
+        scores = {
+            "format": 1, "label": label, "verdict": "wrong rates", "why": [],
+            "measures": {"d_stsp": {"kind": "distance", "value": value, "floor": 0.05, "ceiling": 9.0}},
+            "provenance": {"seed": reconstructor.seed, "fit_seconds": 2.0},
+        }  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "metrics.json").write_text(json.dumps(scores))
+        return scores, None
+
+    monkeypatch.setattr(sweep_run, "fit_and_score", fit_and_score)
+    monkeypatch.setattr(sweep_run, "make_data", lambda experiment: None)
+    return ran
+
+
+def test_lists_are_expanded(read):
+    sweep = read()
+    assert list(sweep.conditions) == ["two_state_channel", "three_state_channel"]
+    labels = [table["label"] for table in sweep.conditions["two_state_channel"].reconstructors]
+    assert labels == ["jumpem-estimator_em", "jumpem-estimator_map", "network"]
+    tasks = sweep.tasks()
+    assert len(tasks) == 2 * 3 * 2
+    assert [task.seed for task in tasks[:6]] == [0] * 6, "the first seed of everything comes first"
+    made = sweep.reconstructor(Task(condition="two_state_channel", label="jumpem-estimator_em", seed=1))
+    assert (made.estimator, made.seed) == ("em", 1)
+    assert sweep.conditions["two_state_channel"].evaluate["measures"] == ["rate_error", "hellinger"]
+
+
+def test_numbers_in_tables_are_combined(read):
+    text = FILE.replace("n_steps = 40", "n_steps = [40, 80]\nlabel_noise = [0.0, 0.05]")
+    sweep = read(text)
+    assert len(sweep.conditions) == 8
+    one = sweep.conditions["three_state_channel-n_steps_80-label_noise_0.05"]
+    assert (one.system["name"], one.simulate["n_steps"]) == ("three_state_channel", 80)
+    assert one.simulate["label_noise"] == 0.05
+    assert one.simulate["test"] == {"n_trajectories": 20}
+    assert sweep.settings["two_state_channel-n_steps_40-label_noise_0"]["simulate.n_steps"] == 40
+
+
+def test_a_sweep_survives_its_own_file(read):
+    sweep = read()
+    again = Sweep.from_dict(json.loads(json.dumps(sweep.to_dict())))
+    assert again == sweep
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"three_state_channel"]', '"two_state_channel"]', "two conditions of the sweep have one name"),
+        ('["em", "map"]', '["em", "em"]', "labels of"),
+        ("estimator =", "estimatr =", "estimatr"),
+        ('method = "jumpfoundation"', 'method = "nonsense"', "nonsense"),
+        ("[simulate]", "[simulation]", "simulation"),
+        ("seeds = [0, 1]", "seeds = [0, 0]", "different whole numbers"),
+    ],
+)
+def test_bad_files_say_what_is_wrong(read, old, new, message):
+    with pytest.raises(dysyr.InputError, match=message):
+        read(FILE.replace(old, new))
+
+
+def test_a_file_that_is_no_toml(read, tmp_path):
+    with pytest.raises(dysyr.FormatError, match="cannot read the sweep file"):
+        read("title = ")
+    with pytest.raises(dysyr.FormatError, match="No such file"):
+        read_sweep(tmp_path / "nothing.toml")
+
+
+def test_a_task_from_data_to_scores(read, tmp_path):
+    sweep = read()
+    out = tmp_path / "out"
+    sweep_run._claim(out, sweep)
+    task = Task(condition="two_state_channel", label="jumpem-estimator_map", seed=1)
+    assert run_task(out, task) in ("indistinguishable at this length", "plausible rates", "wrong rates")
+    scores = json.loads((out / task.folder / "metrics.json").read_text())
+    assert scores["provenance"]["seed"] == 1
+    assert scores["provenance"]["fit_seconds"] > 0
+    assert dysyr.load(out / task.folder).estimator == "map"
+    table = xr.load_dataset(write_results(sweep, out).parent / "table.nc")
+    assert float(table["rate_error"].squeeze()) == scores["measures"]["rate_error"]["value"]
+
+
+def test_finished_tasks_are_not_repeated(read, tmp_path, quick):
+    said, out = [], tmp_path / "out"
+    page = run_sweep(read(), out, workers=0, say=said.append)
+    assert len(quick) == len(set(quick)) == 12
+    assert "12 tasks, 12 of them to do" in said[0]
+    first = (out / "table.csv").read_bytes()
+    (out / "runs/two_state_channel/network/seed-1/metrics.json").unlink()
+    run_sweep(read(), out, workers=0, say=said.append)
+    assert quick[12:] == [("two_state_channel", "network", 1)]
+    assert (out / "table.csv").read_bytes() == first
+    text = page.read_text()
+    assert "Mean rank over 2 data sets" in text
+    assert "12 runs over 2 data sets, none of them failed" in text
+
+
+def test_a_sweep_may_grow_but_not_change(read, tmp_path, quick):
+    out = tmp_path / "out"
+    run_sweep(read(), out, workers=0, say=quick.append)
+    run_sweep(read(FILE.replace("seeds = [0, 1]", "seeds = [0, 1, 2]")), out, workers=0, say=lambda text: None)
+    assert len([task for task in quick if isinstance(task, tuple)]) == 18
+    with pytest.raises(dysyr.DysyrError, match="holds another sweep: other simulate of two_state_channel"):
+        run_sweep(read(FILE.replace("n_steps = 40", "n_steps = 41")), out, workers=0)
+    with pytest.raises(dysyr.DysyrError, match="other network"):
+        run_sweep(read(FILE + "outside = 'network'\n"), out, workers=0)
+
+
+def test_data_that_do_not_suit_are_a_failure_and_not_the_end(read, tmp_path):
+    text = FILE.replace("n_steps = 40", "n_steps = 1").replace('"two_state_channel", ', "")
+    said, out = [], tmp_path / "out"
+    page = run_sweep(read(text.replace("seeds = [0, 1]", "seeds = [0]")), out, workers=0, say=said.append)
+    assert said[-1].endswith("network, seed 0: failed")
+    assert "3 runs over 1 data sets, 3 of them failed" in page.read_text()
+    table = xr.load_dataset(out / "table.nc")
+    assert (table["verdict"] == "failed").all()
+    assert all(text for text in table["why"].values.ravel())
+
+
+def test_failures_of_workers_are_tried_again_on_demand(read, tmp_path, quick):
+    out, sweep = tmp_path / "out", read()
+    run_sweep(sweep, out, workers=0, say=lambda text: None)
+    dead, unfit = sweep.tasks()[:2]
+    sweep_run._write_failure(out, dead, "2 workers died over it", final=False)
+    sweep_run._write_failure(out, unfit, "too few samples", final=True)
+    n = len(quick)
+    run_sweep(sweep, out, workers=0, say=lambda text: None)
+    assert len(quick) == n
+    run_sweep(sweep, out, workers=0, retry_failed=True, say=lambda text: None)
+    assert quick[n:] == [(dead.condition, dead.label, dead.seed)]
+
+
+def test_a_folder_without_a_sweep(tmp_path, read):
+    with pytest.raises(dysyr.FormatError, match="holds no sweep"):
+        read_sweep_folder(tmp_path)
+    (tmp_path / "sweep.json").write_text('{"conditions": {"a": {}}}')
+    with pytest.raises(dysyr.FormatError, match="holds no sweep"):
+        read_sweep_folder(tmp_path)
+    with pytest.raises(dysyr.DysyrError, match="no task of the sweep is finished"):
+        write_results(read(), tmp_path / "other")
+
+
+def test_without_dask(read, tmp_path, monkeypatch):
+    import builtins
+
+    real = builtins.__import__
+
+    def refusing(name, *args, **kwargs):
+        if name.split(".")[0] in ("dask", "distributed"):
+            raise ImportError(f"No module named '{name}'")
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", refusing)
+    with pytest.raises(dysyr.DysyrError, match="need Dask"):
+        run_sweep(read(), tmp_path / "out", say=lambda text: None)
+
+
+def test_missing_numbers_are_nan(read, tmp_path, quick):
+    out = tmp_path / "out"
+    run_sweep(read(), out, workers=0, say=lambda text: None)
+    sweep_run._write_failure(out, read().tasks()[0], "no", final=True)
+    write_results(read(), out)
+    table = xr.load_dataset(out / "table.nc")
+    assert table["d_stsp"].dims == ("condition", "method", "seed")
+    assert int(np.isnan(table["d_stsp"]).sum()) == 1
+    assert float(table["d_stsp_floor"].max()) == 0.05
