@@ -24,8 +24,8 @@ def check(method):
         ("initial", *one_of(("auto", "fitted", "data", "system"))),
         ("conditions", *one_of(("hard", "soft"))),
         ("noise", "a positive number, one for each variable, or None", _noise),
-        *((name, "a list of texts", _texts) for name in ("functions", "free")),
-        ("degree", "at least 1 where there are no functions", lambda v: v > 0 or len(method.functions) > 0),
+        *((name, "a list of texts, or None", _texts) for name in ("functions", "free")),
+        ("degree", "at least 1 where there are no functions", lambda v: v > 0 or bool(method.functions)),
     )
 
 
@@ -36,4 +36,4 @@ def _noise(value):
 
 
 def _texts(value):
-    return isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value)
+    return value is None or isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value)

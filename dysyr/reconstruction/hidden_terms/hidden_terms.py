@@ -75,7 +75,7 @@ class HiddenTerms(Reconstructor):
     min_samples = 4
 
     def __init__(
-        self, system=None, *, mode="collocation", degree=3, functions=(), form="formula", free=(), initial="auto",
+        self, system=None, *, mode="collocation", degree=3, functions=None, form="formula", free=None, initial="auto",
         conditions="hard", noise=None, n_members=2, width=24, hidden_width=12, n_collocation=150, n_adam=300,
         n_iterations=400, n_rounds=2, n_sets=200, segment=50, n_segments=16, seed=0,
     ):  # fmt: skip
@@ -124,7 +124,9 @@ class HiddenTerms(Reconstructor):
             )  # fmt: skip
         cut = (None, None) if in_space else (self.segment, self.n_segments)
         segments = segments_of(data, problem.system, length=cut[0], n_segments=cut[1])
-        terms = distinguishable(problem, problem.library(self.degree, tuple(self.functions)), self.free, segments)
+        terms = distinguishable(
+            problem, problem.library(self.degree, tuple(self.functions or ())), tuple(self.free or ()), segments
+        )
         place = None
         if checkpoint is not None:
             text = canonical_text(plain_tables(self._definition(problem)))

@@ -11,7 +11,6 @@ import torch
 from scipy.optimize import minimize
 
 STREAM = 0x48696465
-N_FIRST = 300
 MEMORY = 30
 LEARNING_RATE = 5e-3
 SMALLEST = 1e-12
@@ -55,21 +54,25 @@ class Recipe:
 
     Attributes:
         n_adam: steps of Adam.
-        n_lbfgs: iterations of L-BFGS in all.
+        n_iterations: iterations of L-BFGS in all.
         n_rounds: rounds over which they are spread.
         resample: whether points of the later rounds follow the residual.
     """
 
     n_adam: int
-    n_lbfgs: int
+    n_iterations: int
     n_rounds: int
     resample: bool
 
     @property
     def rounds(self):
         """Kinds of rounds with their iterations: the surrogate alone, Adam, then L-BFGS."""
-        share = -(-self.n_lbfgs // self.n_rounds)
-        return (("surrogate", N_FIRST), ("adam", self.n_adam), *[("lbfgs", share)] * self.n_rounds)
+        share = -(-self.n_iterations // self.n_rounds)
+        return (
+            ("surrogate", max(20, self.n_iterations // 2)),
+            ("adam", self.n_adam),
+            *[("lbfgs", share)] * self.n_rounds,
+        )
 
 
 def train_round(collocation, recipe, number, theta, scales, rng):

@@ -12,6 +12,7 @@ from dysyr.reconstruction.hidden_terms.polish import polish
 from dysyr.reconstruction.hidden_terms.refinement import Fits, Refinement
 from dysyr.reconstruction.hidden_terms.regression import first_sets, samples_of
 from dysyr.reconstruction.hidden_terms.selection import MOST_ROUNDS, Ranked, Search, inclusion, pareto_front
+from dysyr.reconstruction.hidden_terms.shooting import Shooting
 from dysyr.reconstruction.hidden_terms.solver import Solver
 from dysyr.reconstruction.hidden_terms.training import STREAM, Recipe, Scales, train_round
 
@@ -34,9 +35,10 @@ class Work:
 
     def __init__(self, method, problem, segments, terms, interval):
         self.method, self.problem, self.segments, self.terms = method, problem, segments, terms
-        self.interval = interval
+        self.interval, self.free = interval, tuple(method.free or ())
         self.start, self.fit_states = given_states(method.initial, problem.system, segments)
-        self.collocation = Collocation(
+        networks = Shooting if method.mode == "solver" else Collocation
+        self.collocation = networks(
             problem, segments, start=self.start, hard=method.conditions == "hard", n_points=method.n_collocation,
             width=method.width, hidden_width=method.hidden_width, rng=self._rng(0),
         )  # fmt: skip
@@ -109,7 +111,7 @@ class Work:
                 for s in samples[:1] for f in self.problem.arguments
             ]  # fmt: skip
             full, names = self.problem.completed(self.terms, np.zeros(len(self.terms)))
-            free = tuple(self.method.free)
+            free = self.free
             values = np.array([abs(self.problem.system.parameters[name]) or 1.0 for name in free])
             refinement = Refinement(
                 Solver(full, (*names, *free), self.segments), fit_states=self.fit_states,
@@ -131,7 +133,7 @@ class Work:
         chosen = np.flatnonzero(fits.masks[0, :n_terms])
         weights = inclusion(self.ranked)
         terms = [self.terms[k] for k in chosen]
-        free = dict(zip(self.method.free, best.values[n_terms:], strict=True))
+        free = dict(zip(self.free, best.values[n_terms:], strict=True))
         fields, in_space = tuple(self.problem.arguments), self.problem.system.kind == "pde"
         scale = refinement.solver.segments.scale[:: self.problem.system.lattice.n_sites]
         misfit = (refinement.counts * np.log(np.maximum(fits.squares, refinement.floor**2))).sum(axis=1)
@@ -166,7 +168,7 @@ class Work:
 
     def _first(self):
         masks, values = first_sets(self._samples(), list(self.problem.arguments), self.method.n_sets)
-        free = [self.problem.system.parameters[name] for name in self.method.free]
+        free = [self.problem.system.parameters[name] for name in self.free]
         n_free = (len(masks), len(free))
         masks = np.concatenate([masks, np.zeros(n_free, dtype=bool)], axis=1)
         values = np.concatenate([values, np.broadcast_to(free, n_free)], axis=1)

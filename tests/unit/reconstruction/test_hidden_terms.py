@@ -180,7 +180,7 @@ def test_a_system_object_is_saved_as_its_definition(tmp_path):
         ({"noise": -1.0}, "cannot use this noise"),
         ({"noise": [1.0, "a"]}, "cannot use this noise"),
         ({"noise": [1.0]}, "noise: 1 numbers; one for each of 2 variables"),
-        ({"functions": "sin(x)"}, "cannot use this functions: 'sin\\(x\\)'; a list of texts"),
+        ({"functions": "sin(x)"}, "cannot use this functions: 'sin\\(x\\)'; a list of texts, or None"),
         ({"free": [3]}, "cannot use this free"),
         ({"free": ["b"]}, "there is no parameter 'b' to be fitted; parameters are a"),
         ({"functions": ["q*x"]}, "'q'"),
