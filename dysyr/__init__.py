@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dysyr.core.jump_paths import JumpPath, jump_paths
     from dysyr.core.measure import Measure
     from dysyr.core.model import Model, PiecewiseLinear, StateSpace
+    from dysyr.core.outcome_model import OutcomeModel
     from dysyr.core.povm import Frame
     from dysyr.core.qutip_exchange import from_qutip, to_qutip
     from dysyr.core.rate_model import RateModel
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from dysyr.core.segments import split
     from dysyr.core.shipped_data import load_dataset
     from dysyr.core.splitter import SegmentSplit
+    from dysyr.core.state_reconstructor import StateReconstructor
     from dysyr.core.system import System
     from dysyr.core.vector_field import VectorField
     from dysyr.encoding.bifurcations import bifurcations
@@ -32,8 +34,18 @@ if TYPE_CHECKING:
     from dysyr.encoding.fixed_points import fixed_points
     from dysyr.encoding.manifolds import stable_manifold, unstable_manifold
     from dysyr.encoding.parameter_path import parameter_path
+    from dysyr.evaluation.state_comparison import StateComparison
     from dysyr.experiment import run_experiment
-    from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN, HankelStNN, JumpEM, JumpFoundation
+    from dysyr.reconstruction import (
+        ALRNN,
+        PLRNN,
+        SHPLRNN,
+        DendPLRNN,
+        HankelStNN,
+        JumpEM,
+        JumpFoundation,
+        POVMTransformer,
+    )
     from dysyr.reconstruction.jump_em import RatePosterior, StateSelection, select_n_states
     from dysyr.reconstruction.jump_em.foundation import pretrain_jump
     from dysyr.reporting.card import Card
@@ -44,6 +56,7 @@ if TYPE_CHECKING:
     from dysyr.simulation.open_quantum import evolve_states
     from dysyr.simulation.simulate import simulate
     from dysyr.simulation.steady_state import steady_state
+    from dysyr.states import compare_states
 
 _HOMES = {
     "dysyr.api": ("evaluate", "inspect", "load", "load_system", "lyapunov_spectrum", "save"),
@@ -58,6 +71,7 @@ _HOMES = {
     "dysyr.core.model": ("Model", "PiecewiseLinear", "StateSpace"),
     "dysyr.core.rate_model": ("RateModel",),
     "dysyr.core.reaction_rates": ("ReactionRates", "reaction_rates"),
+    "dysyr.core.outcome_model": ("OutcomeModel",),
     "dysyr.core.povm": ("Frame",),
     "dysyr.core.qutip_exchange": ("from_qutip", "to_qutip"),
     "dysyr.core.reconstructor": ("Reconstructor",),
@@ -65,6 +79,7 @@ _HOMES = {
     "dysyr.core.segments": ("split",),
     "dysyr.core.shipped_data": ("load_dataset",),
     "dysyr.core.splitter": ("SegmentSplit",),
+    "dysyr.core.state_reconstructor": ("StateReconstructor",),
     "dysyr.core.system": ("System",),
     "dysyr.core.vector_field": ("VectorField",),
     "dysyr.encoding.bifurcations": ("bifurcations",),
@@ -75,8 +90,11 @@ _HOMES = {
     "dysyr.encoding.fixed_points": ("fixed_points",),
     "dysyr.encoding.manifolds": ("stable_manifold", "unstable_manifold"),
     "dysyr.encoding.parameter_path": ("parameter_path",),
+    "dysyr.evaluation.state_comparison": ("StateComparison",),
     "dysyr.experiment": ("run_experiment",),
-    "dysyr.reconstruction": ("ALRNN", "PLRNN", "SHPLRNN", "DendPLRNN", "HankelStNN", "JumpEM", "JumpFoundation"),
+    "dysyr.reconstruction": (
+        "ALRNN", "PLRNN", "SHPLRNN", "DendPLRNN", "HankelStNN", "JumpEM", "JumpFoundation", "POVMTransformer",
+    ),
     "dysyr.reconstruction.jump_em.foundation": ("pretrain_jump",),
     "dysyr.reconstruction.jump_em": ("RatePosterior", "StateSelection", "select_n_states"),
     "dysyr.reporting.card": ("Card",),
@@ -87,6 +105,7 @@ _HOMES = {
     "dysyr.simulation.open_quantum": ("evolve_states",),
     "dysyr.simulation.simulate": ("simulate",),
     "dysyr.simulation.steady_state": ("steady_state",),
+    "dysyr.states": ("compare_states",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -363,12 +363,12 @@ def load(path):
     """
     from dysyr.core.dataset import read_dataset
     from dysyr.core.run_folder import read_run
-    from dysyr.reconstruction import METHODS, MODELS
+    from dysyr.reconstruction import METHODS, MODELS, STATE_METHODS
 
     if Path(path).suffix.lower() == ".nc":
         return read_dataset(path)
     run = read_run(path)
-    methods = {method.__name__: method for method in METHODS}
+    methods = {method.__name__: method for method in (*METHODS, *STATE_METHODS)}
     families = {model.family: model for model in MODELS}
     if run["method"] not in methods or run["model"].get("family") not in families:
         raise FormatError(

@@ -7,11 +7,34 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from dysyr.cli_input import code_of, labelled, like_training, load_system, names, parse, read_data, refusing, score
-from dysyr.cli_output import must_be_writable, orbits_text, show, status_text, system_text, systems_table, teller
+from dysyr import cli_states, cli_upkeep
+from dysyr.cli_input import (
+    code_of,
+    labelled,
+    like_training,
+    load_system,
+    names,
+    parse,
+    read_data,
+    refuse_options,
+    refusing,
+    score,
+)
+from dysyr.cli_options import Columns, Dt, Json, Mask, NSteps, Output, Seed, Settings, TimeColumn
+from dysyr.cli_output import (
+    claim_run,
+    must_be_writable,
+    orbits_text,
+    show,
+    status_text,
+    system_text,
+    systems_table,
+    teller,
+)
+from dysyr.cli_upkeep import EXIT_FAILED
 from dysyr.core.errors import DysyrError
 
-EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+EXIT_INTERRUPTED = 130
 
 
 class _Commands(TyperGroup):
@@ -37,18 +60,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be given again.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
-Dt = Annotated[float | None, typer.Option(help="Sampling interval in time units, where the file has none.")]
-TimeColumn = Annotated[str | None, typer.Option("--time", help="Column that holds the times.")]
-Columns = Annotated[str | None, typer.Option(help="Columns to use, separated by commas.")]
-Mask = Annotated[bool, typer.Option("--mask", help="Take empty and NaN cells as missing values.")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
-NSteps = Annotated[int, typer.Option(help="Samples to produce.", min=1)]
 
 
 def main():
@@ -162,9 +173,7 @@ def fit(
     columns: Columns = None,
     mask: Mask = False,
     embed: Annotated[bool, typer.Option("--embed", help="Delay-embed a scalar series first.")] = False,
-    resample: Annotated[
-        float | None, typer.Option(help="Put the data onto this sampling interval first.")
-    ] = None,
+    resample: Annotated[float | None, typer.Option(help="Put the data onto this sampling interval first.")] = None,
     validation: Annotated[Path | None, typer.Option(help="Data for the choice of a checkpoint.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed; the same as --set seed=...")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; the same as --set device=...")] = None,
@@ -176,16 +185,21 @@ def fit(
     other commands need.
     """
     import dysyr
+    from dysyr.core.state_reconstructor import StateReconstructor
     from dysyr.experiment import build_reconstructor
     from dysyr.experiment_data import embed_alike
+    from dysyr.reconstruction import METHODS, STATE_METHODS
 
     arguments = parse(settings) | {k: v for k, v in (("seed", seed), ("device", device)) if v is not None}
-    reconstructor = refusing(build_reconstructor, method, arguments)
-    if not resume and output.exists() and (output.is_file() or any(output.iterdir())):
-        raise DysyrError(
-            f"'{output}' is not empty", expected="a new or empty folder", do="choose another, or add --resume"
-        )
-    must_be_writable(output / "config.json")
+    reconstructor = refusing(build_reconstructor, method, arguments, (*METHODS, *STATE_METHODS))
+    claim_run(output, resume)
+    if isinstance(reconstructor, StateReconstructor):
+        others = {"--dt": dt, "--time": time, "--columns": columns, "--resample": resample, "--validation": validation}
+        refuse_options(others | {"--mask": mask or None, "--embed": embed or None}, "outcomes of measurements")
+        reconstructor.fit(data, checkpoint=output)
+        reconstructor.save(output)
+        typer.echo(f"{output}: {reconstructor}")
+        return
     train = read_data(data, dt, time, columns, mask)
     extra = None if validation is None else read_data(str(validation), dt, time, columns, mask)
     if resample is not None:
@@ -342,57 +356,5 @@ def run(
     show(result.to_dict() if as_json else str(result), as_json)
 
 
-@app.command()
-def doctor(as_json: Json = False):
-    """Check the installation: versions, devices, kernel cache, and a short simulation compared with SciPy."""
-    from dysyr.doctor import examine
-
-    health = examine()
-    show(health.to_dict() if as_json else str(health), as_json)
-    if not health.passed:
-        raise typer.Exit(EXIT_FAILED)
-
-
-@app.command()
-def bench(
-    subjects: Annotated[list[str] | None, typer.Argument(help="ode, sde, elementary, plrnn, scans, measures.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Small sizes, few repeats.")] = False,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    write: Annotated[Path | None, typer.Option(help="Markdown file to write the table into.")] = None,
-    as_json: Json = False,
-):
-    """Run the kernels beside their baselines and print how many times as fast they are.
-
-    Both run in turns in one process on one thread, and their results are compared first.
-    """
-    from dysyr.benchmark.speed.command import bench as run_contests
-    from dysyr.benchmark.speed.command import line, table
-
-    if write is not None:
-        must_be_writable(write)
-    say = None if as_json else lambda row: print(line(row), flush=True)
-    rows = run_contests(quick=quick, device=device, subjects=subjects or None, say=say)
-    if write is not None:
-        from dysyr.core.atomic import write_text
-
-        options = [*(subjects or []), "--quick" * quick, f"--device {device}" * (device != "cpu"), f"--write {write}"]
-        write_text(write, table(rows, command=" ".join(["dysyr bench", *filter(None, options)])))
-    if as_json:
-        show([dataclasses.asdict(row) for row in rows], as_json)
-
-
-@app.command()
-def pretrain(
-    what: Annotated[str, typer.Argument(help="jump: the network of JumpFoundation.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the weights; it is gone on with.")],
-    n_contexts: Annotated[int | None, typer.Option(help="Data sets to train on.", min=1)] = None,
-    n_updates: Annotated[int | None, typer.Option(help="Steps of training.", min=1)] = None,
-    processes: Annotated[int, typer.Option(help="Processes that draw data sets.", min=1)] = 1,
-    seed: Seed = 0,
-):
-    """Train a shipped network again."""
-    import dysyr
-
-    if what != "jump":
-        raise typer.BadParameter(f"no such network: {what}", param_hint="WHAT")
-    typer.echo(dysyr.pretrain_jump(output, n_contexts=n_contexts, n_updates=n_updates, processes=processes, seed=seed))
+for command in (cli_states.solve, cli_upkeep.doctor, cli_upkeep.bench, cli_upkeep.pretrain):
+    app.command()(command)

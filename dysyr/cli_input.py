@@ -25,9 +25,33 @@ def parse(settings):
     return refusing(parse_settings, settings or [])
 
 
+def refuse_options(given, what):
+    """Refuse options that say nothing for what is read.
+
+    Args:
+        given: dict from option to its value, None where it was not given.
+        what: what is read.
+    """
+    for option, value in given.items():
+        if value is not None:
+            raise typer.BadParameter(f"{option} is not for {what}; leave it out")
+
+
 def names(text):
     """Names separated by commas; None where there are none."""
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def numbers(text):
+    """Numbers separated by commas.
+
+    Raises:
+        InputError: something else among them.
+    """
+    try:
+        return [float(each) for each in names(text)]
+    except ValueError as error:
+        raise InputError("numbers separated by commas", got=repr(text)[:60]) from error
 
 
 def load_system(name, settings):
@@ -81,7 +105,7 @@ def load_run(path):
 
 
 def score(model, truth, reference, measures, seed):
-    """Card of a run folder, or of a file with free runs, against data or a system.
+    """Card of a run folder, or of a file with free runs, against data or a system; StateComparison of states.
 
     Args:
         model: path of the run folder or file.
@@ -91,8 +115,15 @@ def score(model, truth, reference, measures, seed):
         seed: seed.
     """
     import dysyr
+    from dysyr.core.outcome_model import OutcomeModel
 
     fitted = load_run(model)
+    if fitted is not None and isinstance(fitted.model_, OutcomeModel):
+        if reference is not None or measures is not None:
+            raise typer.BadParameter(
+                "states of spins are compared with exact ones; leave out --reference and --measures"
+            )
+        return dysyr.compare_states(fitted, dysyr.load_system(truth))
     return dysyr.evaluate(
         dysyr.as_dataset(model) if fitted is None else fitted,
         _read_truth(truth, fitted),

@@ -25,6 +25,20 @@ def must_be_writable(path):
         raise DysyrError(f"cannot write '{path}'", got="it is a folder", do="give the name of a file")
 
 
+def claim_run(folder, resume):
+    """Refuse a folder that holds something, or that could not be written.
+
+    Args:
+        folder: of the run to be made.
+        resume: whether what is in it is to be gone on with.
+    """
+    if not resume and folder.exists() and (folder.is_file() or any(folder.iterdir())):
+        raise DysyrError(
+            f"'{folder}' is not empty", expected="a new or empty folder", do="choose another, or add --resume"
+        )
+    must_be_writable(folder / "config.json")
+
+
 def show(value, as_json):
     """Print a value as it is, or as JSON."""
     typer.echo(json.dumps(plain(value), indent=2, allow_nan=False) if as_json else value)

@@ -4,9 +4,13 @@ from dysyr.reconstruction.hankel_stnn import HankelModel, HankelStNN
 from dysyr.reconstruction.jump_em import JumpEM, JumpModel
 from dysyr.reconstruction.jump_em.foundation import JumpFoundation, JumpPosterior
 from dysyr.reconstruction.plrnn import ALRNN, PLRNN, SHPLRNN, DendPLRNN, ElementwisePLRNN, ShallowPLRNN
+from dysyr.reconstruction.povm_transformer import POVMState, POVMTransformer
 
 METHODS = (SHPLRNN, ALRNN, DendPLRNN, PLRNN, HankelStNN, JumpEM, JumpFoundation)
 """All reconstructors."""
 
-MODELS = (ShallowPLRNN, ElementwisePLRNN, HankelModel, JumpModel, JumpPosterior)
+MODELS = (ShallowPLRNN, ElementwisePLRNN, HankelModel, JumpModel, JumpPosterior, POVMState)
 """The classes of model that a run folder may hold."""
+
+STATE_METHODS = (POVMTransformer,)
+"""Methods whose model is a distribution over measured outcomes, of no time series; see ``StateReconstructor``."""

@@ -29,7 +29,7 @@ from dysyr.evaluation.verdict import (
     WRONG,
 )
 from dysyr.experiment import read_experiment
-from dysyr.reconstruction import METHODS
+from dysyr.reconstruction import METHODS, STATE_METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -169,7 +169,7 @@ def test_settings_of_an_evaluation_are_those_of_the_page():
     assert listed == {field.name: field.default for field in dataclasses.fields(EvaluationSettings)}
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+@pytest.mark.parametrize("method", (*METHODS, *STATE_METHODS), ids=lambda method: method.__name__)
 def test_method_has_a_page_with_its_defaults(method):
     page = PAGES[f"docs/methods/{method.__name__.lower()}.md"]
     listed = _table(page.split("## Arguments and defaults")[1])

@@ -28,9 +28,14 @@ ALLOWED = {
     "experiment_file": {"core", "evaluation", "simulation"},
     "experiment_data": BELOW_API | {"api", "experiment_file"},
     "experiment": BELOW_API | {"api", "experiment_file", "experiment_data"},
+    "states": BELOW_API,
     "cli_input": {"core"},
+    "cli_options": set(),
+    "cli_states": {"core", "reconstruction", "experiment", "cli_input", "cli_options", "cli_output"},
+    "cli_upkeep": {"core", "api", "benchmark", "doctor", "cli_options", "cli_output"},
     "cli_output": {"core"},
-    "benchmark": BELOW_API | {"api", "benchmark", "experiment", "experiment_file", "experiment_data", "truth"},
+    "benchmark": BELOW_API
+    | {"api", "benchmark", "experiment", "experiment_file", "experiment_data", "states", "truth"},
 }
 FORBIDDEN_EXTERNAL = {"core": {"torch", "numba", "sklearn"}}
 MAY_USE_SKLEARN = {"core/reconstructor.py"}

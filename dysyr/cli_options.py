@@ -1,0 +1,18 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be given again.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Dt = Annotated[float | None, typer.Option(help="Sampling interval in time units, where the file has none.")]
+TimeColumn = Annotated[str | None, typer.Option("--time", help="Column that holds the times.")]
+Columns = Annotated[str | None, typer.Option(help="Columns to use, separated by commas.")]
+Mask = Annotated[bool, typer.Option("--mask", help="Take empty and NaN cells as missing values.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
+NSteps = Annotated[int, typer.Option(help="Samples to produce.", min=1)]
