@@ -38,12 +38,15 @@ if TYPE_CHECKING:
     from dysyr.experiment import run_experiment
     from dysyr.reconstruction import (
         ALRNN,
+        GRU,
+        LSTM,
         PLRNN,
         SHPLRNN,
         DendPLRNN,
         HankelStNN,
         JumpEM,
         JumpFoundation,
+        NeuralODE,
         POVMTransformer,
     )
     from dysyr.reconstruction.jump_em import RatePosterior, StateSelection, select_n_states
@@ -93,7 +96,8 @@ _HOMES = {
     "dysyr.evaluation.state_comparison": ("StateComparison",),
     "dysyr.experiment": ("run_experiment",),
     "dysyr.reconstruction": (
-        "ALRNN", "PLRNN", "SHPLRNN", "DendPLRNN", "HankelStNN", "JumpEM", "JumpFoundation", "POVMTransformer",
+        "ALRNN", "GRU", "LSTM", "PLRNN", "SHPLRNN", "DendPLRNN", "HankelStNN", "JumpEM", "JumpFoundation", "NeuralODE",
+        "POVMTransformer",
     ),
     "dysyr.reconstruction.jump_em.foundation": ("pretrain_jump",),
     "dysyr.reconstruction.jump_em": ("RatePosterior", "StateSelection", "select_n_states"),

@@ -7,10 +7,22 @@ from typing import Any
 import numpy as np
 from jump_cases import THREE, paths
 
-from dysyr.reconstruction import ALRNN, PLRNN, SHPLRNN, DendPLRNN, HankelStNN, JumpEM, JumpFoundation
+from dysyr.reconstruction import (
+    ALRNN,
+    GRU,
+    LSTM,
+    PLRNN,
+    SHPLRNN,
+    DendPLRNN,
+    HankelStNN,
+    JumpEM,
+    JumpFoundation,
+    NeuralODE,
+)
 from dysyr.reconstruction.hankel_stnn import training
 from dysyr.reconstruction.jump_em import maximisation
 from dysyr.reconstruction.plrnn import search
+from dysyr.training import loop
 
 DT = 0.1
 
@@ -106,6 +118,18 @@ def state_space(settings):
     )  # fmt: skip
 
 
+def trained(settings, *, longer):
+    """The case of a method of ``dysyr.training``."""
+    constant = np.column_stack([np.ones(400), np.sin(np.arange(400))])
+    return Case(
+        settings={"hidden_dim": 8, "n_updates": 60, "n_checks": 4, "batch_size": 16, **settings},
+        longer={"n_checks": 1, **longer}, shorter={"n_updates": 4, "n_checks": 1}, make=spiral, useless=noise_like,
+        forecast_errors=error_against_persistence,
+        unsuitable=[(np.zeros((10, 2)), "too few samples"), (constant, "constant")],
+        module=loop, owner=loop.Training, function="_check", n_pieces=lambda history: len(history["loss"]) - 1,
+    )  # fmt: skip
+
+
 def jumps(unsuitable):
     """The case of a method for labels of states."""
     return Case(
@@ -126,6 +150,9 @@ CASES = {
     DendPLRNN: state_space({**ELEMENTWISE, "n_bases": 3}),
     PLRNN: state_space({**ELEMENTWISE, "forcing_interval": 10}),
     HankelStNN: delays(),
+    LSTM: trained({"sequence_length": 20, "warm_up": 5}, longer={"n_updates": 300, "hidden_dim": 16}),
+    GRU: trained({"sequence_length": 20, "warm_up": 5}, longer={"n_updates": 300, "hidden_dim": 16}),
+    NeuralODE: trained({"segment": 3}, longer={"n_updates": 300}),
     JumpEM: jumps([(np.zeros((1, 1)), "too few samples"), (np.zeros((400, 1)), "only one state")]),
     JumpFoundation: jumps(
         [(np.zeros((1, 1)), "too few samples"), (np.zeros((400, 1)), "only one state"),

@@ -66,7 +66,11 @@ VALID_ERROR = 0.4
 TRAIN_SEED, TEST_SEED, OTHER_SEED = 1000, 1, 2
 TRUE_TERMS = ("sindy", "nextgenreservoir")
 """Methods whose library holds the true terms of these systems."""
-SETTINGS = {}
+SETTINGS = {
+    "gru": {"sequence_length": 50, "n_updates": 1000},
+    "lstm": {"n_updates": 1500},
+    "neuralode": {"n_updates": 2000},
+}
 """Small settings by method; those not named use their defaults."""
 SCORES = ("vpt", "smape_1", "smape_4", "smape_10", "d_frac", "d_stsp_raw", "valid_time", "d_stsp_sd", "first_step")
 HEADS = {

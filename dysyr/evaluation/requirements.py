@@ -42,6 +42,9 @@ REQUIREMENTS = {
         min_samples=60, min_correlation_times=20, handles_missing=True, handles_inputs=True, max_noise=0.6
     ),
     "hankelstnn": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.6),
+    "lstm": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.6),
+    "gru": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.6),
+    "neuralode": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.6),
     "jumpem": Requirements(handles_irregular=True, handles_missing=True, max_states=50),
     "jumpfoundation": Requirements(handles_irregular=True, handles_missing=True, max_states=8),
 }

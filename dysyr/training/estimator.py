@@ -11,7 +11,7 @@ from tqdm import tqdm
 from dysyr.core.checkpoint import Checkpoint
 from dysyr.core.criterion import validation_criterion
 from dysyr.core.dataset import sampling_interval, trajectories
-from dysyr.core.errors import NotConverged
+from dysyr.core.errors import InputError, NotConverged
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.core.scaler import Scaler
 from dysyr.core.segments import complete_stretches
@@ -35,11 +35,19 @@ class Task:
 
     @classmethod
     def from_data(cls, train):
-        """The task of fitting a Dataset."""
+        """The task of fitting a Dataset.
+
+        Raises:
+            InputError: no sample follows another one, both without missing values.
+        """
         series = trajectories(train)
         names = tuple(str(name) for name in train["state"].values)
         scaler = Scaler.from_data(series, names)
         pieces = [scaler.transform(x[start:stop]) for x in series for start, stop in complete_stretches(x)]
+        if max((len(x) for x in pieces), default=0) < 2:
+            raise InputError(
+                "no sample follows another one, both without missing values", do="fill gaps or use more data"
+            )
         return cls(names, sampling_interval(train), scaler, pieces)
 
     @property

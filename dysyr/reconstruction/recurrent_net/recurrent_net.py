@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from dysyr.core.arguments import FRACTION, NOT_NEGATIVE, POSITIVE, check_arguments, whole_from
+from dysyr.core.arguments import FRACTION, NOT_NEGATIVE, POSITIVE, check_arguments, none_or_whole_from, whole_from
 from dysyr.core.errors import InputError
 from dysyr.reconstruction.recurrent_net.model import PARAMETERS, GatedModel
 from dysyr.reconstruction.recurrent_net.network import GatedNetwork
@@ -13,7 +13,8 @@ from dysyr.training.windows import Windows
 
 N_INITIAL_STATES = 64
 CONTEXT = 50
-COUNTS = ("hidden_dim", "sequence_length", "n_updates", "batch_size", "n_checks")
+SEQUENCE_LENGTH = 100
+COUNTS = ("hidden_dim", "n_updates", "batch_size", "n_checks")
 TORCH_NAMES = (
     "recurrence.weight_ih_l0", "recurrence.weight_hh_l0", "recurrence.bias_ih_l0", "recurrence.bias_hh_l0",
     "readout.weight", "readout.bias",
@@ -26,7 +27,7 @@ class GatedReconstructor(TrainedReconstructor):
     CELL = None
 
     def __init__(
-        self, *, hidden_dim=64, sequence_length=100, warm_up=10, jitter=0.0, n_updates=3000, batch_size=32,
+        self, *, hidden_dim=64, sequence_length=None, warm_up=10, jitter=0.0, n_updates=3000, batch_size=32,
         learning_rate=1e-2, learning_rate_end=1e-5, gradient_clip=1.0, validation_fraction=0.2, n_checks=10, seed=0,
     ):  # fmt: skip
         self.hidden_dim = hidden_dim
@@ -48,20 +49,22 @@ class GatedReconstructor(TrainedReconstructor):
             *((name, *whole_from(1)) for name in COUNTS),
             *((name, *POSITIVE) for name in ("learning_rate", "learning_rate_end", "gradient_clip")),
             *((name, *whole_from(0)) for name in ("warm_up", "seed")),
+            ("sequence_length", *none_or_whole_from(1)),
             ("jitter", *NOT_NEGATIVE),
             ("validation_fraction", *FRACTION),
         )  # fmt: skip
-        if self.warm_up >= self.sequence_length:
-            raise InputError(
-                "warm_up leaves nothing to score", got=str(self.warm_up),
-                expected=f"less than sequence_length, {self.sequence_length} steps",
-            )  # fmt: skip
 
     def _network(self, task):
         return GatedNetwork(self.CELL, len(task.names), self.hidden_dim, change=task.change, seed=self.seed)
 
     def _training(self, network, task, criterion):
-        windows = Windows(task.pieces, self.sequence_length + 1, "a sequence with the sample after it")
+        length = self.sequence_length or max(1, min(SEQUENCE_LENGTH, max(len(x) for x in task.pieces) - 1))
+        if self.warm_up >= length:
+            raise InputError(
+                "warm_up leaves nothing to score", got=str(self.warm_up),
+                expected=f"less than the {length} samples of a sequence",
+            )  # fmt: skip
+        windows = Windows(task.pieces, length + 1, "a sequence with the sample after it")
 
         def loss(done, rng):
             drawn = windows.draw_any(self.batch_size, rng)
@@ -98,7 +101,7 @@ class LSTM(GatedReconstructor):
 
     Args:
         hidden_dim: units of the cell.
-        sequence_length: samples shown in a sequence.
+        sequence_length: samples shown in a sequence; by default 100, or what the longest stretch of the data allows.
         warm_up: steps at the start of each sequence that are not scored, while the memory fills.
         jitter: standard deviation of noise on the samples that are shown, in standard deviations of the data.
         n_updates: updates by Adam.

@@ -130,7 +130,7 @@ def test_the_warm_up_is_not_scored(method):
     """One update with jitter-free sequences: the gradient of a loss over the last steps alone."""
     a, b = (fit(method, n_updates=1, n_checks=1, warm_up=w).history_["loss"][0] for w in (0, 19))
     assert a != b
-    with pytest.raises(dysyr.InputError, match="warm_up leaves nothing to score: 20; less than sequence_length, 20"):
+    with pytest.raises(dysyr.InputError, match="warm_up leaves nothing to score: 20; less than the 20 samples"):
         fit(method, warm_up=20)
 
 
@@ -156,10 +156,22 @@ def test_bad_arguments_say_what_would_do(changes, message):
         fit(**changes)
 
 
+def test_without_a_length_sequences_are_as_long_as_the_data_allow():
+    """80 of 100 samples are for training: sequences of 79, a warm-up of 79 leaves nothing."""
+    with pytest.raises(dysyr.InputError, match="nothing to score: 79; less than the 79 samples"):
+        fit(data=circle(100), sequence_length=None, warm_up=79)
+    fit(data=circle(100), sequence_length=None, warm_up=78, n_updates=1, n_checks=1)
+    with pytest.raises(dysyr.InputError, match="less than the 100 samples"):
+        fit(sequence_length=None, warm_up=100)
+
+
 def test_stretches_too_short_for_a_sequence_are_refused():
     x = circle()
     x[::15] = np.nan
     with pytest.raises(dysyr.InputError, match="has 14 samples; a sequence with the sample after it takes 21"):
+        fit(data=make_dataset(x, dt=DT, mask=np.isfinite(x)))
+    x[::2, 0] = x[1::2, 1] = np.nan
+    with pytest.raises(dysyr.InputError, match="no sample follows another one, both without missing values"):
         fit(data=make_dataset(x, dt=DT, mask=np.isfinite(x)))
 
 
