@@ -8,6 +8,7 @@ from dysyr.core.labels import labels_of
 from dysyr.core.levels import signal_of
 from dysyr.core.rate_model import RateModel
 from dysyr.core.segments import complete_stretches
+from dysyr.core.window_generator import WindowGenerator
 
 MAX_SAMPLES = 20_000
 MIN_SAMPLES = 20
@@ -15,6 +16,7 @@ N_RUNS = 4
 N_CONTEXTS = 32
 CONTEXT = 50
 HORIZON = 20
+MAX_WINDOWS = 2_000
 
 
 def validation_criterion(model, data, *, n_runs=N_RUNS, transient=None, seed=0):
@@ -26,7 +28,7 @@ def validation_criterion(model, data, *, n_runs=N_RUNS, transient=None, seed=0):
     distance of power spectra, both averaged over free runs after a burn-in; E is the root mean squared error of
     forecasts of up to 20 steps in units of the standard deviation, at most 1. Values depend on the length of
     the data: compare them only on the same data. A ``RateModel`` is judged by ``label_criterion``, or by
-    ``signal_criterion`` if its data are a signal.
+    ``signal_criterion`` if its data are a signal; a ``WindowGenerator`` by ``window_criterion``.
 
     Args:
         model: a Model.
@@ -43,6 +45,8 @@ def validation_criterion(model, data, *, n_runs=N_RUNS, transient=None, seed=0):
     """
     if isinstance(model, RateModel):
         return label_criterion(model, data) if model.levels is None else signal_criterion(model, data)
+    if isinstance(model, WindowGenerator):
+        return window_criterion(model, data, seed=seed)
     dt = sampling_interval(data)
     series = trajectories(data)
     error = forecast_error(model, data)
@@ -53,6 +57,35 @@ def validation_criterion(model, data, *, n_runs=N_RUNS, transient=None, seed=0):
     state = np.mean([histogram_distance(stretch, run) for run in runs])
     spectrum = np.mean([spectrum_distance(stretch, run, dt=dt, sigma_bins=10).value for run in runs])
     return float((state + spectrum + error) / 3)
+
+
+def window_criterion(model, data, *, seed=0):
+    """How far drawn windows are from those of the data; lower is better.
+
+        criterion = (H + E) / 2
+
+    H is the Hellinger distance of coarse histograms of whole windows over their three leading principal components, E
+    the error of forecasts as in ``validation_criterion``.
+
+    Args:
+        model: a WindowGenerator.
+        data: Dataset in data units.
+        seed: of the windows that are drawn.
+
+    Returns:
+        float in [0, 1]. Without 20 complete windows only E counts.
+    """
+    stretches = [x[start:stop] for x in trajectories(data) for start, stop in complete_stretches(x)]
+    cut = [
+        np.lib.stride_tricks.sliding_window_view(x, model.window, axis=0).reshape(-1, model.window * x.shape[1])
+        for x in stretches if len(x) >= model.window
+    ]  # fmt: skip
+    error, n_windows = forecast_error(model, data), sum(map(len, cut))
+    if n_windows < MIN_SAMPLES:
+        return error
+    windows = np.concatenate(cut)
+    drawn = np.stack(trajectories(model.generate(model.window, n_trajectories=min(n_windows, MAX_WINDOWS), seed=seed)))
+    return 0.5 * (histogram_distance(windows, drawn.transpose(0, 2, 1).reshape(len(drawn), -1)) + error)
 
 
 def label_criterion(model, data):

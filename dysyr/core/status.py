@@ -79,7 +79,8 @@ def _flow_period(tail):
 def _with_slope(x):
     """A scalar series and its slope, each of unit size: a plane through one variable alone has no points."""
     slope = np.gradient(x[:, 0])
-    return np.column_stack([x[:, 0], slope / max(slope.std(), np.finfo(np.float64).tiny)])
+    spread = slope.std()
+    return np.column_stack([x[:, 0], slope / (spread if spread > 0 else 1.0)])
 
 
 def _cubic(values, at, fraction):

@@ -50,3 +50,8 @@ def test_rest_divergence_and_chaos():
     for t in range(1999):
         x[t + 1] = 3.9 * x[t] * (1 - x[t])
     assert orbit_status(x, ONE) == {"finite": True, "diverged_at": None, "fixed_point": False, "cycle": None}
+
+
+def test_a_straight_line_is_neither_at_rest_nor_a_cycle():
+    status = orbit_status(np.arange(60.0)[:, None], np.ones(1))
+    assert status == {"finite": True, "diverged_at": None, "fixed_point": False, "cycle": None}
