@@ -1,0 +1,75 @@
+"""Latent states given what was observed of a window."""
+
+import math
+
+import numpy as np
+import torch
+
+N_STEPS = 120
+LEARNING_RATE = 0.15
+FIRST_NOISE = 10.0
+"""The assumed noise begins at this multiple and falls to its true size over the first half."""
+
+
+def condition(model, seen, rng):
+    """Draws of the latent states that agree with observations, by randomised maximum likelihood.
+
+        e* = argmin 1/2 |e - e'|^2 + 1/2 |(x + s n - D(z(e))) / s|^2,    e', n ~ N(0, 1)
+
+    with the first sum over all noise of the prior and the second over what was observed. For a linear model the minima
+    are draws from the posterior; otherwise they approximate it. Adam, all windows side by side, from what the encoder
+    says of the window with its gaps closed by the nearest values.
+
+    Args:
+        model: KoopmanModel.
+        seen: (window, time, variable) array, standardised, NaN where not observed; each row is one draw.
+        rng: NumPy generator.
+
+    Returns:
+        (window, time, latent) tensor.
+
+    Reference: oliver1996
+    """
+    size = (*seen.shape[:2], model.latent_dim)
+    drawn = torch.from_numpy(rng.standard_normal(size, dtype=np.float32))
+    observed = torch.from_numpy(np.isfinite(seen))
+    noisy = np.nan_to_num(seen) + model.noise * rng.standard_normal(seen.shape)
+    target, unit = torch.tensor(noisy, dtype=torch.float32), torch.tensor(model.noise, dtype=torch.float32)
+    noise = (drawn if not observed.any() else _start(model, seen, drawn)).requires_grad_()
+    optimiser = torch.optim.Adam([noise], lr=LEARNING_RATE)
+    for k in range(N_STEPS if observed.any() else 0):
+        share = k / N_STEPS
+        optimiser.param_groups[0]["lr"] = LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * share))
+        assumed = unit * FIRST_NOISE ** max(0.0, 1 - 2 * share)
+        optimiser.zero_grad()
+        error = torch.where(observed, (model.network.decoder(model.latent_states(noise)) - target) / assumed, 0.0)
+        (0.5 * (noise - drawn).square().sum() + 0.5 * error.square().sum()).backward()
+        optimiser.step()
+    with torch.no_grad():
+        return model.latent_states(noise.detach())
+
+
+def _start(model, seen, drawn):
+    """Noise that the encoder finds in windows whose gaps are closed; with the spread that it states."""
+    if model.prior != "gru":
+        return drawn.clone()
+    with torch.no_grad():
+        prepared = torch.tensor(model.network.encoder.prepare(closed(seen)), dtype=torch.float32)
+        mean, log_variance = model.network.prior.noise_moments(model.network.encoder(prepared))
+        noise = mean + torch.exp(0.5 * log_variance) * drawn
+        first, _ = model.network.first_state(noise[:, 0])
+        return torch.cat([first[:, None], noise[:, 1:]], dim=1)
+
+
+def closed(x):
+    """Windows (window, time, variable) with missing values replaced by the nearest in time, 0 where there is none."""
+    filled = x.copy()
+    for row in filled:
+        for column in row.T:
+            known = np.flatnonzero(np.isfinite(column))
+            if len(known) == 0:
+                column[:] = 0.0
+            elif len(known) < len(column):
+                nearest = known[np.abs(np.arange(len(column))[:, None] - known).argmin(axis=1)]
+                column[:] = column[nearest]
+    return filled

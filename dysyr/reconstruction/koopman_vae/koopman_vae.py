@@ -1,0 +1,203 @@
+"""KoopmanVAE: a sequential variational autoencoder whose latent dynamics is nearly linear, as a reconstructor."""
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from dysyr.core.arguments import (
+    FRACTION,
+    NOT_NEGATIVE,
+    POSITIVE,
+    TRUE_OR_FALSE,
+    check_arguments,
+    none_or_whole_from,
+    number,
+    one_of,
+    whole_from,
+)
+from dysyr.core.checkpoint import Checkpoint
+from dysyr.core.dataset import sampling_interval, trajectories
+from dysyr.core.errors import InputError
+from dysyr.core.reconstructor import Reconstructor
+from dysyr.core.scaler import Scaler
+from dysyr.reconstruction.koopman_vae.first_state import fit_first_state
+from dysyr.reconstruction.koopman_vae.losses import Weights
+from dysyr.reconstruction.koopman_vae.model import PRIORS, KoopmanModel, koopman_of, residual_noise
+from dysyr.reconstruction.koopman_vae.network import ENCODERS, HEADS, KoopmanNetwork
+from dysyr.reconstruction.koopman_vae.training import Recipe, Training
+from dysyr.reconstruction.koopman_vae.windows import bounds_of, change_of, windows_of
+
+CONSTRAINTS = ("unit_circle", "stable")
+FORMS = ("relative", "published")
+
+
+class KoopmanVAE(Reconstructor):
+    """Draws new windows like those of the data, complete or with missing values.
+
+        z_t = z_(t-1) A + m_t(z_<t) + s_t(z_<t) e_t,   x = D(z),   z_(t+1) ~ z_t C
+
+    A GRU gives m and s; the encoder says which noise e explains a window; the matrix C, least squares between
+    successive latent states, is pushed to foretell them, so that its eigenvalues are frequencies and decay rates of the
+    dynamics.
+
+    Args:
+        window: samples of a window.
+        latent_dim: k.
+        hidden_dim: units of the recurrent cells.
+        encoder: "gru" for complete windows, "cde" (a controlled differential equation along the observed values) for
+            those with missing values, "auto" for whichever the data ask for.
+        head: "linear", or "sigmoid" where values keep to the range of the data.
+        prior: "gru": windows are drawn as in training; "koopman": by C alone, which goes on beyond a window as within.
+        rollout_noise: whether a rollout by C has the residuals of its fit as noise.
+        constraint: None; "unit_circle": the ``n_unit`` largest eigenvalues of C on the unit circle and the others
+            inside; "stable": none outside. Drawn there by the loss, and moved there after the training.
+        n_unit: eigenvalues on the unit circle; None for all.
+        divergence_weight: weight of the divergence at the end, 1/2 the variance of noise that is taken for granted, in
+            standard deviations of the data.
+        divergence_start: the same at the beginning, in multiples.
+        prediction_weight: weight of the error of C.
+        prediction_steps: steps that C is to foretell.
+        prediction_form: "relative", or "published" (depends on the scale of the latent space).
+        spectrum_weight: weight of the constraint.
+        n_updates: steps of Adam; half as many fit the law of the first state.
+        batch_size: windows of a batch.
+        learning_rate: the largest.
+        validation_fraction: share at the end of each trajectory, or of many trajectories, that is held out when ``fit``
+            gets no validation data.
+        n_checks: looks at held-out windows; the weights of the best one are kept.
+        seed: seed of initial weights, batches and noise.
+
+    Attributes after fit: ``model_`` (KoopmanModel, with ``modes()`` and ``n_parameters``); ``history_`` (update, loss,
+    criterion and parts of the held-out loss per check; ``chosen``: attempt, update and criterion of what was kept;
+    ``left_out``: share of windows that could not be used); ``dt_``, ``n_features_in_``, ``provenance_``.
+
+    Reference: naiman2024
+    """
+
+    handles_missing = True
+
+    def __init__(
+        self, *, window=24, latent_dim=12, hidden_dim=24, encoder="auto", head="linear", prior="gru",
+        rollout_noise=True, constraint=None, n_unit=None, divergence_weight=0.006, divergence_start=7.0,
+        prediction_weight=0.05, prediction_steps=1, prediction_form="relative", spectrum_weight=1.0, n_updates=1500,
+        batch_size=64, learning_rate=1e-2, validation_fraction=0.2, n_checks=10, seed=0,
+    ):  # fmt: skip
+        self.window = window
+        self.latent_dim = latent_dim
+        self.hidden_dim = hidden_dim
+        self.encoder = encoder
+        self.head = head
+        self.prior = prior
+        self.rollout_noise = rollout_noise
+        self.constraint = constraint
+        self.n_unit = n_unit
+        self.divergence_weight = divergence_weight
+        self.divergence_start = divergence_start
+        self.prediction_weight = prediction_weight
+        self.prediction_steps = prediction_steps
+        self.prediction_form = prediction_form
+        self.spectrum_weight = spectrum_weight
+        self.n_updates = n_updates
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.validation_fraction = validation_fraction
+        self.n_checks = n_checks
+        self.seed = seed
+
+    def fit(self, X, y=None, *, dt=None, validation=None, progress=True, checkpoint=None):
+        """Fit the model; see ``Reconstructor.fit``.
+
+        Raises:
+            InputError: arguments out of range, a variable without values or variation, or no window that can be used.
+            NotConverged: the loss became infinite; a checkpoint keeps the last state before.
+        """
+        self._check()
+        data = self._checked(X, dt)
+        train, held = self._train_and_validation(data, validation)
+        names = tuple(str(name) for name in train["state"].values)
+        scaler = Scaler.from_data(trajectories(train), names)
+        encoder = self._encoder(train, held)
+        complete = not ENCODERS[encoder].handles_missing
+        x, left_out = windows_of(train, self.window, scaler, complete=complete)
+        held_x, _ = windows_of(held, self.window, scaler, complete=complete)
+        given, held_given = (ENCODERS[encoder].prepare(windows) for windows in (x, held_x))
+        place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(train, held))
+        with threadpool_limits(1):
+            network = KoopmanNetwork(
+                len(names), latent_dim=self.latent_dim, hidden_dim=self.hidden_dim, encoder=encoder, head=self.head,
+                change=change_of(x), bounds=bounds_of(x), seed=self.seed,
+            )  # fmt: skip
+            training = Training(network, given, x, (held_given, held_x), self._recipe(), seed=self.seed)
+            disable = None if progress else True
+            with tqdm(total=self.n_checks, desc=type(self).__name__, unit="check", disable=disable) as bar:
+                value, update = training.run(checkpoint=place, bar=bar)
+            self._fit_first_state(network, given)
+            matrix, residual = koopman_of(
+                network, given, constraint=self.constraint, n_unit=self._n_unit(), with_noise=bool(self.rollout_noise)
+            )
+            model = KoopmanModel(
+                network, encoder=encoder, window=self.window, matrix=matrix, residual=residual,
+                noise=residual_noise(network, given, x), prior=self.prior, scaler=scaler, dt=sampling_interval(train),
+                names=names,
+            )  # fmt: skip
+        history = {name: np.asarray(column) for name, column in training.history.items()}
+        history |= {"chosen": np.array([0.0, update, value]), "left_out": np.array([left_out])}
+        return self._learned(model, history, data)
+
+    def _encoder(self, *parts):
+        """Name of the encoder that the data ask for."""
+        if self.encoder != "auto":
+            return self.encoder
+        missing = any(np.isnan(x).any() for part in parts for x in trajectories(part))
+        return "cde" if missing else "gru"
+
+    def _fit_first_state(self, network, given):
+        with torch.no_grad():
+            pieces = [
+                network.prior.noise_moments(network.encoder(torch.tensor(piece, dtype=torch.float32)))
+                for piece in np.array_split(given, -(-len(given) // 2048))
+            ]
+        mean, log_variance = (torch.cat([piece[k][:, 0] for piece in pieces]) for k in (0, 1))
+        fit_first_state(network.first_state, mean, log_variance, n_updates=self.n_updates // 2, seed=self.seed)
+
+    def _n_unit(self):
+        return self.latent_dim if self.n_unit is None else self.n_unit
+
+    def _recipe(self):
+        weights = Weights(
+            divergence=self.divergence_weight, start=self.divergence_start, prediction=self.prediction_weight,
+            n_steps=self.prediction_steps, form=self.prediction_form, spectrum=self.spectrum_weight,
+            constraint=self.constraint, n_unit=self._n_unit(),
+        )  # fmt: skip
+        return Recipe(
+            n_updates=self.n_updates, batch_size=self.batch_size, learning_rate=self.learning_rate,
+            n_checks=self.n_checks, weights=weights,
+        )  # fmt: skip
+
+    def _check(self):
+        check_arguments(
+            self,
+            ("window", *whole_from(4)),
+            ("latent_dim", *whole_from(2)),
+            *((name, *whole_from(1)) for name in ("hidden_dim", "prediction_steps", "n_updates", "batch_size",
+                                                  "n_checks")),
+            ("encoder", *one_of(("auto", *ENCODERS))),
+            ("head", *one_of(HEADS)),
+            ("prior", *one_of(PRIORS)),
+            ("prediction_form", *one_of(FORMS)),
+            ("constraint", f"None or one of {CONSTRAINTS}", lambda v: v is None or v in CONSTRAINTS),
+            ("n_unit", *none_or_whole_from(1)),
+            ("divergence_weight", *POSITIVE),
+            ("divergence_start", "a number of at least 1", lambda v: number(v) and v >= 1),
+            *((name, *NOT_NEGATIVE) for name in ("prediction_weight", "spectrum_weight")),
+            ("learning_rate", *POSITIVE),
+            ("validation_fraction", *FRACTION),
+            ("rollout_noise", *TRUE_OR_FALSE),
+            ("seed", *whole_from(0)),
+        )  # fmt: skip
+        for name, most in (("n_unit", self.latent_dim), ("prediction_steps", self.window - 1)):
+            if getattr(self, name) is not None and getattr(self, name) > most:
+                raise InputError(
+                    f"KoopmanVAE cannot use this {name}", got=str(getattr(self, name)), expected=f"at most {most}"
+                )

@@ -1,0 +1,205 @@
+"""The fitted Koopman VAE: draws of windows, free or given observations, and the modes of its Koopman matrix."""
+
+import math
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from dysyr.core.scaler import Scaler
+from dysyr.core.window_generator import WindowGenerator
+from dysyr.reconstruction.koopman_vae import koopman
+from dysyr.reconstruction.koopman_vae.conditioning import condition
+from dysyr.reconstruction.koopman_vae.network import KoopmanNetwork
+
+PIECE = 2048
+"""Windows that are decoded at once."""
+PRIORS = ("gru", "koopman")
+
+
+class KoopmanModel(WindowGenerator):
+    """Windows x = D(z) of latent states that are drawn step by step.
+
+        gru:      z_t = z_(t-1) A + m_t(z_<t) + s_t(z_<t) e_t, as it was trained; beyond a window, as the next line
+        koopman:  z_t = z_(t-1) C + e_t R,  e_t ~ N(0, 1), with C and the covariance R^T R of its residuals
+
+    The first state is drawn from its own law, see ``FirstState``.
+
+    Args:
+        network: KoopmanNetwork.
+        encoder: name of its encoder.
+        window: samples of a window.
+        matrix: (latent, latent) C, in row convention.
+        residual: (latent, latent) R; zero for a rollout without noise.
+        noise: (variable,) root mean square of observed minus decoded values, standardised.
+        prior: "gru" or "koopman": how windows are drawn.
+        scaler: Scaler between data units and standardised ones.
+        dt: sampling interval in system time units.
+        names: observed variables.
+
+    Reference: naiman2024
+    """
+
+    family = "koopman_vae"
+    reference = "naiman2024"
+
+    def __init__(self, network, *, encoder, window, matrix, residual, noise, prior, scaler, dt, names):
+        self.network, self.encoder, self.prior, self.scaler = network, encoder, prior, scaler
+        self._window, self._dt, self._names = int(window), float(dt), tuple(str(name) for name in names)
+        self.matrix, self.residual = (np.asarray(a, dtype=np.float64) for a in (matrix, residual))
+        self.noise = np.asarray(noise, dtype=np.float64)
+
+    @property
+    def names(self):
+        return self._names
+
+    @property
+    def dt(self):
+        return self._dt
+
+    @property
+    def window(self):
+        return self._window
+
+    @property
+    def latent_dim(self):
+        """Dimension of the latent states."""
+        return len(self.matrix)
+
+    @property
+    def n_parameters(self):
+        """Real numbers that were trained."""
+        return self.network.n_parameters
+
+    @property
+    def scale(self):
+        return self.scaler.sd
+
+    def modes(self):
+        """Eigenvalues of the Koopman matrix as frequencies and decay rates; see ``koopman.modes``."""
+        return koopman.modes(self.matrix, self.dt)
+
+    def draw(self, n_windows, n_steps, rng):
+        """See ``WindowGenerator.draw``; beyond the window latent states go on by the Koopman matrix."""
+        pieces = []
+        for start in range(0, n_windows, PIECE):
+            size = (min(PIECE, n_windows - start), min(n_steps, self.window), self.latent_dim)
+            noise = torch.from_numpy(rng.standard_normal(size, dtype=np.float32))
+            with torch.no_grad(), threadpool_limits(1):
+                z = self.latent_states(noise)
+            pieces.append(self._decoded(self._extended(z.double().numpy(), n_steps, rng)))
+        return np.concatenate(pieces)
+
+    def draw_given(self, seen, n_draws, rng):
+        """See ``WindowGenerator.draw_given``; the method is that of ``conditioning.condition``."""
+        n_rows, n_steps, n_variables = seen.shape
+        target = np.repeat(self.scaler.transform(seen[:, : self.window])[None], n_draws, axis=0)
+        target = target.reshape(n_draws * n_rows, -1, n_variables)
+        with threadpool_limits(1):
+            z = condition(self, target, rng)
+        x = self._decoded(self._extended(z.double().numpy(), n_steps, rng))
+        return x.reshape(n_draws, n_rows, n_steps, n_variables)
+
+    def latent_states(self, noise):
+        """(window, time, latent) tensor of states from standard normal noise of the same shape; differentiable."""
+        noise = torch.cat([self.network.first_state.inverse(noise[:, 0])[:, None], noise[:, 1:]], dim=1)
+        if self.prior == "gru":
+            return self.network.prior.run(noise)
+        matrix, residual = (torch.tensor(a, dtype=noise.dtype) for a in (self.matrix, self.residual))
+        driven = noise @ residual
+        states = [noise[:, 0]]
+        for k in range(1, noise.shape[1]):
+            states.append(states[-1] @ matrix + driven[:, k])
+        return torch.stack(states, dim=1)
+
+    def _extended(self, z, n_steps, rng):
+        """States (window, n_steps, latent): those that are given, then what the Koopman matrix makes of the last."""
+        n_given = z.shape[1]
+        whole = np.empty((len(z), n_steps, self.latent_dim))
+        whole[:, :n_given] = z[:, :n_steps]
+        now = z[:, -1]
+        with np.errstate(over="ignore", invalid="ignore"):
+            for k in range(n_given, n_steps):
+                now = now @ self.matrix + rng.standard_normal(now.shape) @ self.residual
+                whole[:, k] = now
+        return whole
+
+    def _decoded(self, z):
+        with torch.no_grad(), threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
+            pieces = [self.network.decoder(torch.tensor(z[i : i + PIECE], dtype=torch.float32))
+                      for i in range(0, len(z), PIECE)]  # fmt: skip
+            return self.scaler.inverse(torch.cat(pieces).double().numpy())
+
+    def config(self):
+        network = self.network
+        return {
+            "family": self.family, "dt": self.dt, "names": list(self.names), "window": self.window,
+            "latent_dim": self.latent_dim, "hidden_dim": network.prior.hidden_dim, "encoder": self.encoder,
+            "head": network.decoder.head, "prior": self.prior,
+        }  # fmt: skip
+
+    def arrays(self):
+        trained = {name: value.detach().numpy().copy() for name, value in self.network.named_parameters()}
+        return {
+            **trained, "matrix": self.matrix, "residual": self.residual, "noise": self.noise,
+            "change": self.network.encoder.change.numpy(), "bounds": self.network.decoder.bounds.numpy(),
+            "scaler_mean": self.scaler.mean, "scaler_sd": self.scaler.sd,
+        }  # fmt: skip
+
+    @classmethod
+    def from_state(cls, config, arrays):
+        network = KoopmanNetwork(
+            len(config["names"]), change=arrays["change"], bounds=arrays["bounds"], seed=0,
+            **{name: config[name] for name in ("latent_dim", "hidden_dim", "encoder", "head")},
+        )  # fmt: skip
+        with torch.no_grad():
+            for name, value in network.named_parameters():
+                value.copy_(torch.tensor(arrays[name]))
+        return cls(
+            network, scaler=Scaler(arrays["scaler_mean"], arrays["scaler_sd"]),
+            **{name: config[name] for name in ("encoder", "window", "prior", "dt", "names")},
+            **{name: arrays[name] for name in ("matrix", "residual", "noise")},
+        )  # fmt: skip
+
+
+def koopman_of(network, given, *, constraint, n_unit, with_noise):
+    """Koopman matrix and residuals from the posterior means of all windows.
+
+    Args:
+        network: trained KoopmanNetwork.
+        given: (window, ...) array of what its encoder takes.
+        constraint, n_unit: see ``koopman.constrained``; eigenvalues are moved onto what training drew them to.
+        with_noise: whether the rollout has the residuals as noise.
+
+    Returns:
+        (matrix, residual): (latent, latent) C and R with R^T R the covariance of z' - z C.
+    """
+    z = torch.cat([states for _, states in posterior_means(network, given)])
+    before, after = koopman.transitions(z)
+    matrix = koopman.constrained(koopman.fit(before, after).numpy(), constraint, n_unit)
+    if not with_noise:
+        return matrix, np.zeros_like(matrix)
+    left = after.double().numpy() - before.double().numpy() @ matrix
+    covariance = left.T @ left / len(left)
+    values, vectors = np.linalg.eigh(covariance)
+    return matrix, np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
+
+
+def residual_noise(network, given, x):
+    """(variable,) root mean square of observed minus decoded values over all windows, standardised."""
+    total, count = np.zeros(x.shape[2]), np.zeros(x.shape[2])
+    for start, z in posterior_means(network, given):
+        with torch.no_grad():
+            error = network.decoder(z).double().numpy() - x[start : start + len(z)]
+        total += np.nansum(error**2, axis=(0, 1))
+        count += np.isfinite(error).sum(axis=(0, 1))
+    return np.sqrt(total / count) + math.sqrt(np.finfo(np.float32).eps)
+
+
+def posterior_means(network, given):
+    """Pairs (first window, (window, time, latent) latent states without noise) of pieces of all windows."""
+    for start in range(0, len(given), PIECE):
+        with torch.no_grad():
+            features = network.encoder(torch.tensor(given[start : start + PIECE], dtype=torch.float32))
+            mean, _ = network.prior.noise_moments(features)
+            yield start, network.prior.run(mean)

@@ -1,0 +1,193 @@
+"""Encoders, prior, flow and decoder of the Koopman VAE."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.interpolate import CubicSpline
+
+from dysyr.reconstruction.koopman_vae.encoder_irregular import control_path
+from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
+from dysyr.reconstruction.koopman_vae.first_state import FirstState, fit_first_state
+from dysyr.reconstruction.koopman_vae.losses import Weights, loss_of
+from dysyr.reconstruction.koopman_vae.network import KoopmanNetwork
+from dysyr.reconstruction.koopman_vae.prior import divergence
+
+
+def network(encoder="gru", head="linear", n_variables=2):
+    return KoopmanNetwork(
+        n_variables, latent_dim=3, hidden_dim=5, encoder=encoder, head=head, change=np.full(n_variables, 0.5),
+        bounds=np.array([[-1.0] * n_variables, [2.0] * n_variables]), seed=0,
+    )  # fmt: skip
+
+
+def weights(**changes):
+    settings = {
+        "divergence": 0.1, "start": 1.0, "prediction": 0.0, "n_steps": 1, "form": "relative", "spectrum": 0.0,
+        "constraint": None, "n_unit": 3,
+    }  # fmt: skip
+    return Weights(**{**settings, **changes})
+
+
+@pytest.mark.parametrize(
+    ("law", "value"),
+    [((1, 0, 0, 0), 0.5), ((0, 0, 0, np.log(4)), 0.318147181), ((0.5, -1, -0.5, 0.5), 0.664830410),
+     ((0, -2, 0, 0), 0.567667642)],
+)  # fmt: skip
+def test_divergence_of_normal_laws(law, value):
+    assert divergence(*(torch.tensor(float(v)) for v in law)).item() == pytest.approx(value, rel=1e-6)
+
+
+def test_divergence_is_that_of_torch():
+    laws = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+    law, other = (torch.distributions.Normal(m, torch.exp(v / 2)) for m, v in (laws[:2], laws[2:]))
+    np.testing.assert_allclose(divergence(*laws), torch.distributions.kl_divergence(law, other), rtol=1e-4, atol=1e-6)
+
+
+def test_no_global_generator_is_touched():
+    before = torch.get_rng_state()
+    first, second = network(), network()
+    assert torch.equal(before, torch.get_rng_state())
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_path_is_the_natural_spline_through_what_was_seen():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 9, 2))
+    x[0, [2, 3, 7]] = np.nan
+    x[1, 4, 1] = np.nan
+    path = control_path(x)
+    seen = np.array([0, 1, 4, 5, 6, 8])
+    slope = CubicSpline(seen, x[0, seen, 0], bc_type="natural").derivative()
+    np.testing.assert_allclose(path[0, 1:, 0].reshape(8, 2), slope(np.arange(8)[:, None] + [0.0, 0.5]), atol=1e-12)
+    seen = np.array([0, 1, 2, 3, 5, 6, 7, 8])
+    slope = CubicSpline(seen, x[1, seen, 1], bc_type="natural").derivative()
+    np.testing.assert_allclose(path[1, 1:, 1].reshape(8, 2), slope(np.arange(8)[:, None] + [0.0, 0.5]), atol=1e-12)
+    np.testing.assert_allclose(path[:, 0, :2], x[:, 0])
+    steps = path[0, 1::2, 2:]
+    np.testing.assert_allclose(path[0, 0, 2:-1] + steps[:, :-1].sum(axis=0), [6 / 9, 6 / 9])
+    np.testing.assert_allclose(steps[:, -1], 1 / 9)
+
+
+def test_values_that_are_missing_do_not_enter():
+    x = np.random.default_rng(1).normal(size=(1, 8, 2))
+    hidden = x.copy()
+    hidden[0, 3] = np.nan
+    other = hidden.copy()
+    net = network("cde")
+    same = [net.encoder(torch.tensor(net.encoder.prepare(w), dtype=torch.float32)) for w in (hidden, other, x)]
+    assert torch.equal(same[0], same[1])
+    assert not torch.allclose(same[0], same[2])
+
+
+def test_ends_that_were_not_seen_are_constant_and_nothing_seen_is_no_path():
+    x = np.full((2, 6, 1), np.nan)
+    x[0, 2:4, 0] = [1.0, 3.0]
+    path = control_path(x)
+    assert path[0, 0, 0] == 1.0
+    np.testing.assert_allclose(path[0, 1:, 0], [0, 0, 0, 0, 2, 2, 0, 0, 0, 0])
+    assert not path[1, :, :2].any()
+
+
+def test_the_regular_encoder_sees_changes_in_their_own_unit():
+    with torch.random.fork_rng(devices=[]):
+        encoder = RecurrentEncoder(1, 4, np.array([0.01]))
+    x = torch.linspace(0, 0.05, 6)[None, :, None]
+    taken = []
+    encoder.recurrence.register_forward_pre_hook(lambda module, args: taken.append(args[0]))
+    encoder(x)
+    torch.testing.assert_close(taken[0][0, :, 1], torch.ones(6), atol=1e-4, rtol=1e-4)
+
+
+def test_posterior_without_correction_is_the_prior():
+    net = network()
+    noise = torch.randn(4, 7, 3, generator=torch.Generator().manual_seed(1))
+    mean, log_variance = torch.zeros_like(noise), torch.zeros_like(noise)
+    assert divergence(mean, log_variance).abs().max() == 0
+    z = net.prior.run(mean + torch.exp(0.5 * log_variance) * noise)
+    assert torch.equal(z, net.prior.run(noise))
+    assert torch.equal(z[:, 0], noise[:, 0])
+
+
+def test_later_states_depend_on_earlier_noise_only():
+    net = network()
+    noise = torch.randn(1, 7, 3, generator=torch.Generator().manual_seed(1))
+    changed = noise.clone()
+    changed[:, 4] += 1.0
+    one, other = net.prior.run(noise), net.prior.run(changed)
+    assert torch.equal(one[:, :4], other[:, :4])
+    assert not torch.isclose(one[:, 4:], other[:, 4:]).all(dim=2).any()
+
+
+def test_a_sigmoid_keeps_to_its_bounds_and_windows_of_any_length_are_decoded():
+    x = network(head="sigmoid").decoder(100 * torch.randn(3, 50, 3, generator=torch.Generator().manual_seed(1)))
+    assert x.shape == (3, 50, 2)
+    assert x.min() >= -1
+    assert x.max() <= 2
+
+
+def test_the_middle_of_a_long_window_is_decoded_as_that_of_a_short_one():
+    decoder = network().decoder
+    z = torch.randn(1, 40, 3, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(decoder(z)[:, 16:24], decoder(z[:, 10:30])[:, 6:14])
+
+
+def test_the_flow_is_invertible_and_its_volume_is_the_jacobian():
+    flow = FirstState(5)
+    rng = np.random.default_rng(0)
+    with torch.no_grad():
+        for p in flow.parameters():
+            p.copy_(torch.tensor(0.3 * rng.normal(size=p.shape), dtype=torch.float32))
+    e = torch.tensor(rng.normal(size=(4, 5)), dtype=torch.float32)
+    u, log_volume = flow(e)
+    torch.testing.assert_close(flow.inverse(u), e, atol=1e-4, rtol=1e-4)
+    jacobian = torch.autograd.functional.jacobian(lambda row: flow(row[None])[0][0], e[1])
+    torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_volume[1], atol=1e-4, rtol=1e-4)
+
+
+def test_a_new_flow_leaves_normal_states_normal():
+    u, log_volume = FirstState(4)(torch.eye(4))
+    assert log_volume.abs().max() == 0
+    assert torch.equal(u.sum(dim=0), torch.ones(4))
+
+
+def test_the_flow_learns_the_law_of_the_states():
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 2 * np.pi, 3000)
+    ring = torch.tensor(3 * np.column_stack([np.cos(angle), np.sin(angle)]), dtype=torch.float32)
+    flow = FirstState(2)
+    fit_first_state(flow, ring, torch.full_like(ring, np.log(0.1)), n_updates=300, seed=0)
+    with torch.no_grad():
+        radius = flow.inverse(torch.tensor(rng.normal(size=(2000, 2)), dtype=torch.float32)).norm(dim=1)
+    assert abs(radius.mean() - 3) < 0.3
+    assert radius.std() < 0.8
+
+
+def test_missing_values_do_not_change_what_a_weight_means():
+    """Where the errors are all alike, the loss of half of them is the loss of all."""
+    net = network("cde")
+    with torch.no_grad():
+        net.decoder.readout.weight.zero_()
+        net.decoder.readout.bias.fill_(1.0)
+    x = np.zeros((3, 6, 2))
+    gaps = x.copy()
+    gaps[:, ::2] = np.nan
+    noise = torch.zeros(3, 6, 3)
+    parts = []
+    for w in (x, gaps):
+        given, seen = (torch.tensor(a, dtype=torch.float32) for a in (net.encoder.prepare(w), w))
+        parts.append(loss_of(net, given, seen, noise, weights(), 1.0)[1]["reconstruction"])
+    assert parts == pytest.approx([6.0, 6.0])
+
+
+def test_the_loss_is_the_weighted_sum_of_its_parts():
+    net = network()
+    x = torch.randn(4, 8, 2, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(4, 8, 3, generator=torch.Generator().manual_seed(1))
+    w = weights(divergence=0.1, start=4.0, prediction=0.5, spectrum=2.0, constraint="unit_circle")
+    loss, parts = loss_of(net, x, x, noise, w, 0.5)
+    assert w.divergence_at(0.0) == pytest.approx(0.4)
+    wanted = parts["reconstruction"] + 0.2 * parts["divergence"] + 0.5 * parts["prediction"] + 2 * parts["spectrum"]
+    assert loss.item() == pytest.approx(wanted, rel=1e-5)
+    loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in net.trained_together())

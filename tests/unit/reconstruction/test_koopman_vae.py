@@ -1,0 +1,161 @@
+"""KoopmanVAE as a reconstructor: what it learns, draws, foretells and fills, and what it refuses."""
+
+import numpy as np
+import pytest
+import torch
+
+import dysyr
+from dysyr.core.dataset import make_dataset
+from dysyr.core.errors import InputError, NotConverged
+from dysyr.reconstruction.koopman_vae import KoopmanVAE, koopman_vae, training
+from dysyr.reconstruction.koopman_vae.conditioning import closed
+from dysyr.reconstruction.koopman_vae.windows import bounds_of, change_of, windows_of
+
+DT = 0.1
+SMALL = {"window": 16, "latent_dim": 4, "hidden_dim": 8, "n_updates": 40, "n_checks": 4, "batch_size": 32}
+
+
+def spiral(n=300, seed=0):
+    t = DT * np.arange(n)
+    noise = 1e-2 * np.random.default_rng(seed).normal(size=(n, 2))
+    return np.column_stack([np.cos(t), 2 * np.sin(t) + 5]) + noise
+
+
+def gaps(share, seed=0):
+    x = spiral()
+    x[np.random.default_rng(seed).random(len(x)) < share] = np.nan
+    return make_dataset(x, dt=DT, mask=np.isfinite(x))
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    settings = {**SMALL, "n_updates": 200, "constraint": "unit_circle", "n_unit": 2, "rollout_noise": False}
+    return KoopmanVAE(**settings).fit(spiral(), dt=DT, progress=False)
+
+
+def test_it_learns_to_foretell_and_to_fill(fitted):
+    series = spiral(200, seed=3)
+    ahead = fitted.forecast(series[:100], n_steps=8)
+    assert np.abs(ahead["x"].values[0] - series[100:108]).max() < 0.25
+    assert (ahead["spread"].values > 0).all()
+    holes = series[:32].copy()
+    holes[10:14] = np.nan
+    filled = fitted.model_.impute(make_dataset(holes, dt=DT, mask=np.isfinite(holes)))
+    assert np.abs(filled["x"].values[0] - series[:32]).max() < 0.25
+
+
+def test_windows_look_like_those_of_the_data(fitted):
+    drawn = fitted.generate(16, n_trajectories=300, seed=0)["x"].values
+    np.testing.assert_allclose(drawn.mean(axis=(0, 1)), spiral().mean(axis=0), atol=0.5)
+    radius = np.hypot(drawn[..., 0], (drawn[..., 1] - 5) / 2)
+    assert 0.85 < np.median(radius) < 1.15
+
+
+def test_the_eigenvalues_that_are_used_are_constrained(fitted):
+    modes = fitted.model_.modes()
+    np.testing.assert_allclose(modes["modulus"][:2], 1.0, rtol=1e-9)
+    assert (modes["modulus"] <= 1 + 1e-9).all()
+    np.testing.assert_allclose(np.sort(modes["modulus"]), np.sort(np.abs(np.linalg.eigvals(fitted.model_.matrix))))
+    long = fitted.generate(2000, n_trajectories=2, seed=0)
+    assert np.isfinite(long["x"]).all()
+    assert not fitted.model_.residual.any()
+
+
+def test_beyond_a_window_states_go_on_by_the_matrix(fitted):
+    model = fitted.model_
+    z = np.random.default_rng(0).normal(size=(2, 3, 4))
+    whole = model._extended(z, 6, np.random.default_rng(0))
+    np.testing.assert_array_equal(whole[:, :3], z)
+    for k in range(3, 6):
+        np.testing.assert_allclose(whole[:, k], whole[:, k - 1] @ model.matrix, rtol=1e-12)
+
+
+def test_the_linear_prior_is_the_same_step_at_every_time():
+    made = KoopmanVAE(**SMALL, prior="koopman").fit(spiral(), dt=DT, progress=False)
+    noise = torch.randn(2, 5, 4, generator=torch.Generator().manual_seed(0))
+    z = made.model_.latent_states(noise).detach().double().numpy()
+    left = z[:, 1:] - z[:, :-1] @ made.model_.matrix
+    np.testing.assert_allclose(left, noise[:, 1:].double().numpy() @ made.model_.residual, atol=1e-5)
+    assert made.model_.residual.any()
+    assert made.forecast(spiral()[:40], n_steps=4)["x"].shape == (1, 4, 2)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_missing_rows_are_no_obstacle(share):
+    made = KoopmanVAE(**SMALL).fit(gaps(share), progress=False)
+    assert made.model_.encoder == "cde"
+    assert np.isfinite(made.generate(16, n_trajectories=5)["x"]).all()
+    assert made.history_["left_out"] < 0.2
+
+
+def test_complete_data_take_the_encoder_of_complete_windows(fitted):
+    assert fitted.model_.encoder == "gru"
+
+
+def test_data_that_do_not_suit_are_refused():
+    empty = make_dataset(np.column_stack([spiral(), np.full(300, np.nan)]), dt=DT, mask=True)
+    with pytest.raises(InputError, match="variables without values: x2"):
+        KoopmanVAE(**SMALL).fit(empty, progress=False)
+    with pytest.raises(InputError, match=r"no window fits into the data.*windows of 300"):
+        KoopmanVAE(**{**SMALL, "window": 300}).fit(spiral(), dt=DT, progress=False)
+    with pytest.raises(InputError, match=r"no window of the data can be used.*a window without missing values"):
+        KoopmanVAE(**SMALL, encoder="gru").fit(gaps(0.5), progress=False)
+    sparse = spiral()
+    sparse[np.arange(300) % 60 > 0] = np.nan
+    with pytest.raises(InputError, match="a window with 2 samples that show"):
+        KoopmanVAE(**SMALL).fit(make_dataset(sparse, dt=DT, mask=True), progress=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("window", 3), ("latent_dim", 1), ("encoder", "cnn"), ("head", "tanh"), ("prior", "linear"), ("n_unit", 5),
+     ("prediction_steps", 16), ("divergence_weight", 0), ("divergence_start", 0.5), ("constraint", "circle"),
+     ("rollout_noise", 2), ("learning_rate", -1), ("validation_fraction", 1), ("seed", -1), ("n_checks", 0)],
+)  # fmt: skip
+def test_arguments_out_of_range_are_refused(name, value):
+    with pytest.raises(InputError, match=f"KoopmanVAE cannot use this {name}"):
+        KoopmanVAE(**{**SMALL, name: value}).fit(spiral(), dt=DT, progress=False)
+
+
+def test_a_training_that_diverges_says_so_and_loses_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_WRITES", 0.0)
+    original, calls = training.loss_of, []
+
+    def broken(*arguments):
+        calls.append(1)
+        loss, parts = original(*arguments)
+        return (loss * float("nan") if len(calls) > 15 else loss), parts
+
+    monkeypatch.setattr(training, "loss_of", broken)
+    with pytest.raises(NotConverged, match=r"the loss is not finite: nan at update 14.*lower learning_rate"):
+        KoopmanVAE(**SMALL).fit(spiral(), dt=DT, progress=False, checkpoint=tmp_path)
+    monkeypatch.setattr(training, "loss_of", original)
+    resumed = KoopmanVAE(**SMALL).fit(spiral(), dt=DT, progress=False, checkpoint=tmp_path)
+    whole = KoopmanVAE(**SMALL).fit(spiral(), dt=DT, progress=False)
+    for name, value in whole.model_.arrays().items():
+        np.testing.assert_array_equal(value, resumed.model_.arrays()[name], err_msg=name)
+
+
+def test_a_saved_model_is_the_same_model(fitted, tmp_path, monkeypatch):
+    model = type(fitted.model_).from_state(fitted.model_.config(), fitted.model_.arrays())
+    np.testing.assert_array_equal(model.generate(40, seed=1)["x"], fitted.generate(40, seed=1)["x"])
+    trained = [value.size for name, value in model.arrays().items() if "." in name]
+    assert model.n_parameters == fitted.model_.n_parameters == sum(trained)
+
+
+def test_windows_cross_no_ends_and_gaps_close_with_the_nearest():
+    data = make_dataset([spiral(20), spiral(30)], dt=DT)
+    scaler = dysyr.core.scaler.Scaler(np.zeros(2), np.ones(2))
+    x, left_out = windows_of(data, 16, scaler, complete=True)
+    assert len(x) == 5 + 15
+    assert left_out == 0
+    np.testing.assert_array_equal(x[5], spiral(30)[:16])
+    holes = np.array([[[1.0], [np.nan], [np.nan], [4.0]], [[np.nan]] * 4])
+    np.testing.assert_array_equal(closed(holes)[:, :, 0], [[1, 1, 4, 4], [0, 0, 0, 0]])
+    np.testing.assert_allclose(change_of(holes[:1]), 1.0)
+    np.testing.assert_allclose(change_of(np.array([[[0.0], [2.0], [4.0]]])), 2.0)
+    np.testing.assert_allclose(bounds_of(holes)[:, 0], [1 - 0.15, 4 + 0.15])
+
+
+def test_the_method_names_its_choices():
+    assert koopman_vae.CONSTRAINTS == ("unit_circle", "stable")
