@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from dysyr import cli_states, cli_upkeep
+from dysyr import cli_states, cli_sweep, cli_upkeep
 from dysyr.cli_input import (
     code_of,
     labelled,
@@ -318,20 +318,26 @@ def encode(
 
 @app.command()
 def report(
-    model: Annotated[Path, typer.Argument(help="Run folder, or a data file with free runs.")],
-    truth: Annotated[str, typer.Option(help="Test data, or a system of the catalogue.")],
+    model: Annotated[Path, typer.Argument(help="Run folder, a data file with free runs, or the folder of a sweep.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
+    truth: Annotated[str | None, typer.Option(help="Test data, or a system of the catalogue.")] = None,
     reference: Annotated[Path | None, typer.Option(help="Independent truth for the floors.")] = None,
     measures: Annotated[str | None, typer.Option(help="Measures, separated by commas.")] = None,
     seed: Seed = 0,
 ):
-    """Write the report of a model.
+    """Write the report of a model, or the ranking of a sweep.
 
-    One HTML page that needs no other file and no network.
+    One HTML page that needs no other file and no network. A model needs --truth, a sweep has its own.
     """
     import dysyr
 
     must_be_writable(output)
+    if cli_sweep.is_sweep(model):
+        refuse_options({"--truth": truth, "--reference": reference, "--measures": measures}, "a sweep")
+        typer.echo(cli_sweep.write_ranking(model, output))
+        return
+    if truth is None:
+        raise typer.BadParameter("a model is judged by test data", param_hint="--truth")
     card = score(model, truth, reference, measures, seed)
     dataclasses.replace(card, inspection=dysyr.inspect(card.truth)).to_html(output)
     typer.echo(f"{output}: {card.verdict.verdict}")
@@ -356,5 +362,5 @@ def run(
     show(result.to_dict() if as_json else str(result), as_json)
 
 
-for command in (cli_states.solve, cli_upkeep.doctor, cli_upkeep.bench, cli_upkeep.pretrain):
+for command in (cli_states.solve, cli_sweep.sweep, cli_upkeep.doctor, cli_upkeep.bench, cli_upkeep.pretrain):
     app.command()(command)

@@ -59,17 +59,22 @@ def run_sweep(sweep, out, *, scheduler=None, workers=2, memory=MEMORY, retry_fai
     return write_results(sweep, out)
 
 
-def write_results(sweep, out):
+def write_results(sweep, out, *, page=None):
     """Write tables and page of the finished tasks of a sweep.
 
     Args:
         sweep: Sweep.
         out: its folder.
+        page: where the page goes; by default ``report.html`` in the folder.
 
     Returns:
         path of the page.
+
+    Raises:
+        DysyrError: no task is finished.
     """
     out = Path(out)
+    page = out / "report.html" if page is None else Path(page)
     done = [(task, out / task.folder / "metrics.json") for task in sweep.tasks()]
     scores = [(task, json.loads(path.read_text(encoding="utf-8"))) for task, path in done if path.exists()]
     if not scores:
@@ -82,9 +87,8 @@ def write_results(sweep, out):
     write_text(out / "table.csv", text.getvalue())
     save_table(as_table(records), out / "table.nc")
     cards = {name: [one for task, one in scores if task.condition == name] for name in sweep.conditions}
-    page = render_ranking({name: found for name, found in cards.items() if found}, title=sweep.title)
-    write_text(out / "report.html", page)
-    return out / "report.html"
+    write_text(page, render_ranking({name: found for name, found in cards.items() if found}, title=sweep.title))
+    return page
 
 
 def read_sweep_folder(folder):

@@ -28,6 +28,7 @@ from dysyr.evaluation.verdict import (
     UNDECIDABLE,
     WRONG,
 )
+from dysyr.benchmark.sweep_file import read_sweep
 from dysyr.experiment import read_experiment
 from dysyr.reconstruction import METHODS, STATE_METHODS
 
@@ -103,6 +104,10 @@ def test_code_names_what_exists(page, code):
 @pytest.mark.parametrize("page, text", case(blocks("toml")))
 def test_files_are_experiments_or_systems(page, text, tmp_path):
     tables = tomllib.loads(text)
+    if page == "docs/how-to/run_a_sweep.md":
+        (tmp_path / "sweep.toml").write_text(text)
+        assert len(read_sweep(tmp_path / "sweep.toml").conditions) == 8
+        return
     if "kind" in tables:
         assert dysyr.System.from_dict(tables).dim > 0
         return

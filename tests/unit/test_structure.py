@@ -32,6 +32,7 @@ ALLOWED = {
     "cli_input": {"core"},
     "cli_options": set(),
     "cli_states": {"core", "reconstruction", "experiment", "cli_input", "cli_options", "cli_output"},
+    "cli_sweep": {"benchmark", "cli_output"},
     "cli_upkeep": {"core", "api", "benchmark", "doctor", "cli_options", "cli_output"},
     "cli_output": {"core"},
     "benchmark": BELOW_API

@@ -1,15 +1,25 @@
 """Sweeps: what a file expands to, that finished tasks stay, what failures leave, and the table."""
 
+import csv
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+from typer.testing import CliRunner
 
 import dysyr
 from dysyr.benchmark import sweep_run
 from dysyr.benchmark.sweep_file import Sweep, Task, read_sweep
 from dysyr.benchmark.sweep_run import read_sweep_folder, run_sweep, run_task, write_results
+from dysyr.cli import app
 
 FILE = """
 title = "Channels"
@@ -84,6 +94,11 @@ def test_numbers_in_tables_are_combined(read):
     assert one.simulate["label_noise"] == 0.05
     assert one.simulate["test"] == {"n_trajectories": 20}
     assert sweep.settings["two_state_channel-n_steps_40-label_noise_0"]["simulate.n_steps"] == 40
+
+
+def test_the_example_is_valid():
+    sweep = read_sweep(Path(__file__).parents[3] / "examples" / "sweep.toml")
+    assert len(sweep.tasks()) == 4 * 4 * 5
 
 
 def test_a_sweep_survives_its_own_file(read):
@@ -213,3 +228,103 @@ def test_missing_numbers_are_nan(read, tmp_path, quick):
     assert table["d_stsp"].dims == ("condition", "method", "seed")
     assert int(np.isnan(table["d_stsp"]).sum()) == 1
     assert float(table["d_stsp_floor"].max()) == 0.05
+
+
+def test_the_commands(tmp_path):
+    short = FILE.replace("seeds = [0, 1]", "seeds = [0]").replace(', "three_state_channel"', "")
+    (tmp_path / "channels.toml").write_text(short)
+    out, page = tmp_path / "out", tmp_path / "page.html"
+    runner = CliRunner()
+    done = runner.invoke(app, ["sweep", str(tmp_path / "channels.toml"), "-o", str(out), "--workers", "0"])
+    assert done.exit_code == 0, done.output
+    assert "3 tasks, 3 of them to do" in done.output
+    assert done.output.strip().endswith("report.html")
+    done = runner.invoke(app, ["report", str(out), "-o", str(page)])
+    assert done.exit_code == 0, done.output
+    assert page.read_text() == (out / "report.html").read_text()
+    done = runner.invoke(app, ["report", str(out), "-o", str(page), "--truth", "lorenz63"])
+    assert done.exit_code == 2
+    assert "is not for a sweep" in done.output
+    done = runner.invoke(app, ["report", str(out / "runs"), "-o", str(page)])
+    assert done.exit_code == 2
+    assert "judged by test data" in done.output
+
+
+def command(tmp_path, out, *options):
+    """Start the sweep of FILE in a process of its own."""
+    (tmp_path / "channels.toml").write_text(FILE)
+    program = "from dysyr.cli import main; main()"
+    arguments = ["sweep", str(tmp_path / "channels.toml"), "-o", str(out), *options]
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def finished(out):
+    return len(list(out.glob("runs/*/*/*/metrics.json")))
+
+
+def scores(out):
+    """All columns but the processor time, which is never the same."""
+    rows = list(csv.DictReader((out / "table.csv").open()))
+    return sorted(tuple(value for key, value in row.items() if key != "fit_seconds") for row in rows)
+
+
+@pytest.mark.slow
+def test_killed_at_any_time_it_ends_with_the_same_table(read, tmp_path):
+    pytest.importorskip("distributed")
+    run_sweep(read(), tmp_path / "whole", workers=0, say=lambda text: None)
+    out = tmp_path / "killed"
+    for n_done in (0, 2, 5, 8):
+        running = command(tmp_path, out, "--workers", "2")
+        while finished(out) < n_done or (n_done == 0 and not (out / "sweep.json").exists()):
+            assert running.poll() is None, running.stdout.read()
+            time.sleep(0.05)
+        victim = worker_of(running) if n_done in (2, 8) else None
+        if victim is None:
+            os.killpg(running.pid, signal.SIGKILL)
+        else:
+            os.kill(victim, signal.SIGKILL)
+        said = running.communicate(timeout=300)[0]
+        assert "Traceback" not in said
+    running = command(tmp_path, out, "--workers", "2")
+    said = running.communicate(timeout=300)[0]
+    assert running.returncode == 0, said
+    assert scores(out) == scores(tmp_path / "whole")
+
+
+def worker_of(running):
+    """A worker process of a sweep; None where there is none yet."""
+    psutil = pytest.importorskip("psutil")
+    children = psutil.Process(running.pid).children(recursive=True)
+    workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    return workers[-1].pid if workers else None
+
+
+@pytest.mark.slow
+def test_on_a_scheduler_of_ones_own(read, tmp_path):
+    pytest.importorskip("distributed")
+    run_sweep(read(), tmp_path / "whole", workers=0, say=lambda text: None)
+    port = free_port()
+    programs = [["scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]]
+    programs += [["worker", f"tcp://127.0.0.1:{port}", "--nthreads", "1", "--no-dashboard"]] * 2
+    own = [
+        subprocess.Popen([sys.executable, "-m", "distributed.cli.dask_" + name, *rest], stderr=subprocess.DEVNULL)
+        for name, *rest in programs
+    ]
+    try:
+        running = command(tmp_path, tmp_path / "out", "--scheduler", f"tcp://127.0.0.1:{port}")
+        said = running.communicate(timeout=300)[0]
+        assert running.returncode == 0, said
+    finally:
+        for process in own:
+            process.kill()
+            process.wait()
+    assert scores(tmp_path / "out") == scores(tmp_path / "whole")
+
+
+def free_port():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
