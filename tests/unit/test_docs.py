@@ -14,6 +14,7 @@ import pytest
 import typer
 
 import dysyr
+from dysyr.benchmark.sweep_file import read_sweep
 from dysyr.cli import app
 from dysyr.evaluation import MEASURES, RATE_MEASURES
 from dysyr.evaluation.rate_verdict import NOT_MARKOV, PLAUSIBLE_RATES, WRONG_RATES
@@ -28,7 +29,6 @@ from dysyr.evaluation.verdict import (
     UNDECIDABLE,
     WRONG,
 )
-from dysyr.benchmark.sweep_file import read_sweep
 from dysyr.experiment import read_experiment
 from dysyr.reconstruction import METHODS, STATE_METHODS
 

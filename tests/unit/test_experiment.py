@@ -54,7 +54,7 @@ def written(tmp_path, text):
     return path
 
 
-@pytest.mark.parametrize("path", sorted(set(EXAMPLES.glob("*.toml")) - {EXAMPLES / "sweep.toml"}), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted({*EXAMPLES.glob("*.toml")} - {EXAMPLES / "sweep.toml"}), ids=lambda p: p.stem)
 def test_the_examples_are_valid(path):
     experiment = read_experiment(path)
     for table in experiment.reconstructors:
