@@ -1,0 +1,121 @@
+"""Scores of generated windows: split by series, floors near zero, controls far away."""
+
+import numpy as np
+import pytest
+
+from dysyr.core.dataset import make_dataset
+from dysyr.core.errors import InputError
+from dysyr.evaluation import judged_scores
+from dysyr.evaluation.judged_scores import DiscriminativeMeasure, PredictiveMeasure
+from dysyr.evaluation.window_context import WindowContext
+from dysyr.evaluation.window_distances import WINDOW_DISTANCES, autocorrelation_distance, marginal_distance
+from dysyr.evaluation.window_set import WindowSet, window_controls
+
+
+def sines(n, seed):
+    rng = np.random.default_rng(seed)
+    phase = rng.uniform(0, 2 * np.pi, (n, 1, 2))
+    return np.sin(0.7 * np.arange(16)[:, None] + phase)
+
+
+def context(generated, n=300):
+    truth = WindowSet.from_data(make_dataset(sines(n, 0), dt=1.0), 16)
+    return WindowContext(truth=truth, generated=generated, dt=1.0, names=("a", "b"), n_judges=2)
+
+
+def test_windows_of_different_series_share_no_sample():
+    x = np.arange(1000.0)[:, None]
+    x[500:510] = np.nan
+    found = WindowSet.from_data(make_dataset(x, dt=1.0, mask=True), 12)
+    assert len(np.unique(found.series)) >= 19
+    one, other = found.parted(0.2, np.random.default_rng(0))
+    assert not set(one.x.ravel()) & set(other.x.ravel())
+    assert not set(one.series) & set(other.series)
+    assert len(np.unique(other.series)) == pytest.approx(0.2 * len(np.unique(found.series)), abs=1)
+    assert np.isfinite(found.x).all()
+    np.testing.assert_array_equal(np.diff(found.x[:, :, 0], axis=1), 1.0)
+
+
+def test_trajectories_are_series_and_many_windows_are_thinned():
+    found = WindowSet.from_data(make_dataset(sines(5000, 0), dt=1.0), 16)
+    assert len(found.x) == len(np.unique(found.series)) == 4000
+    few = WindowSet.from_data(make_dataset(sines(30, 0), dt=1.0), 15)
+    assert np.unique(few.series, return_counts=True)[1].tolist() == [2] * 30
+
+
+def test_too_few_series_are_refused():
+    with pytest.raises(InputError, match="too few series"):
+        WindowSet.from_data(make_dataset(np.arange(100.0), dt=1.0), 24)
+
+
+def test_controls_keep_what_they_say():
+    x = sines(400, 0)
+    controls = window_controls(x, 0)
+    np.testing.assert_allclose(np.sort(controls["time_shuffled"], axis=1), np.sort(x, axis=1))
+    assert abs(controls["gaussian"].std() - x.std()) < 0.02
+    decay, rng = np.empty((2000, 30, 1)), np.random.default_rng(1)
+    decay[:, 0, 0] = rng.normal(size=2000)
+    for t in range(1, 30):
+        decay[:, t] = 0.8 * decay[:, t - 1] + 0.3 * rng.normal(size=(2000, 1))
+    again = window_controls(decay, 0)["autoregression"]
+    np.testing.assert_allclose(again.std(axis=0), decay.std(axis=0), rtol=0.1)
+    np.testing.assert_allclose(
+        (again[:, 10:-1] * again[:, 11:]).mean(), (decay[:, 10:-1] * decay[:, 11:]).mean(), rtol=0.1
+    )
+
+
+def test_a_perfect_generator_scores_as_the_floor_and_controls_do_not(monkeypatch):
+    monkeypatch.setattr(judged_scores, "N_ITERATIONS", 150)
+    measure = DiscriminativeMeasure().compute(context(sines(300, 5)))
+    assert measure.value < 0.12
+    assert measure.floor < 0.2
+    assert measure.controls["time_shuffled"] > 0.3
+    assert measure.controls["gaussian"] > 0.3
+    assert set(measure.controls) == {"time_shuffled", "gaussian", "autoregression"}
+    assert len(measure.runs) == 2
+    assert DiscriminativeMeasure().compute(context(sines(300, 5))).runs == measure.runs
+
+
+def test_a_wrong_generator_is_told_apart(monkeypatch):
+    monkeypatch.setattr(judged_scores, "N_ITERATIONS", 150)
+    wrong = sines(300, 5)[:, ::-1] * [1.0, 0.5]
+    assert DiscriminativeMeasure().compute(context(wrong)).value > 0.3
+
+
+def test_prediction_learned_on_windows_of_the_same_law_is_as_good(monkeypatch):
+    monkeypatch.setattr(judged_scores, "N_ITERATIONS", 150)
+    true, generated = (np.repeat(sines(300, seed)[:, :, :1], 2, axis=2) for seed in (0, 5))
+    truth = WindowSet(true, np.arange(300))
+    linked = WindowContext(truth=truth, generated=generated, dt=1.0, names=("a", "b"), n_judges=2)
+    measure = PredictiveMeasure().compute(linked)
+    assert measure.value < 1.5 * measure.floor
+    assert measure.controls["time_shuffled"] > 3 * measure.floor
+    assert measure.settings["value_over_floor"] == pytest.approx(measure.value / measure.floor)
+
+
+def test_distances_have_their_analytic_values():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(500, 8, 1)), 2 + rng.normal(size=(700, 8, 1))
+    assert marginal_distance(x, y, np.ones(1)) == pytest.approx(2.0, abs=0.1)
+    assert marginal_distance(x, y, np.full(1, 4.0)) == pytest.approx(0.5, abs=0.03)
+    wave = np.cos(np.pi / 4 * np.arange(16)[None, :, None] + rng.uniform(0, 2 * np.pi, (5000, 1, 1)))
+    noise = rng.normal(size=(5000, 16, 1))
+    wanted = np.sqrt(np.mean(np.cos(np.pi / 4 * np.arange(1, 9)) ** 2))
+    assert autocorrelation_distance(wave, noise) == pytest.approx(wanted, abs=0.02)
+
+
+def test_distances_of_a_perfect_generator_lie_near_the_floor():
+    for measure in WINDOW_DISTANCES:
+        found = measure.compute(context(sines(300, 5)))
+        assert found.value < 3 * found.floor
+        assert found.stderr > 0
+    assert WINDOW_DISTANCES[1].compute(context(sines(300, 5))).controls["time_shuffled"] > 0.3
+
+
+def test_windows_that_do_not_fit_are_refused():
+    with pytest.raises(InputError, match="generated windows do not fit the truth"):
+        context(sines(20, 0)[:, :10])
+    broken = sines(20, 0)
+    broken[3, 2, 1] = np.nan
+    with pytest.raises(InputError, match="not finite"):
+        context(broken)
