@@ -1,0 +1,148 @@
+"""KoopmanVAE on the data of the literature on time-series generation, complete and with missing rows.
+
+    python -m dysyr.benchmark.koopman_windows -o FOLDER [--stocks FILE] [--seeds 5] [--rates 0 50 30 70] [--write FILE]
+
+Sines: 10,000 series of 24 samples of 5 independent sin(f j + phi), f and phi uniform in [0, 0.1], mapped to
+(x + 1) / 2; the test has 4,000 fresh series. Stocks: daily rows of six columns in a file of the user's, order reversed;
+windows of 24 that begin at every row, of which the generator sees all, as published. A share of the rows is missing
+where the table says so, all variables together, before windows are cut; the truth of the test is complete.
+
+Scores are those of ``dysyr.evaluation.judged_scores``: judges are tested on series that they were not trained on
+(sines: whole series; stocks: 20 blocks of the record), five judges a fit. Floor: truth against truth. Controls, worst
+of the seeds: time-shuffled, gaussian and linear autoregression. Predictive: mean over judges that learned on generated
+windows, as a multiple of those that learned on other series of the truth. Numbers are medians over seeds, brackets
+their range. Training is processor time on one core that was shared with other work.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from dysyr.core.atomic import write_text
+from dysyr.core.dataset import make_dataset, trajectories
+from dysyr.evaluation.judged_scores import DiscriminativeMeasure, PredictiveMeasure
+from dysyr.evaluation.window_context import WindowContext
+from dysyr.evaluation.window_distances import WINDOW_DISTANCES
+from dysyr.evaluation.window_set import WindowSet
+from dysyr.reconstruction.koopman_vae import KoopmanVAE
+
+MODULE = "dysyr.benchmark.koopman_windows"
+WINDOW = 24
+N_TRAIN, N_TEST, N_GENERATED = 10_000, 4_000, 4_000
+MISSING_SEED = 56789
+COLUMNS = ("Open", "High", "Low", "Close", "Adj_Close", "Volume")
+
+
+def sines(n, seed):
+    """(n, 24, 5) series sin(f j + phi), mapped to [0, 1]."""
+    rng = np.random.default_rng([seed, 0x73696E])
+    f, phi = rng.uniform(0, 0.1, (2, n, 1, 5))
+    return 0.5 * (np.sin(f * np.arange(WINDOW)[:, None] + phi) + 1)
+
+
+def stocks(path):
+    """(row, 6) daily rows, oldest first as the published protocol reverses the file."""
+    return np.loadtxt(path, delimiter=",", skiprows=1)[::-1].copy()
+
+
+def with_gaps(x, percent, seed):
+    """The same with a share of rows (..., row, variable) missing."""
+    x = x.copy()
+    x[np.random.default_rng([MISSING_SEED, seed]).random(x.shape[:-1]) < percent / 100] = np.nan
+    return x
+
+
+def cell(data, percent, seed, path):
+    """One fit and its scores, a dict."""
+    if data == "sines":
+        train, truth = with_gaps(sines(N_TRAIN, seed), percent, seed), make_dataset(sines(N_TEST, 1000 + seed), dt=1.0)
+    else:
+        rows = stocks(path)
+        train, truth = with_gaps(rows, percent, seed)[None], make_dataset(rows[None], dt=1.0, names=COLUMNS)
+    train = make_dataset(train, dt=1.0, mask=True)
+    began = time.process_time()
+    held = train if data == "stocks" else None
+    fitted = KoopmanVAE(window=WINDOW, seed=seed).fit(train, validation=held, progress=False)
+    seconds = time.process_time() - began
+    generated = np.stack(trajectories(fitted.generate(WINDOW, n_trajectories=N_GENERATED, seed=seed)))
+    context = WindowContext(
+        truth=WindowSet.from_data(truth, WINDOW, seed=seed), generated=generated, dt=1.0,
+        names=tuple(map(str, truth["state"].values)), seed=seed,
+    )  # fmt: skip
+    left_out = float(fitted.history_["left_out"][0])
+    found = {"seconds": seconds, "parameters": fitted.model_.n_parameters, "left_out": left_out}
+    for measure in (DiscriminativeMeasure(), PredictiveMeasure(), *WINDOW_DISTANCES):
+        m = measure.compute(context)
+        found[m.name] = {"value": m.value, "floor": m.floor, "controls": m.controls, "runs": list(m.runs)}
+    return found
+
+
+def main(arguments=None):
+    """Compute what is missing in the folder, and write the page."""
+    parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--output", required=True)
+    parser.add_argument("--stocks")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--rates", type=int, nargs="+", default=[0, 50, 30, 70])
+    parser.add_argument("--write")
+    options = parser.parse_args(arguments)
+    if options.stocks is None:
+        print("no file of stocks: that half of the table is left out", file=sys.stderr)
+    sets, done = ["sines"] + (["stocks"] if options.stocks else []), {}
+    for seed in range(options.seeds):
+        for percent in options.rates:
+            for data in sets:
+                place = Path(options.output) / f"{data}_{percent}_{seed}.json"
+                if not place.exists():
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    write_text(place, json.dumps(cell(data, percent, seed, options.stocks)))
+                done[data, percent, seed] = json.loads(place.read_text())
+                print(line(data, percent, [done[data, percent, seed]]), flush=True)
+    if options.write:
+        write_text(options.write, page(done, shlex.join(["python", "-m", MODULE, *arguments_of(options)])))
+
+
+def arguments_of(options):
+    """The arguments as the page repeats them, without places of this machine."""
+    stocks = ["--stocks", "stock_data.csv"] if options.stocks else []
+    settings = ["--seeds", str(options.seeds), "--rates", *map(str, options.rates)]
+    return ["-o", "out/koopman", *stocks, *settings, "--write", "docs/results/koopmanvae.md"]
+
+
+def page(done, command):
+    """The page of results as Markdown."""
+    head = ("data", "missing", "seeds", "discriminative", "floor", "worst control", "predictive / real", "marginal",
+            "its floor", "autocorrelation", "its floor", "training", "parameters")  # fmt: skip
+    rows = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for data, percent in dict.fromkeys((data, percent) for data, percent, _ in done):
+        rows.append(line(data, percent, [found for key, found in done.items() if key[:2] == (data, percent)]))
+    text = __doc__.split("\n\n", 2)[2].strip()
+    return "\n".join(["# KoopmanVAE: results", "", f"    {command}", "", text, "", *rows, ""])
+
+
+def line(data, percent, cells):
+    """One row of the table."""
+
+    def each(pick, form="{:.3f}"):
+        values = [pick(found) for found in cells]
+        text = form.format(np.median(values))
+        return text if len(values) == 1 else f"{text} ({form.format(min(values))}, {form.format(max(values))})"
+
+    d, p, m, a = ("discriminative_score", "predictive_score", "window_marginal", "window_autocorrelation")
+    worst = min(min(found[d]["controls"].values()) for found in cells)
+    entries = [
+        data, f"{percent} %", str(len(cells)), each(lambda c: c[d]["value"]), each(lambda c: c[d]["floor"]),
+        f"{worst:.2f}", each(lambda c: c[p]["value"] / c[p]["floor"]), each(lambda c: c[m]["value"]),
+        each(lambda c: c[m]["floor"]), each(lambda c: c[a]["value"], "{:.4f}"), each(lambda c: c[a]["floor"], "{:.4f}"),
+        each(lambda c: c["seconds"], "{:.0f}") + " s", f"{cells[0]['parameters']:,}",
+    ]  # fmt: skip
+    return f"| {' | '.join(entries)} |"
+
+
+if __name__ == "__main__":
+    main()
