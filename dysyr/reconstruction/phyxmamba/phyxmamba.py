@@ -62,7 +62,8 @@ class PhyxMamba(Reconstructor):
 
     Attributes after fit: ``model_`` (PhyxMambaModel); ``history_`` (update, stage, loss, criterion per check;
     ``chosen``: attempt (0), update and criterion of what was kept; ``embedding``: delay and dimension; ``setbacks``:
-    losses that were not finite); ``dt_``, ``n_features_in_``, ``provenance_``.
+    losses that were not finite); ``first_stage_`` (PhyxMambaModel at the end of the first stage, to compare with; not
+    stored in a run folder); ``dt_``, ``n_features_in_``, ``provenance_``.
 
     Reference: liu2025phyxmamba, gu2023, dao2024
     """
@@ -168,6 +169,8 @@ class PhyxMamba(Reconstructor):
             with tqdm(total=len(recipe.goals()), desc=type(self).__name__, unit="check", disable=disable) as bar:
                 value, update = training.run(checkpoint=place, bar=bar)
             model = PhyxMambaModel(network, **form)
+            training.optimiser.theta.copy_(training.after_first)
+            self.first_stage_ = PhyxMambaModel(network, **form)
         history = {name: np.asarray(column) for name, column in training.history.items()}
         history |= {
             "chosen": np.array([0.0, update, value]), "embedding": np.array([delay, dim]),

@@ -60,6 +60,7 @@ class Training:
         self.history = {"update": [], "stage": [], "loss": [], "criterion": []}
         self.least = math.inf
         self.kept = (math.inf, 0, self.optimiser.theta.clone())
+        self.after_first = self.optimiser.theta.clone()
 
     @property
     def n_updates(self):
@@ -141,6 +142,8 @@ class Training:
             kept=self._decoder if done < stage.n_decoder else None,
         )  # fmt: skip
         self.update += 1
+        if self.update == self.recipe.stages[0].n_updates:
+            self.after_first.copy_(self.optimiser.theta)
         return loss.item()
 
     def _set_back(self):
@@ -194,8 +197,11 @@ class Training:
         return loss
 
     def _state(self):
-        arrays = {"theta": self.optimiser.theta, "m": self.optimiser.m, "v": self.optimiser.v, "kept": self.kept[2]}
-        arrays = {name: value.numpy() for name, value in arrays.items()}
+        rows = {
+            "theta": self.optimiser.theta, "m": self.optimiser.m, "v": self.optimiser.v, "kept": self.kept[2],
+            "after_first": self.after_first,
+        }  # fmt: skip
+        arrays = {name: value.numpy() for name, value in rows.items()}
         arrays |= {f"history_{name}": np.asarray(column, dtype=np.float64) for name, column in self.history.items()}
         return arrays, {
             "update": self.update, "count": self.optimiser.count, "kept": list(self.kept[:2]), "least": self.least,
@@ -207,6 +213,7 @@ class Training:
         self.optimiser.m, self.optimiser.v = (torch.from_numpy(arrays[name].copy()) for name in ("m", "v"))
         self.optimiser.count, self.update = numbers["count"], numbers["update"]
         self.slowed, self.waited, self.setbacks = (numbers[name] for name in ("slowed", "waited", "setbacks"))
+        self.after_first.copy_(torch.from_numpy(arrays["after_first"]))
         self.least = numbers["least"]
         self.kept = (*numbers["kept"], torch.from_numpy(arrays["kept"].copy()))
         self.history = {name: list(arrays[f"history_{name}"]) for name in self.history}

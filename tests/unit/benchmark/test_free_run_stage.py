@@ -68,17 +68,15 @@ def small(monkeypatch):
     monkeypatch.setattr(free_run_stage, "leading_exponents", lambda model: np.array([0.2, 0.1, 0.0]))
 
 
-def test_a_task_and_its_table(small, tmp_path):
-    def run(variant, seed):
-        return free_run_stage.run_task(variant, seed, changes=TINY)
-
-    names = ("truth", "both stages", "first stage alone")
-    records = [free_run_stage.kept_task(tmp_path, name, 0, run) for name in names]
-    assert records[1]["history"]["chosen"] and records[1]["parameters"] > 0
-    kept = free_run_stage.kept_task(tmp_path, "both stages", 0, run=None)
-    assert kept == records[1] == json.loads((tmp_path / "both_stages-0.json").read_text())
+def test_a_seed_and_its_table(small, tmp_path):
+    records = free_run_stage.kept_seed(tmp_path, 0, lambda seed: free_run_stage.run_seed(seed, changes=TINY))
+    assert [record["variant"] for record in records] == ["truth", "first stage", "both stages"]
+    assert records[2]["history"]["chosen"] and records[2]["parameters"] > 0
+    assert records[1]["d_stsp_runs"] != records[2]["d_stsp_runs"]
+    kept = free_run_stage.kept_seed(tmp_path, 0, run=None)
+    assert kept == records == json.loads((tmp_path / "seed_0.json").read_text())
     lines = free_run_stage.table(records).splitlines()
-    assert [line.split("|")[1].strip() for line in lines[2:]] == list(names)
+    assert [line.split("|")[1].strip() for line in lines[2:]] == ["truth", "first stage", "both stages"]
     assert "0.2 (0)" in lines[3] and lines[2].count("–") == 4
 
 
@@ -87,8 +85,8 @@ def test_gains_count_seeds():
         measures = {"d_stsp_runs": 1 / value, "d_stsp_raw": 1 / value, "vpt": value, "valid_time": 5 - value}
         return {"variant": variant, "seed": seed, **measures}
 
-    records = [record("first stage alone", 0, 1.0), record("both stages", 0, 2.0)]
-    records += [record("first stage alone", 1, 1.0), record("both stages", 1, 0.5), record("both stages", 2, 1.0)]
+    records = [record("first stage", 0, 1.0), record("both stages", 0, 2.0)]
+    records += [record("first stage", 1, 1.0), record("both stages", 1, 0.5), record("both stages", 2, 1.0)]
     text = free_run_stage.gains(records)
     assert "VPT, nominal: better in 1 of 2 seeds" in text
     assert "D_stsp, free runs: better in 1 of 2 seeds" in text

@@ -286,6 +286,14 @@ def test_the_last_good_check_is_kept(values, chosen):
     torch.testing.assert_close(network.decode_bias.detach(), kept[chosen], rtol=0, atol=0)
 
 
+def test_the_model_after_the_first_stage_is_that_of_a_first_stage_alone():
+    both, first = fit(), fit(n_rollout_updates=0)
+    alone = first.model_.arrays()
+    for name, value in both.first_stage_.arrays().items():
+        np.testing.assert_array_equal(value, alone[name], err_msg=name)
+    assert not np.array_equal(both.model_.arrays()["network.decode_weight"], alone["network.decode_weight"])
+
+
 def test_plateau_halves_the_rate_after_six_checks_without_gain():
     network = PatchNetwork(fit_shape(), np.ones((3, 2)), np.random.default_rng(0))
     recipe = dataclasses.replace(PhyxMamba(**SMALL, schedule="plateau")._recipe(np.ones(2)), n_checks=13)
