@@ -49,8 +49,9 @@ class POVMTransformer(StateReconstructor):
         n_samples: samples of a step in sampled mode.
         objective: residual of the steady state, "chi2" or "l1".
         n_iterations: most Gauss-Newton steps towards the steady state.
-        tolerance: chi-square residual at which the steady state, or the fit within a step in time, is done.
-        stepper: "variational" (Runge-Kutta 4 along the variational principle), "trapezoid" or "projection".
+        tolerance: chi-square residual at which the steady state, or the fit within a step in time, is done; square of
+            the relative change of probabilities that a part of a "variational" step may be wrong by.
+        stepper: "variational" (Runge-Kutta 3(2) along the variational principle), "trapezoid" or "projection".
         dt: longest step in time, in system time units; None for the system's own.
         cutoff: relative eigenvalue of the Fisher matrix below which "variational" leaves directions alone.
         n_updates: most updates of ``fit``.
@@ -65,7 +66,7 @@ class POVMTransformer(StateReconstructor):
 
     def __init__(
         self, *, frame="tetra_pos", symmetry="auto", shape=None, boundary=None, width=32, n_layers=2, n_heads=4,
-        hidden_dim=64, mode="auto", n_samples=1000, objective="chi2", n_iterations=60, tolerance=1e-10,
+        hidden_dim=64, mode="auto", n_samples=1000, objective="chi2", n_iterations=60, tolerance=1e-8,
         stepper="variational", dt=None, cutoff=1e-6, n_updates=400, learning_rate=5e-4, n_folds=5, seed=0, device="cpu",
     ):  # fmt: skip
         self.frame = frame

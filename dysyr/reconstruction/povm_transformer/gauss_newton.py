@@ -17,6 +17,10 @@ LEAST_SHARE = 1e-3
 """Sum of absolute values: a ratio counts as no smaller than this part of the largest one."""
 
 
+class CollapseError(DysyrError):
+    """Probabilities so different that their ratios overflow."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Equation:
     """M P = q on the strings of a sum, with both sides known to a common factor at each string.
@@ -34,7 +38,7 @@ class Equation:
         """(M P - q) / P_ref: array (n,), from log P (m,) and log P_ref (n,).
 
         Raises:
-            DysyrError: probabilities so different that their ratios overflow.
+            CollapseError: probabilities so different that their ratios overflow.
         """
         rows, columns = self.matrix.row, self.matrix.col
         with np.errstate(over="ignore", invalid="ignore"):
@@ -42,7 +46,7 @@ class Equation:
             found = np.bincount(rows, terms, minlength=len(reference))
             found = found - np.exp(self.log_target - reference) * self.target
         if not np.isfinite(found).all():
-            raise DysyrError(
+            raise CollapseError(
                 "the distribution has collapsed", got="ratios of probabilities that overflow",
                 do="shorten dt, raise cutoff, or take more samples",
             )  # fmt: skip

@@ -111,7 +111,7 @@ class Evolution:
         _, t, dt = self._steps[self.n_done]
         arguments = (self.state, self.sums, t, dt, self.frame)
         if self.stepper == "variational":
-            row = variational_step(*arguments, self.cutoff)
+            row = variational_step(*arguments, self.tolerance, self.cutoff)
         else:
             step = trapezoid_step if self.stepper == "trapezoid" else projection_step
             row = step(*arguments, self.tolerance)

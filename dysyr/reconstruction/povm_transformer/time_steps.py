@@ -1,15 +1,17 @@
 """Steps in time of a distribution over outcome strings: variational principle, trapezoid rule, projection."""
 
+import dataclasses
+
 import numpy as np
 import torch
 
 from dysyr.core.errors import DysyrError
 from dysyr.reconstruction.povm_transformer.gauss_newton import (
+    CollapseError,
     Damping,
     equation,
     gauss_newton_step,
     identity_rows,
-    ratio_gradients,
 )
 from dysyr.reconstruction.povm_transformer.step_report import eigenvalue, report
 from dysyr.reconstruction.povm_transformer.variational_rates import variational_rates
@@ -20,6 +22,8 @@ LEAST_GAIN = 1e-2
 SAMPLED_DAMPING = 1e-3
 MOST_NEGATIVE = 0.2
 """Largest share of the weight with a target below zero that a projection goes on with."""
+SHORTEST = 1e-4
+"""Shortest part of a variational step."""
 
 
 def trapezoid_step(state, sums, t, dt, frame, tolerance):
@@ -92,43 +96,101 @@ def projection_step(state, sums, t, dt, frame, tolerance):
     return report(state, total, problem, log_p, frame, negative_weight=negative)
 
 
-def variational_step(state, sums, t, dt, frame, cutoff):
-    """Classical Runge-Kutta step of order 4 along the time-dependent variational principle.
+def variational_step(state, sums, t, dt, frame, tolerance, cutoff):
+    """A step along the time-dependent variational principle, by the Runge-Kutta pair 3(2) of Bogacki and Shampine.
 
-    See :func:`variational_rates`.
+    In an exact sum it is divided until the error of each part, as a relative change of probabilities, is small enough:
+
+    .. math:: E_P[(O \\cdot e)^2] \\le \\text{tolerance}, \\quad O = \\frac{\\partial \\log P}{\\partial \\theta}
+
+    where e is the difference of the two formulas; near product states, whose rates of the parameters are large, the
+    parts are short. With samples that error would be their noise: the step is whole, and its error is only reported.
 
     Args:
-        cutoff: relative eigenvalue of the Fisher matrix below which directions are left alone.
+        tolerance: see above.
+        cutoff: relative eigenvalue of the Fisher matrix below which directions are left alone, see
+            :func:`variational_rates`.
         state, sums, t, dt, frame: as for ``trapezoid_step``.
 
     Returns:
-        dict, see ``report``, where the equation is that of the rates at t, times dt; and ``variational_error``, the
-        share of the change that the network cannot follow, 1 - F.theta' / E[rate^2], in [0, 1].
+        dict, see ``report``, where the equation is that of the rates at t, times dt; ``variational_error``, the largest
+        share of a change that the network cannot follow, 1 - F.theta' / E[rate^2], in [0, 1]; ``step_error``, the sum
+        of the roots of E[(O.e)^2]; ``n_parts``.
+
+    Raises:
+        DysyrError: the parts became too short.
 
     Reference:
-        reh2021
+        reh2021, bogacki1989
     """
-    theta = state.theta
-    slopes, row = [], None
-    for fraction in (0.0, 0.5, 0.5, 1.0):
-        if slopes:
-            state.set_theta(theta + fraction * dt * slopes[-1])
-        total = sums.at(t + fraction * dt, state)
-        log_p = state.log_probabilities(total.strings)
-        rates = equation(total.generator).ratios(log_p, log_p[: total.n])
-        v = total.weights(log_p)
-        gradients = ratio_gradients(state, total.strings[: total.n], identity_rows(total), log_p, log_p[: total.n])
-        slope, left = variational_rates(gradients, rates, v, cutoff, total.n_samples)
-        if row is None:
-            row = {
-                "residual_l1": dt * float(v @ np.abs(left)),
-                "residual_chi2": dt**2 * float(v @ left**2),
-                "effective_samples": total.effective_size(log_p),
-                "variational_error": float(v @ left**2 / max(v @ rates**2, 1e-300)),
-            }
-        slopes.append(torch.as_tensor(slope, device=theta.device))
-    state.set_theta(theta + dt / 6 * (slopes[0] + 2 * slopes[1] + 2 * slopes[2] + slopes[3]))
-    return {**row, "smallest_eigenvalue": eigenvalue(state, frame)}
+    end, h, adaptive = t + dt, dt, sums.n_samples is None
+    theta, slope = state.theta, _slope(state, sums, t, cutoff)
+    first, error_sum, share, n_parts = slope, 0.0, slope.share, 0
+    while t < end - 1e-12 * dt:
+        h = min(h, end - t)
+        try:
+            found, after, e = _bogacki_shampine(state, sums, t, h, cutoff, theta, slope)
+            error = float(slope.weights @ (slope.gradients @ e) ** 2)
+        except CollapseError:
+            if not adaptive:
+                raise
+            error = np.inf
+        if not adaptive or error < np.inf and error <= tolerance:
+            t, theta, slope, n_parts = t + h, found, after, n_parts + 1
+            error_sum, share = error_sum + np.sqrt(error), max(share, slope.share)
+        else:
+            state.set_theta(theta)
+        if adaptive:
+            h *= min(2.0, max(0.2, 0.9 * (tolerance / max(error, 1e-300)) ** (1 / 6)))
+        if h < SHORTEST * dt and t < end - 1e-12 * dt:
+            raise DysyrError(
+                "parts of a step became too short", got=f"{h:.2g} at t = {t:.4g}",
+                do="raise cutoff or tolerance, or take stepper='trapezoid'",
+            )  # fmt: skip
+    state.set_theta(theta)
+    return {
+        "residual_l1": dt * float(first.weights @ np.abs(first.left)),
+        "residual_chi2": dt**2 * float(first.weights @ first.left**2),
+        "effective_samples": first.effective_samples, "smallest_eigenvalue": eigenvalue(state, frame),
+        "variational_error": share, "step_error": error_sum, "n_parts": n_parts,
+    }  # fmt: skip
+
+
+def _bogacki_shampine(state, sums, t, h, cutoff, theta, first):
+    """(parameters at t + h, slope there, error of the parameters) from the slope at t."""
+    stages = [first]
+    for fraction in (0.5, 0.75):
+        state.set_theta(theta + torch.as_tensor(fraction * h * stages[-1].rates, device=theta.device))
+        stages.append(_slope(state, sums, t + fraction * h, cutoff))
+    k1, k2, k3 = (stage.rates for stage in stages)
+    found = theta + torch.as_tensor(h * (2 * k1 + 3 * k2 + 4 * k3) / 9, device=theta.device)
+    state.set_theta(found)
+    after = _slope(state, sums, t + h, cutoff)
+    return found, after, h * (-5 * k1 / 72 + k2 / 12 + k3 / 9 - after.rates / 8)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Slope:
+    """Rates of the parameters at one state, and what they were made from."""
+
+    rates: np.ndarray
+    left: np.ndarray
+    weights: np.ndarray
+    gradients: np.ndarray
+    share: float
+    effective_samples: float
+
+
+def _slope(state, sums, t, cutoff):
+    total = sums.at(t, state)
+    log_p = state.log_probabilities(total.strings)
+    rates = equation(total.generator).ratios(log_p, log_p[: total.n])
+    v = total.weights(log_p)
+    own = total.strings[: total.n]
+    gradients = np.concatenate([rows.cpu().numpy() for _, rows in state.gradients(own)])
+    found, left = variational_rates(gradients, rates, v, cutoff, total.n_samples)
+    share = float(v @ left**2 / max(v @ rates**2, 1e-300))
+    return _Slope(found, left, v, gradients, share, total.effective_size(log_p))
 
 
 def fitted(state, total, problem, log_p, tolerance):

@@ -1,0 +1,43 @@
+"""The benchmark of outcome distributions: its cells are kept, its tables name what was met."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dysyr.benchmark import povm_states
+
+TINY = {"width": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 8}
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr(povm_states, "SMALL", TINY)
+    monkeypatch.setattr(povm_states, "STEADY", {"ring of 3": ({"n_sites": 3}, TINY)})
+    monkeypatch.setattr(povm_states, "DYNAMICS", {"trapezoid": {"stepper": "trapezoid", "dt": 0.25}})
+    monkeypatch.setattr(povm_states, "DESCENT", {"n_iterations": 100, "learning_rate": 2e-2})
+    monkeypatch.setattr(povm_states, "SHOTS", (200,))
+    monkeypatch.setattr(povm_states, "SYMMETRIES", ("none",))
+
+
+def test_cells_are_kept_and_tabulated(short, tmp_path):
+    said = []
+    found = povm_states.run(tmp_path, [0], say=lambda line, flush: said.append(line))
+    assert len(said) == len(found) == len(list(tmp_path.glob("*.json"))) == 4
+    assert found["steady, ring of 3, 0"]["error"] < 1e-3
+    assert found["dynamics, trapezoid, 0"]["error"] < 0.05
+    assert found["outcomes, 200, none, 0"]["histogram"] == pytest.approx(0.4, abs=0.1)
+    place = tmp_path / "steady_ring-of-3_0.json"
+    place.write_text(json.dumps({**json.loads(place.read_text()), "error": 7.0}))
+    again = povm_states.run(tmp_path, [0], say=lambda line, flush: None)
+    assert again["steady, ring of 3, 0"]["error"] == 7.0
+    text = povm_states.tables(again, [0])
+    assert "| ring of 3 | 7 |" in text
+    assert "| ring of 4 by 100 steps of Adam |" in text
+    assert text.count("\n## ") == 2
+
+
+def test_descent_lowers_the_residual(short):
+    assert povm_states.descent_cell(0)["error"] < 0.1
+    for seed in (0, 1):
+        assert np.isfinite(list(povm_states.outcomes_cell(100, "none", seed).values())).all()
