@@ -112,6 +112,27 @@ def measurement_noise(series, windows):
     return sigma
 
 
+def difference_noise(series):
+    """Standard deviation of the noise of measurements from sixth differences, per variable.
+
+        sigma = median_t |Delta^6 x[t]| / (0.6745 sqrt(924)),     924 = sum_k binomial(6, k)^2
+
+    exact for normal white noise on quintics. Curves that are sampled densely enough add little to it, and bends or
+    spikes here and there nothing: where this is much smaller than ``measurement_noise``, residuals of local cubics are
+    no noise.
+
+    Args:
+        series: list of (time, n_variables) arrays, NaN where missing.
+
+    Returns:
+        (n_variables,) in data units; infinite where no seven samples follow each other.
+    """
+    differences = [np.diff(part, n=6, axis=0) for x in series for part in _complete(x) if len(part) > 6]
+    if not differences:
+        return np.full(series[0].shape[1], np.inf)
+    return np.median(np.abs(np.concatenate(differences)), axis=0) / (0.6744897501960817 * np.sqrt(924))
+
+
 def _complete(x):
     return [x[start:stop] for start, stop in complete_stretches(x)]
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from dysyr.core.arguments import FRACTION, NOT_NEGATIVE, POSITIVE, check_arguments, number, one_of, whole, whole_from
-from dysyr.core.smoothing import measurement_noise, smooth, smoothing_window
+from dysyr.core.smoothing import difference_noise, measurement_noise, smooth, smoothing_window
 from dysyr.core.vector_field import enough_substeps
 from dysyr.reconstruction.neural_ode.losses import Forcing, OneStep, Shooting
 from dysyr.reconstruction.neural_ode.model import ACTIVATIONS, NeuralField
@@ -16,6 +16,8 @@ from dysyr.training.windows import Windows
 
 ONE_STEP_SHARE = 0.5
 """Share of the updates on single sampling intervals, which are cheap, before those on segments."""
+NOISE_SHARE = 0.5
+"""What is left by local cubics is bent curve, not noise, where sixth differences show less than this share of it."""
 N_INITIAL_STATES = 64
 N_ERRORS = 2000
 COUNTS = ("hidden_dim", "n_layers", "segment", "n_updates", "batch_size", "n_checks")
@@ -39,8 +41,11 @@ class SmoothedTask(Task):
         """The task of fitting a Dataset."""
         plain = Task.from_data(train)
         windows = smoothing_window(plain.pieces)
+        residual, noise = measurement_noise(plain.pieces, windows), difference_noise(plain.pieces)
+        is_noisy = noise >= NOISE_SHARE * residual
+        windows = [w if noisy else 1 for w, noisy in zip(windows, is_noisy, strict=True)]
         smoothed = [smooth(x, windows) for x in plain.pieces]
-        return cls(**vars(plain), smoothed=smoothed, noise=measurement_noise(plain.pieces, windows))
+        return cls(**vars(plain), smoothed=smoothed, noise=np.minimum(residual, noise))
 
     @property
     def change(self):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dysyr.core.errors import InputError
-from dysyr.core.smoothing import remaining_noise, smooth, smoothing_window
+from dysyr.core.smoothing import difference_noise, measurement_noise, remaining_noise, smooth, smoothing_window
 
 
 def test_cubics_pass_unchanged_up_to_the_ends():
@@ -70,3 +70,26 @@ def test_remaining_noise_is_what_is_left():
     left = np.sqrt(((smooth(noisy, window) - clean) ** 2).mean())
     assert remaining_noise([noisy], window)[0] == pytest.approx(left, rel=0.05)
     assert remaining_noise([noisy], [1])[0] == 0
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.3])
+def test_noise_is_found_from_residuals_and_from_differences(sigma):
+    rng = np.random.default_rng(4)
+    x = np.sin(0.05 * np.arange(8000))[:, None] + sigma * rng.normal(size=(8000, 1))
+    x[100] = np.nan
+    np.testing.assert_allclose(measurement_noise([x], [9]), sigma, rtol=0.05)
+    np.testing.assert_allclose(difference_noise([x]), sigma, rtol=0.05)
+
+
+def test_coarse_sampling_and_spikes_are_noise_to_cubics_but_not_to_differences():
+    t = 0.25 * np.arange(4000)
+    curve = np.column_stack([np.sin(2 * t), np.exp(-50 * np.sin(0.3 * t) ** 2)])
+    assert (difference_noise([curve]) < 0.1 * measurement_noise([curve], [5, 5])).all()
+    quintic = np.linspace(-1, 1, 50)[:, None] ** 5
+    np.testing.assert_allclose(difference_noise([quintic]), 0, atol=1e-13)
+
+
+def test_without_smoothing_or_neighbours_nothing_is_known_of_the_noise():
+    x = np.random.default_rng(0).normal(size=(6, 2))
+    np.testing.assert_array_equal(measurement_noise([x], [1, 1]), 0.0)
+    np.testing.assert_array_equal(difference_noise([x]), np.inf)

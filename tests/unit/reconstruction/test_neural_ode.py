@@ -13,6 +13,7 @@ from dysyr.core.vector_field import VectorField
 from dysyr.reconstruction.neural_ode import NeuralODE
 from dysyr.reconstruction.neural_ode.losses import Forcing, OneStep, Shooting
 from dysyr.reconstruction.neural_ode.network import FieldNetwork
+from dysyr.reconstruction.neural_ode.neural_ode import SmoothedTask
 
 DT = 0.1
 SMALL = {"hidden_dim": 8, "n_updates": 40, "batch_size": 16, "n_checks": 2, "segment": 3}
@@ -205,6 +206,21 @@ def test_noise_is_found_and_contexts_are_filtered():
     found = model.readout(model.initial(noisy[:, :30]))
     ours, last = (np.sqrt(((x - clean[:, 29]) ** 2).mean()) for x in (found, noisy[:, 29]))
     assert ours < 0.6 * last
+
+
+def test_clean_data_are_not_smoothed():
+    """Lorenz 1963 so coarsely sampled that local cubics bend it, clean and with noise."""
+    x = dysyr.simulate(dysyr.load_system("lorenz63"), n_steps=3000, dt=0.04)["x"].values[0]
+    clean = SmoothedTask.from_data(make_dataset(x, dt=0.04))
+    np.testing.assert_array_equal(clean.smoothed[0], clean.pieces[0])
+    assert (clean.noise < 2e-3).all()
+    noise = 0.05 * x.std(axis=0) * np.random.default_rng(0).normal(size=x.shape)
+    noisy = SmoothedTask.from_data(make_dataset(x + noise, dt=0.04))
+    np.testing.assert_allclose(noisy.noise, 0.05, rtol=0.1)
+    assert np.abs(noisy.smoothed[0] - noisy.pieces[0]).mean() > 0.01
+    walk = SmoothedTask.from_data(make_dataset(np.random.default_rng(0).normal(size=(500, 2)), dt=1.0))
+    np.testing.assert_array_equal(walk.noise, 0.0)
+    np.testing.assert_array_equal(walk.smoothed[0], walk.pieces[0])
 
 
 def test_starts_of_noisy_segments_move_towards_the_truth():
