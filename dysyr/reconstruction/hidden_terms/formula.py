@@ -9,7 +9,7 @@ def sympy_expression(tree, system, values=None):
     """A tree as a SymPy expression.
 
     Args:
-        tree: an Expression as written, of a system of kind "ode" or "pde" without intermediates.
+        tree: an Expression as written, of a system of kind "ode" or "pde"; intermediates stay symbols.
         system: the System.
         values: dict from parameter to number that replaces it; the others stay symbols.
 
@@ -40,6 +40,8 @@ def sympy_expression(tree, system, values=None):
         elif node.op == "parameter":
             given = (values or {}).get(node.value)
             found[node] = sympy.Symbol(node.value) if given is None else sympy.Float(given)
+        elif node.op == "let":
+            found[node] = sympy.Symbol(node.value[0])
         elif node.op == "time":
             found[node] = sympy.Symbol("t")
         elif node.op == "coordinate":

@@ -107,7 +107,7 @@ class HiddenTerms(Reconstructor):
 
         Raises:
             InputError: arguments out of range, a system that cannot be completed, or data that do not suit.
-            NotConverged: no set of terms has a solution along the data.
+            NotConverged: training diverged, or no set of terms has a solution along the data.
 
         Warns:
             UserWarning: terms of the library that cannot be told from a free parameter.

@@ -13,6 +13,7 @@ from dysyr.core.hidden_section import summands
 from dysyr.core.system import System
 
 _BARE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\([A-Za-z][A-Za-z0-9_]*\))?")
+_MAY_FAIL = set("(/")
 _DROPPED = ("hidden", "invariants", "conserved", "symplectic", "reference")
 
 
@@ -77,7 +78,7 @@ class HalfKnown:
         self.system = System.from_dict(definition)
         self.known = self.system.trees.written
 
-    def completed(self, terms, values, free=(), *, start=None, dt=None, **texts):
+    def completed(self, terms, values, free=(), *, start=None, dt=None, guarded=False, **texts):
         """The system with terms in the place of the hidden functions.
 
         Args:
@@ -86,6 +87,7 @@ class HalfKnown:
             free: dict from parameter of the known part to its new value.
             start: (dim,) initial state; None leaves what the file says.
             dt: sampling interval in system time units; None leaves what the file says.
+            guarded: whether a term whose coefficient is zero counts as zero also where it is not a number.
             texts: title and description.
 
         Returns:
@@ -109,6 +111,8 @@ class HalfKnown:
             names.append(name)
             parameters[name] = float(value)
             product = name if term.text == "1" else f"{name}*{term.text}"
+            if guarded and set(term.text) & _MAY_FAIL:
+                product = f"where({name} == 0, 0, {product})"
             known = str(definition["equations"][term.field])
             definition["equations"][term.field] = product if known in ("0", "0.0") else f"{known} + {product}"
         return System.from_dict(definition), names

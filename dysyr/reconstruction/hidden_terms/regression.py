@@ -22,12 +22,17 @@ class Samples:
     """A hidden function and the terms of its library where the solution goes.
 
     Attributes:
-        features: (sample, term).
+        features: (sample, term); zero throughout for a term that is not a number somewhere.
         target: (sample,) values of the network.
     """
 
     features: np.ndarray
     target: np.ndarray
+
+    def sizes(self):
+        """(term,) coefficients with which each term alone is as large as the network."""
+        ratio = (self.target**2).mean() / np.maximum((self.features**2).mean(axis=0), 1e-300)
+        return np.where(self.features.any(axis=0), np.sqrt(np.maximum(ratio, 1e-300)), 1.0)
 
     def coefficients(self, chosen):
         """Least squares on some terms: (term,) with zeros elsewhere."""
@@ -67,8 +72,8 @@ def samples_of(collocation, theta, scales, terms, rng):
     for name in problem.arguments:
         own = [k for k, term in enumerate(terms) if term.field == name]
         features, target = values[:, own], targets[name].numpy().ravel()
-        good = np.isfinite(features).all(axis=1)
-        found[name] = Samples(np.where(np.isfinite(features), features, 0.0)[good], target[good])
+        usable = np.isfinite(features).all(axis=0)
+        found[name] = Samples(np.where(usable, features, 0.0), target)
     return found
 
 
@@ -118,6 +123,8 @@ def supports(samples, sizes=None):
 
     scale = np.sqrt((samples.features**2).mean(axis=0))
     alive = np.flatnonzero(scale > 1e-12 * scale.max(initial=1e-300))
+    if not len(alive):
+        return []
     found = []
     unit = samples.features[:, alive] / scale[alive]
     target = samples.target / max(np.sqrt((samples.target**2).mean()), 1e-300)
@@ -155,7 +162,7 @@ def first_sets(all_samples, fields, n_sets):
             ranked = sorted(
                 supports(own), key=lambda s: n * np.log(max(own.error(list(s)), 1e-6)) + len(s) * np.log(n) * 2
             )
-            each.append(ranked[:share])
+            each.append(ranked[:share] or [()])
         for chosen in itertools.product(*each):
             mask = np.concatenate([_mask(s, samples[f].features.shape[1]) for f, s in zip(fields, chosen, strict=True)])
             if mask.tobytes() in seen:

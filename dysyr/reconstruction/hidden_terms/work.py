@@ -5,7 +5,7 @@ import time
 import numpy as np
 import torch
 
-from dysyr.core.errors import InputError
+from dysyr.core.errors import InputError, NotConverged
 from dysyr.reconstruction.hidden_terms.collocation import Collocation
 from dysyr.reconstruction.hidden_terms.formula import front_table, term_table
 from dysyr.reconstruction.hidden_terms.polish import polish
@@ -93,6 +93,11 @@ class Work:
         found = train_round(
             self.collocation, self.recipe, self.round, self.theta, self.scales, self._rng(2, member, self.round)
         )
+        if not np.isfinite(found[2:]).all():
+            raise NotConverged(
+                f"the networks of member {member} have no finite loss after round {self.round}",
+                do="look at the known part along the data: it may leave the range of numbers there",
+            )
         self.theta, self.scales = found[:2]
         for name, value in zip(self.history, (member, self.round, *found[2:]), strict=False):
             self.history[name].append(float(value))
@@ -106,11 +111,8 @@ class Work:
         """Search through the solver, made when it is first needed."""
         if self._search is None:
             samples = self._samples()
-            sizes = [
-                np.sqrt((s[f].target ** 2).mean() / np.maximum((s[f].features ** 2).mean(axis=0), 1e-300))
-                for s in samples[:1] for f in self.problem.arguments
-            ]  # fmt: skip
-            full, names = self.problem.completed(self.terms, np.zeros(len(self.terms)))
+            sizes = [samples[0][name].sizes() for name in self.problem.arguments]
+            full, names = self.problem.completed(self.terms, np.zeros(len(self.terms)), guarded=True)
             free = self.free
             values = np.array([abs(self.problem.system.parameters[name]) or 1.0 for name in free])
             refinement = Refinement(
@@ -168,6 +170,11 @@ class Work:
 
     def _first(self):
         masks, values = first_sets(self._samples(), list(self.problem.arguments), self.method.n_sets)
+        if not masks.any():
+            raise InputError(
+                "no term of the library is a number all along the data",
+                got=", ".join(term.text for term in self.terms[:5]), do="give another library by degree and functions",
+            )  # fmt: skip
         free = [self.problem.system.parameters[name] for name in self.free]
         n_free = (len(masks), len(free))
         masks = np.concatenate([masks, np.zeros(n_free, dtype=bool)], axis=1)

@@ -10,6 +10,7 @@ import dysyr
 from dysyr.core.dataset import make_dataset
 from dysyr.core.system import System
 from dysyr.reconstruction.hidden_terms import HiddenTerms
+from dysyr.reconstruction.hidden_terms.refinement import Refinement
 
 TRUTH = System.ode({"x": "1.3*x - 0.9*x*y", "y": "0.8*x*y - 1.8*y"})
 KNOWN = {"kind": "ode", "equations": {"x": "a*x", "y": "-1.8*y"}, "parameters": {"a": 1.3}}
@@ -142,6 +143,11 @@ def test_known_noise_and_further_functions_are_used():
     assert found(made)["x", "x*y"] == pytest.approx(-0.9, rel=0.05)
 
 
+def test_terms_that_are_no_numbers_along_the_data_harm_no_other():
+    made = fit(observed(0.3 * np.arange(10)), functions=["log(x - 0.3)", "1/(y - y)"])
+    assert found(made) == pytest.approx({("x", "x*y"): -0.9, ("y", "x*y"): 0.8}, rel=1e-5)
+
+
 def test_the_network_form_runs_with_the_networks():
     made = fit(observed(0.1 * np.arange(31)), form="network", n_members=2, n_iterations=150)
     model, z = made.model_, observed(0.1 * np.arange(31))["x"].values[0, 2::7]
@@ -202,14 +208,25 @@ def test_a_first_sample_with_gaps_is_no_exact_start():
         fit(data, initial="data")
 
 
-def test_data_along_which_no_set_has_a_solution_are_told():
-    """x' = 50 x^2 + linear terms blows up from any start near the data within the first interval."""
-    half = {"kind": "ode", "equations": {"x": "50*x**2"}, "hidden": {"x": ["x"]}}
+def test_data_along_which_no_set_has_a_solution_are_told(monkeypatch):
+    monkeypatch.setattr(Refinement, "squares", lambda self, residuals: np.full((len(residuals), 2), np.inf))
     with pytest.raises(dysyr.NotConverged, match="no set of terms has a solution along the data"):
-        fit(make_dataset(np.linspace(1, 2, 10)[:, None], dt=1.0, names=["x"]), half, degree=1)
+        fit(observed(0.3 * np.arange(10)), degree=1, n_sets=4)
+
+
+def test_a_library_without_a_number_along_the_data_is_refused():
+    with pytest.raises(dysyr.InputError, match="no term of the library is a number all along.*log\\(x - 100"):
+        fit(observed(0.3 * np.arange(10)), degree=0, functions=["log(x - 100)"])
 
 
 def test_a_known_part_that_is_too_stiff_is_told():
     half = {"kind": "ode", "equations": {"x": "-1e6*x"}, "hidden": {"x": ["x"]}}
     with pytest.raises(dysyr.InputError, match="too stiff.*at most 20000"):
         fit(make_dataset(np.linspace(1, 2, 10)[:, None], dt=1.0, names=["x"]), half, degree=1)
+
+
+def test_a_training_that_leaves_the_range_of_numbers_is_told(tmp_path):
+    half = {"kind": "ode", "equations": {"x": "exp(exp(x))"}, "hidden": {"x": ["x"]}}
+    data = make_dataset(np.linspace(8, 9, 10)[:, None], dt=1.0, names=["x"])
+    with pytest.raises(dysyr.NotConverged, match="member 0 have no finite loss after round 0.*known part along"):
+        HiddenTerms(half, **QUICK).fit(data, progress=False, checkpoint=tmp_path)
