@@ -26,7 +26,7 @@ class Equation:
     """M P = q on the strings of a sum, with both sides known to a common factor at each string.
 
     Attributes:
-        matrix: sparse array (n, m).
+        matrix: sparse array (n, m), of the first m strings of the sum.
         log_target, target: (n,) arrays, q = exp(log_target) target.
     """
 
@@ -88,28 +88,28 @@ def gauss_newton_step(state, total, problem, log_p, damping, objective="chi2"):
         state: StringState, which is changed.
         total: Sum.
         problem: Equation on its strings.
-        log_p: (m,) log P of the strings of the sum.
+        log_p: (m,) log P of the strings of the equation.
         damping: Damping, which is changed.
         objective: "chi2" or "l1".
 
     Returns:
         (log P after the step (m,), residual before, residual after); equal residuals mean that no step helped.
     """
-    reference = log_p[: total.n].copy()
+    reference, strings = log_p[: total.n].copy(), total.strings[: problem.matrix.shape[1]]
     v = total.weights(log_p)
     ratios = problem.ratios(log_p, reference)
     if objective == "l1":
         v = v / np.maximum(np.abs(ratios), LEAST_SHARE * max(np.abs(ratios).max(), 1e-300))
     scale = np.sqrt(v)
     residual = scale * ratios
-    rows = scale[:, None] * ratio_gradients(state, total.strings, problem.matrix, log_p, reference)
+    rows = scale[:, None] * ratio_gradients(state, strings, problem.matrix, log_p, reference)
     gram = rows @ rows.T
     unit, before = np.trace(gram) / len(gram), float(residual @ residual)
     theta = state.theta
     for _ in range(MOST_TRIES):
         solved = cho_solve(cho_factor(gram + damping.value * unit * np.eye(len(gram))), residual)
         state.set_theta(theta - torch.as_tensor(rows.T @ solved, device=theta.device))
-        new = state.log_probabilities(total.strings)
+        new = state.log_probabilities(strings)
         moderate = np.abs(new - log_p).max() <= MOST_CHANGE
         after = float(v @ problem.ratios(new, reference) ** 2) if moderate else np.inf
         if after < before:
@@ -131,8 +131,7 @@ def ratio_gradients(state, strings, matrix, log_p, reference):
     return found
 
 
-def identity_rows(total):
-    """The matrix (n, m) that takes P to its values on the strings of a sum."""
-    return sparse.coo_array(
-        (np.ones(total.n), (np.arange(total.n), np.arange(total.n))), shape=(total.n, len(total.strings))
-    )
+def identity_rows(n_rows, n_columns=None):
+    """The matrix that takes P of strings to that of the first ones: sparse array, square by default."""
+    at = np.arange(n_rows)
+    return sparse.coo_array((np.ones(n_rows), (at, at)), shape=(n_rows, n_columns or n_rows))

@@ -50,7 +50,7 @@ def trapezoid_step(state, sums, t, dt, frame, tolerance):
     old = state.log_probabilities(total.strings)
     rates = equation(total.generator).ratios(old, old[: total.n])
     problem = equation(
-        (identity_rows(total) - tau * total.generator.tocoo()).tocoo(), old[: total.n], 1.0 + tau * rates
+        identity_rows(total.n, len(total.strings)) - tau * total.generator.tocoo(), old[: total.n], 1.0 + tau * rates
     )
     log_p = fitted(state, total, problem, old, tolerance)
     return report(state, total, problem, log_p, frame)
@@ -78,11 +78,11 @@ def projection_step(state, sums, t, dt, frame, tolerance):
     n, old = total.n, state.log_probabilities(total.strings)
     rates = equation(total.generator)
     first = 1.0 + dt * rates.ratios(old, old[:n])
-    identity = identity_rows(total)
+    identity = identity_rows(n)
     own = total.weights(old)
-    log_p = fitted(state, total, equation(identity, old[:n], first), old, tolerance)
+    log_p = fitted(state, total, equation(identity, old[:n], first), old[:n], tolerance)
     later = sums.same_strings(t + dt, total, state)
-    ahead = log_p if later is total else state.log_probabilities(later.strings)
+    ahead = state.log_probabilities(later.strings)
     ahead = np.exp(ahead[:n] - old[:n]) + dt * equation(later.generator).ratios(ahead, old[:n])
     target = 0.5 + 0.5 * ahead
     negative = max(float(own @ (first < 0)), float(own @ (target < 0)))
