@@ -7,16 +7,17 @@ import numpy as np
 import torch
 
 SECONDS_BETWEEN_WRITES = 5.0
-SLACK = 1.25
-"""A later check is kept unless its criterion exceeds the least one so far by this factor."""
 
 
 class Training(abc.ABC):
     """Trains a network from check to check and keeps the parameters of the last good one.
 
-    A check is good if its criterion is at most 1.25 times the least one so far: near the floor of the criterion
+    A check is good if its criterion is at most SLACK times the least one so far: near the floor of the criterion
     differences are chance, and later parameters are trained for longer, at a lower rate. Subclasses say how to advance
     and what of their own has to be written down.
+
+    Class attributes:
+        SLACK: 1.25; with 1 the best check is kept.
 
     Args:
         network: torch module.
@@ -29,6 +30,8 @@ class Training(abc.ABC):
         least: the least criterion so far.
         kept: (criterion, iteration, parameters) of the last good check.
     """
+
+    SLACK = 1.25
 
     def __init__(self, network, *, n_iterations, n_checks, criterion):
         self.network, self.criterion = network, criterion
@@ -102,7 +105,7 @@ class Training(abc.ABC):
         *own, loss = self._advance(min(done + self._every - done % self._every, self.n_iterations))
         value = self.criterion(self.network) if np.isfinite(loss) else np.inf
         self.least = min(self.least, value)
-        if np.isfinite(value) and value <= SLACK * self.least:
+        if np.isfinite(value) and value <= self.SLACK * self.least:
             self.kept = value, self.done(), self.theta()
         for column, entry in zip(self.history.values(), (self.done(), *own, loss, value), strict=True):
             column.append(entry)

@@ -17,8 +17,9 @@ from dysyr.core.errors import NotConverged
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.core.scaler import Scaler
 from dysyr.core.segments import complete_stretches
-from dysyr.reconstruction.hankel_stnn.rollouts import Windows, rollout, set_readout
-from dysyr.reconstruction.hankel_stnn.training import Recipe, Training
+from dysyr.reconstruction.hankel_stnn.rollouts import rollout, set_readout
+from dysyr.reconstruction.hankel_stnn.training import Recipe, RolloutTraining
+from dysyr.training.windows import Windows
 
 N_MEMORY_WINDOWS = 1000
 N_MEMORY_ROLLOUTS = 200
@@ -65,7 +66,7 @@ class DelayReconstructor(Reconstructor):
         with threadpool_limits(1):
             memory = self._memory(pieces, recipe)
             network = self._network(len(names), memory)
-            training = Training(network, pieces, recipe, seed=self.seed, criterion=criterion)
+            training = RolloutTraining(network, pieces, recipe, seed=self.seed, criterion=criterion)
             disable = None if progress else True
             with tqdm(total=self.n_checks, desc=type(self).__name__, unit="check", disable=disable) as bar:
                 value, iteration = training.run(checkpoint=place, bar=bar)

@@ -8,30 +8,6 @@ from dysyr.reconstruction.hankel_stnn.network import evaluate
 RIDGE = 1e-9
 
 
-class Windows:
-    """Where windows of one length lie in some complete stretches of data.
-
-    Args:
-        pieces: list of (time, variable) standardised arrays without missing values.
-        length: samples of a window.
-
-    Attributes:
-        rows: (total, variable) all stretches, one after the other.
-        starts: (n,) rows at which a window begins.
-    """
-
-    def __init__(self, pieces, length):
-        at = np.cumsum([0, *(len(x) for x in pieces)])
-        starts = [a + np.arange(max(0, len(x) - length + 1)) for a, x in zip(at[:-1], pieces, strict=True)]
-        self.rows, self.length = np.concatenate(pieces), length
-        self.starts = np.concatenate(starts)
-
-    def draw(self, count, rng):
-        """(at most count, length, variable) windows, none twice."""
-        chosen = rng.permutation(len(self.starts))[:count]
-        return self.rows[self.starts[chosen][:, None] + np.arange(self.length)]
-
-
 def rollout(layers, z, n_steps, change, residual):
     """Samples after windows, each predicted from the ones before.
 

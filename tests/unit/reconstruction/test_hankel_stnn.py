@@ -9,8 +9,9 @@ from dysyr.core.dataset import make_dataset
 from dysyr.core.delay_state import lagged_covariance, window_covariance
 from dysyr.reconstruction.hankel_stnn import HankelStNN
 from dysyr.reconstruction.hankel_stnn.network import HankelNetwork, dense_counts, evaluate
-from dysyr.reconstruction.hankel_stnn.rollouts import Windows, rollout
-from dysyr.reconstruction.hankel_stnn.training import Recipe, Training
+from dysyr.reconstruction.hankel_stnn.rollouts import rollout
+from dysyr.reconstruction.hankel_stnn.training import Recipe, RolloutTraining
+from dysyr.training.windows import Windows
 
 DT = 0.1
 SMALL = {"window": 8, "n_blocks": 2, "n_rollout": 3, "n_windows": 60, "n_iterations": 10, "n_checks": 2}
@@ -128,7 +129,7 @@ def test_loss_is_that_of_rollouts_and_so_is_its_gradient():
     network = HankelNetwork(4, 2, n_blocks=2, transform="fourier", tied=False, activation="tanh", memory=2.0)
     x = np.random.default_rng(0).normal(size=(40, 2))
     recipe = Recipe(4, 3, 10, 10, 1, 0.0, True, np.array([0.5, 2.0]))
-    training = Training(network, [x], recipe, seed=0, criterion=lambda network: 0.0)
+    training = RolloutTraining(network, [x], recipe, seed=0, criterion=lambda network: 0.0)
     training._begin(1, training.theta())
     theta = training.theta() + 0.1 * np.random.default_rng(1).normal(size=training.theta().size)
     value, gradient = training.loss(theta)
@@ -202,7 +203,7 @@ def test_the_best_check_is_kept():
         kept.append(torch.nn.utils.parameters_to_vector(network.parameters()).detach().numpy().copy())
         return next(values)
 
-    training = Training(network, [circle(80)], recipe, seed=0, criterion=criterion)
+    training = RolloutTraining(network, [circle(80)], recipe, seed=0, criterion=criterion)
     assert training.run() == (0.2, 4)
     np.testing.assert_array_equal(training.theta(), kept[1])
     assert training.history["rollout"] == [1, 2, 2, 2] and training.history["iteration"] == [2, 4, 6, 8]
