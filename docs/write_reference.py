@@ -23,6 +23,8 @@ GROUPS = (
     ("Data", ("as_dataset", "make_dataset", "load_dataset", "read_dataset", "save_dataset", "inspect", "resample",
               "split", "embed", "SegmentSplit", "jump_paths", "JumpPath")),
     ("Reconstruction", ("SHPLRNN", "ALRNN", "DendPLRNN", "PLRNN", "HankelStNN", "LSTM", "GRU", "NeuralODE",
+                        "ReservoirComputer", "NextGenReservoir", "SINDy", "HankelDMD", "HAVOK", "LinearAR",
+                        "Persistence",
                         "JumpEM", "JumpFoundation",
                         "pretrain_jump", "select_n_states", "StateSelection", "RatePosterior", "Reconstructor",
                         "Model", "StateSpace", "PiecewiseLinear", "VectorField", "RateModel", "reaction_rates",

@@ -39,15 +39,22 @@ if TYPE_CHECKING:
     from dysyr.reconstruction import (
         ALRNN,
         GRU,
+        HAVOK,
         LSTM,
         PLRNN,
         SHPLRNN,
         DendPLRNN,
+        HankelDMD,
         HankelStNN,
         JumpEM,
         JumpFoundation,
+        LinearAR,
         NeuralODE,
+        NextGenReservoir,
+        Persistence,
         POVMTransformer,
+        ReservoirComputer,
+        SINDy,
     )
     from dysyr.reconstruction.jump_em import RatePosterior, StateSelection, select_n_states
     from dysyr.reconstruction.jump_em.foundation import pretrain_jump
@@ -96,8 +103,9 @@ _HOMES = {
     "dysyr.evaluation.state_comparison": ("StateComparison",),
     "dysyr.experiment": ("run_experiment",),
     "dysyr.reconstruction": (
-        "ALRNN", "GRU", "LSTM", "PLRNN", "SHPLRNN", "DendPLRNN", "HankelStNN", "JumpEM", "JumpFoundation", "NeuralODE",
-        "POVMTransformer",
+        "ALRNN", "GRU", "HAVOK", "LSTM", "PLRNN", "SHPLRNN", "DendPLRNN", "HankelDMD", "HankelStNN", "JumpEM",
+        "JumpFoundation", "LinearAR", "NeuralODE", "NextGenReservoir", "Persistence", "POVMTransformer",
+        "ReservoirComputer", "SINDy",
     ),
     "dysyr.reconstruction.jump_em.foundation": ("pretrain_jump",),
     "dysyr.reconstruction.jump_em": ("RatePosterior", "StateSelection", "select_n_states"),

@@ -7,17 +7,25 @@ from typing import Any
 import numpy as np
 from jump_cases import THREE, paths
 
+from dysyr.core import candidate_search
 from dysyr.reconstruction import (
     ALRNN,
     GRU,
+    HAVOK,
     LSTM,
     PLRNN,
     SHPLRNN,
     DendPLRNN,
+    HankelDMD,
     HankelStNN,
     JumpEM,
     JumpFoundation,
+    LinearAR,
     NeuralODE,
+    NextGenReservoir,
+    Persistence,
+    ReservoirComputer,
+    SINDy,
 )
 from dysyr.reconstruction.jump_em import maximisation
 from dysyr.reconstruction.plrnn import search
@@ -129,6 +137,14 @@ def trained(settings, *, longer):
     )  # fmt: skip
 
 
+def closed_form(settings):
+    """The case of a method that is fitted in closed form; settings leave it at least three candidates."""
+    return dataclasses.replace(
+        state_space({}), settings=settings, longer={}, shorter={}, module=candidate_search, owner=candidate_search,
+        function="score_candidate", n_pieces=lambda history: len(history["score"]) - 1,
+    )  # fmt: skip
+
+
 def jumps(unsuitable):
     """The case of a method for labels of states."""
     return Case(
@@ -152,6 +168,13 @@ CASES = {
     LSTM: trained({"sequence_length": 20, "warm_up": 5}, longer={"n_updates": 300, "hidden_dim": 16}),
     GRU: trained({"sequence_length": 20, "warm_up": 5}, longer={"n_updates": 300, "hidden_dim": 16}),
     NeuralODE: trained({"segment": 3}, longer={"n_updates": 300}),
+    ReservoirComputer: closed_form({"n_units": 40, "input_scaling": 0.15}),
+    NextGenReservoir: closed_form({"degree": 2, "spacing": 1}),
+    SINDy: closed_form({"form": "weak", "window": 15}),
+    HankelDMD: closed_form({"window": 25}),
+    HAVOK: closed_form({"window": 25}),
+    LinearAR: closed_form({"ridge": 1e-6}),
+    Persistence: closed_form({"period": "auto"}),
     JumpEM: jumps([(np.zeros((1, 1)), "too few samples"), (np.zeros((400, 1)), "only one state")]),
     JumpFoundation: jumps(
         [(np.zeros((1, 1)), "too few samples"), (np.zeros((400, 1)), "only one state"),

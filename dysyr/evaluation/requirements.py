@@ -45,6 +45,16 @@ REQUIREMENTS = {
     "lstm": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.6),
     "gru": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.6),
     "neuralode": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.6),
+    "reservoircomputer": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.3),
+    "nextgenreservoir": Requirements(min_samples=60, min_correlation_times=10, handles_missing=True, max_noise=0.1),
+    "sindy": Requirements(
+        min_samples=60, min_correlation_times=10, min_samples_per_correlation_time=2, handles_missing=True,
+        max_noise=0.1,
+    ),
+    "hankeldmd": Requirements(min_samples=60, handles_missing=True),
+    "havok": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.1),
+    "linearar": Requirements(min_samples=60, handles_missing=True),
+    "persistence": Requirements(min_samples=60, handles_missing=True),
     "jumpem": Requirements(handles_irregular=True, handles_missing=True, max_states=50),
     "jumpfoundation": Requirements(handles_irregular=True, handles_missing=True, max_states=8),
 }
