@@ -58,7 +58,7 @@ class GatedReconstructor(TrainedReconstructor):
         return GatedNetwork(self.CELL, len(task.names), self.hidden_dim, change=task.change, seed=self.seed)
 
     def _training(self, network, task, criterion):
-        length = self.sequence_length or max(1, min(SEQUENCE_LENGTH, max(len(x) for x in task.pieces) - 1))
+        length = self.sequence_length or min(SEQUENCE_LENGTH, max(len(x) for x in task.pieces) - 1)
         if self.warm_up >= length:
             raise InputError(
                 "warm_up leaves nothing to score", got=str(self.warm_up),

@@ -12,6 +12,9 @@ from dysyr.core.model import repeat_step
 from dysyr.reconstruction.recurrent_net import GRU, LSTM, GatedModel
 from dysyr.reconstruction.recurrent_net.model import PARAMETERS
 from dysyr.reconstruction.recurrent_net.network import GatedNetwork
+from dysyr.training.estimator import Task
+from dysyr.training.gradient import STREAM
+from dysyr.training.windows import Windows
 
 DT = 0.1
 SMALL = {"hidden_dim": 6, "sequence_length": 20, "warm_up": 5, "n_updates": 20, "n_checks": 2, "batch_size": 8}
@@ -126,10 +129,17 @@ def test_jitter_and_seed_change_the_fit():
 
 
 @BOTH
-def test_the_warm_up_is_not_scored(method):
-    """One update with jitter-free sequences: the gradient of a loss over the last steps alone."""
-    a, b = (fit(method, n_updates=1, n_checks=1, warm_up=w).history_["loss"][0] for w in (0, 19))
-    assert a != b
+def test_the_loss_is_that_of_noisy_samples_after_the_warm_up(method):
+    """That of the only update, written out."""
+    made = fit(method, n_updates=1, n_checks=1, warm_up=15, jitter=0.1)
+    task = Task.from_data(dysyr.split(dysyr.as_dataset(circle(), dt=DT), (0.8, 0.2))[0])
+    network, rng = made._network(task), np.random.default_rng([0, STREAM, 0])
+    drawn = Windows(task.pieces, 21).draw_any(8, rng)
+    shown = drawn[:, :-1] + 0.1 * rng.normal(size=(8, 20, 2))
+    with torch.no_grad():
+        predicted = network(torch.tensor(shown, dtype=torch.float32)).numpy()
+    error = ((predicted - drawn[:, 1:]) / task.change)[:, 15:]
+    np.testing.assert_allclose(made.history_["loss"], (error**2).mean(), rtol=1e-5)
     with pytest.raises(dysyr.InputError, match="warm_up leaves nothing to score: 20; less than the 20 samples"):
         fit(method, warm_up=20)
 
