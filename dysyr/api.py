@@ -183,9 +183,11 @@ def evaluate(
 
     from dysyr.core.dataset import as_dataset, data_hash, make_dataset, trajectories
     from dysyr.core.model import Model
+    from dysyr.core.outcome_model import OutcomeModel
     from dysyr.core.provenance import provenance
     from dysyr.core.rate_model import RateModel
     from dysyr.core.reconstructor import Reconstructor
+    from dysyr.core.state_reconstructor import StateReconstructor
     from dysyr.evaluation import select_measures
     from dysyr.evaluation.assemble import assemble, free_runs, independent_stretches, longest_stretch
     from dysyr.evaluation.rate_context import holds_labels
@@ -196,6 +198,8 @@ def evaluate(
     from dysyr.truth import independent_truths, known_exponents, system_behind, true_flow
 
     settings = settings or EvaluationSettings()
+    if isinstance(model_or_dataset, (StateReconstructor, OutcomeModel)):
+        raise InputError("evaluate is for models of series", got="states of spins", do="take dysyr.compare_states")
     if isinstance(model_or_dataset, Reconstructor):
         training = training or training_of(model_or_dataset)
         label = label or type(model_or_dataset).__name__
@@ -319,7 +323,7 @@ def save(obj, path):
     """Write a data set (.nc), a fitted reconstructor (run folder) or a card (metrics .json, page .html).
 
     Args:
-        obj: Dataset, Reconstructor or Card.
+        obj: Dataset, fitted method or Card.
         path: file or folder; written whole or not at all.
 
     Raises:
@@ -328,13 +332,13 @@ def save(obj, path):
     import xarray as xr
 
     from dysyr.core.dataset import save_dataset
-    from dysyr.core.reconstructor import Reconstructor
+    from dysyr.core.reconstructor import Estimator
     from dysyr.reporting.card import Card
 
     suffix = Path(path).suffix.lower()
     if isinstance(obj, xr.Dataset):
         save_dataset(obj, path)
-    elif isinstance(obj, Reconstructor):
+    elif isinstance(obj, Estimator):
         obj.save(path)
     elif isinstance(obj, Card) and suffix == ".json":
         obj.save_metrics(path)

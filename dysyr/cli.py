@@ -19,6 +19,7 @@ from dysyr.cli_input import (
     refuse_options,
     refusing,
     score,
+    series_run,
 )
 from dysyr.cli_options import Columns, Dt, Json, Mask, NSteps, Output, Seed, Settings, TimeColumn
 from dysyr.cli_output import (
@@ -224,11 +225,10 @@ def generate(
     seed: Seed = 0,
 ):
     """Let a fitted model run free."""
-    import dysyr
     from dysyr.core.dataset import save_dataset
 
     must_be_writable(output)
-    free = dysyr.load(run).generate(
+    free = series_run(run).generate(
         n_steps, n_trajectories=n_trajectories, transient=transient, seed=seed,
         context=None if context is None else str(context),
     )  # fmt: skip
@@ -244,11 +244,10 @@ def forecast(
     n_steps: NSteps,
 ):
     """Continue a context with a fitted model."""
-    import dysyr
     from dysyr.core.dataset import save_dataset
 
     must_be_writable(output)
-    fitted = dysyr.load(run)
+    fitted = series_run(run)
     ahead = fitted.forecast(like_training(str(context), fitted), n_steps=n_steps)
     save_dataset(ahead, output)
     typer.echo(f"{output}: {status_text(ahead)}")
@@ -338,6 +337,8 @@ def report(
         return
     if truth is None:
         raise typer.BadParameter("a model is judged by test data", param_hint="--truth")
+    if model.is_dir():
+        series_run(model)
     card = score(model, truth, reference, measures, seed)
     dataclasses.replace(card, inspection=dysyr.inspect(card.truth)).to_html(output)
     typer.echo(f"{output}: {card.verdict.verdict}")

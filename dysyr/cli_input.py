@@ -104,6 +104,21 @@ def load_run(path):
     return dysyr.load(path) if path.is_dir() or not path.suffix else None
 
 
+def series_run(path):
+    """The fitted reconstructor of a run folder, which has to be one of series.
+
+    Raises:
+        InputError: the run holds states of spins.
+    """
+    import dysyr
+    from dysyr.core.state_reconstructor import StateReconstructor
+
+    fitted = dysyr.load(path)
+    if isinstance(fitted, StateReconstructor):
+        raise InputError(f"'{path}' holds states of spins, no model of a series", do="compare them: dysyr evaluate")
+    return fitted
+
+
 def score(model, truth, reference, measures, seed):
     """Card of a run folder, or of a file with free runs, against data or a system; StateComparison of states.
 

@@ -67,6 +67,22 @@ def test_solve_over_times_as_json(command, tmp_path):
     assert resumed.exit_code == 0, resumed.output
 
 
+def test_states_are_no_series(command, path, ring, tmp_path):
+    path.save(tmp_path / "run")
+    for words in (["generate", "-o", "x.nc", "--n-steps", "3"], ["report", "--truth", "tfim_decay", "-o", "x.html"],
+                  ["forecast", "--context", "c.nc", "-o", "x.nc", "--n-steps", "3"]):  # fmt: skip
+        done = command(words[0], str(tmp_path / "run"), *words[1:])
+        assert done.exit_code == 1
+        assert "holds states of spins, no model of a series: compare them: dysyr evaluate" in done.output
+    for one in (path, path.model_):
+        with pytest.raises(
+            dysyr.InputError, match="evaluate is for models of series: states of spins: take dysyr.comp"
+        ):
+            dysyr.evaluate(one, ring)
+    dysyr.save(path, tmp_path / "saved")
+    assert dysyr.load(tmp_path / "saved").model_.times.tolist() == [0.1, 0.2]
+
+
 def test_fit_to_outcomes(command, tmp_path):
     data, out = str(tmp_path / "samples.nc"), str(tmp_path / "run")
     assert command("simulate", "tfim_decay", "-o", data, "--t-end", "0.5", "--n-shots", "300").exit_code == 0
