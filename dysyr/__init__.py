@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dysyr.core.state_reconstructor import StateReconstructor
     from dysyr.core.system import System
     from dysyr.core.vector_field import VectorField
+    from dysyr.core.window_generator import WindowGenerator
     from dysyr.encoding.bifurcations import bifurcations
     from dysyr.encoding.compare import compare_codes
     from dysyr.encoding.cycles import cycles
@@ -92,6 +93,7 @@ _HOMES = {
     "dysyr.core.state_reconstructor": ("StateReconstructor",),
     "dysyr.core.system": ("System",),
     "dysyr.core.vector_field": ("VectorField",),
+    "dysyr.core.window_generator": ("WindowGenerator",),
     "dysyr.encoding.bifurcations": ("bifurcations",),
     "dysyr.encoding.compare": ("compare_codes",),
     "dysyr.encoding.cycles": ("cycles",),

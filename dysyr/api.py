@@ -154,7 +154,9 @@ def evaluate(
     """Compare a model's free runs and forecasts with the truth.
 
     A rate model, and labels of discrete states (a variable ``label`` that equals the only variable), have measures of
-    their own: errors of rates, occupation over time, invariants of the chain, a test of the Markov property.
+    their own: errors of rates, occupation over time, invariants of the chain, a test of the Markov property. So have
+    models that draw windows: scores of judges that were trained after the fact, distances of marginal laws and of
+    autocorrelations; no exponents, and no claim about attractors.
 
     Args:
         model_or_dataset: Model, fitted Reconstructor, or free runs (whatever ``as_dataset`` takes, one
@@ -188,6 +190,7 @@ def evaluate(
     from dysyr.core.rate_model import RateModel
     from dysyr.core.reconstructor import Reconstructor
     from dysyr.core.state_reconstructor import StateReconstructor
+    from dysyr.core.window_generator import WindowGenerator
     from dysyr.evaluation import select_measures
     from dysyr.evaluation.assemble import assemble, free_runs, independent_stretches, longest_stretch
     from dysyr.evaluation.rate_context import holds_labels
@@ -224,6 +227,11 @@ def evaluate(
         return _evaluate_rates(
             model, model_or_dataset, data, system=system, reference=reference, measures=measures, seed=seed,
             settings=settings, label=label, inspection=inspection, training=training,
+        )  # fmt: skip
+    if isinstance(model, WindowGenerator):
+        return _evaluate_windows(
+            model, data, system=system, reference=reference, measures=measures, seed=seed, settings=settings,
+            label=label, inspection=inspection, training=training,
         )  # fmt: skip
     chosen = select_measures(measures)
     stretch = longest_stretch(data)
@@ -294,7 +302,7 @@ def _evaluate_rates(
             "reference", got=type(reference).__name__, expected="for labels the System behind them, or None",
             do="leave it out: floors then come from random halves of the paths",
         )  # fmt: skip
-    chosen = select_measures(measures, labels=True)
+    chosen = select_measures(measures, kind="labels")
     given = None if model is not None else as_dataset(runs, dt=data.attrs.get("dt"), mask=True)
     context = assemble_rates(data, model=model, runs=given, system=system, settings=settings, seed=seed)
     computed = compute_rates(context, chosen, required=measures is not None)
@@ -306,6 +314,33 @@ def _evaluate_rates(
         system=system, inspection=inspection, training=training,
         provenance=provenance(seed=seed, data_hash=data_hash(data)),
         label=label or (model.family if model is not None else "free runs"),
+    )  # fmt: skip
+
+
+def _evaluate_windows(
+    model, data, *, system, reference, measures, seed, settings, label, inspection, training
+):  # fmt: skip
+    """Card of a model that draws windows."""
+    from dysyr.core.dataset import data_hash
+    from dysyr.core.provenance import provenance
+    from dysyr.evaluation import select_measures
+    from dysyr.evaluation.assemble_windows import assemble_windows
+    from dysyr.evaluation.window_verdict import decide_windows
+    from dysyr.reporting.card import Card
+
+    if reference is not None:
+        raise InputError(
+            "reference", got=type(reference).__name__, expected="None for a model that draws windows",
+            do="leave it out: floors come from halves of the truth's own series",
+        )  # fmt: skip
+    chosen = select_measures(measures, kind="windows")
+    context = assemble_windows(data, model, seed=seed)
+    computed = {measure.name: measure.compute(context) for measure in chosen}
+    return Card(
+        measures=computed, verdict=decide_windows(computed), truth=data,
+        runs=model.generate(model.window, n_trajectories=settings.n_runs, seed=seed), windows=context, model=model,
+        system=system, inspection=inspection, training=training,
+        provenance=provenance(seed=seed, data_hash=data_hash(data)), label=label or model.family,
     )  # fmt: skip
 
 

@@ -32,6 +32,10 @@ class WindowGenerator(Model):
     def scale(self):
         """(observed,) standard deviation of the training data, in data units."""
 
+    def modes(self):
+        """Modes of the latent dynamics, see ``koopman.modes``; None for a model that has none."""
+        return None
+
     @abc.abstractmethod
     def draw(self, n_windows, n_steps, rng):
         """Windows in data units.

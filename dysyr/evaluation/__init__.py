@@ -8,6 +8,7 @@ from dysyr.evaluation.entropy_production_measure import EntropyProductionMeasure
 from dysyr.evaluation.first_passage import FirstPassageMeasure
 from dysyr.evaluation.frequencies import MeanFrequencyMeasure, PeakFrequencyMeasure
 from dysyr.evaluation.hellinger import HellingerMeasure
+from dysyr.evaluation.judged_scores import DiscriminativeMeasure, PredictiveMeasure
 from dysyr.evaluation.kaplan_yorke import KaplanYorkeMeasure
 from dysyr.evaluation.lyapunov_measure import DivergenceRateMeasure, LyapunovSpectrumMeasure
 from dysyr.evaluation.pair_log_likelihood import PairLogLikelihoodMeasure
@@ -23,6 +24,7 @@ from dysyr.evaluation.state_space import MixtureMeasure, StateSpaceMeasure
 from dysyr.evaluation.stationary import StationaryMeasure
 from dysyr.evaluation.valid_prediction_time import ValidPredictionTimeMeasure
 from dysyr.evaluation.wasserstein import WassersteinMeasure
+from dysyr.evaluation.window_distances import WINDOW_DISTANCES
 
 MEASURES = (
     StateSpaceMeasure(),
@@ -57,32 +59,41 @@ RATE_MEASURES = (
 )
 """Measures of rate models and of labels of discrete states; those above are for values."""
 
+WINDOW_MEASURES = (DiscriminativeMeasure(), PredictiveMeasure(), *WINDOW_DISTANCES)
+"""Measures of models that draw windows."""
 
-def select_measures(names, *, labels=False):
+
+def select_measures(names, *, kind="values"):
     """The measures of the given names; all for None.
 
     Args:
         names: sequence of names, or None.
-        labels: whether the data are labels of discrete states, for which other measures exist than for values.
+        kind: "values", "labels" (of discrete states) or "windows": what is compared; each has measures of its own.
 
     Returns:
-        tuple of measures in the order of MEASURES, or of RATE_MEASURES for labels.
+        tuple of measures in the order of MEASURES, RATE_MEASURES or WINDOW_MEASURES.
 
     Raises:
-        InputError: an unknown name, or a measure of values for labels and the reverse.
+        InputError: an unknown name, or a measure of another kind.
     """
-    measures, others = (RATE_MEASURES, MEASURES) if labels else (MEASURES, RATE_MEASURES)
+    measures = _OF_KIND[kind][1]
     if names is None:
         return measures
     names = [names] if isinstance(names, str) else list(names)
     known = [measure.name for measure in measures]
     unknown = [name for name in names if name not in known]
     expected = f"some of {', '.join(known)}"
-    if unknown and set(unknown) <= {measure.name for measure in others}:
-        kinds = ("values", "labels of states") if labels else ("labels of states", "values")
-        raise InputError(
-            f"measure of {kinds[0]}", got=f"{', '.join(unknown)}, but the data are {kinds[1]}", expected=expected
-        )
+    for words, others in _OF_KIND.values():
+        if unknown and set(unknown) <= {measure.name for measure in others}:
+            got = f"{', '.join(unknown)}, but the data are {_OF_KIND[kind][0]}"
+            raise InputError(f"measure of {words}", got=got, expected=expected)
     if unknown:
         raise InputError("unknown measure", got=", ".join(unknown), expected=expected)
     return tuple(measure for measure in measures if measure.name in names)
+
+
+_OF_KIND = {
+    "values": ("values", MEASURES),
+    "labels": ("labels of states", RATE_MEASURES),
+    "windows": ("windows", WINDOW_MEASURES),
+}

@@ -23,6 +23,7 @@ class Card:
         forecasts: what the model foretold from contexts of the truth (``dysyr.evaluation`` makes them), or
             None.
         rates: ``RateContext`` of labels: what measures of rates were computed from; None for values.
+        windows: ``WindowContext`` of a model that draws windows; None for others.
         model: the evaluated ``Model``; None when a data set was evaluated.
         system: the ``System`` behind the truth; None when it is not known.
         inspection: ``Inspection`` of the truth; None when it was not made.
@@ -37,6 +38,7 @@ class Card:
     runs: object
     forecasts: object = None
     rates: object = None
+    windows: object = None
     model: object = None
     system: object = None
     inspection: object = None

@@ -25,6 +25,7 @@ from dysyr.reporting.sections.scores import scores_section
 from dysyr.reporting.sections.seeds import seeds_section
 from dysyr.reporting.sections.symbols import symbols_section
 from dysyr.reporting.sections.why import why_section
+from dysyr.reporting.sections.windows import modes_section, windows_section
 from dysyr.reporting.views import unit_text
 from dysyr.reporting.wording import summary_of, title_of, tone_of
 
@@ -52,8 +53,18 @@ LABEL_ORDER = (
     training_section,
     scores_section,
 )
+WINDOW_ORDER = (
+    why_section,
+    data_section,
+    model_section,
+    windows_section,
+    modes_section,
+    training_section,
+    scores_section,
+)
 CLOSING = (cite_section, reproduce_section)
 LEAD = ("d_stsp", "d_stsp_mixture", "d_h", "lyapunov_spectrum", "valid_prediction_time")
+WINDOW_LEAD = ("discriminative_score", "predictive_score", "window_marginal", "window_autocorrelation")
 LABEL_LEAD = ("rate_error", "hellinger", "pair_log_likelihood", "time_scales")
 
 
@@ -70,7 +81,7 @@ def render_report(card, *, comparison=None, chosen=None, title=None, notes=""):
     Returns:
         str, the HTML.
     """
-    sections = [make(card) for make in (ORDER if card.rates is None else LABEL_ORDER)]
+    sections = [make(card) for make in _of_kind(card, ORDER, LABEL_ORDER, WINDOW_ORDER)]
     if comparison is not None:
         sections.append(seeds_section(comparison, chosen or {}))
     sections += [make(card) for make in CLOSING]
@@ -88,9 +99,14 @@ def render_report(card, *, comparison=None, chosen=None, title=None, notes=""):
     )
 
 
+def _of_kind(card, values, labels, windows):
+    """What belongs to the kind of data of a card."""
+    return labels if card.rates is not None else windows if card.windows is not None else values
+
+
 def _lead(card):
     """The few numbers a reader looks for first: (name, value, what to hold it against)."""
-    for name in LEAD if card.rates is None else LABEL_LEAD:
+    for name in _of_kind(card, LEAD, LABEL_LEAD, WINDOW_LEAD):
         measure = card.measures.get(name)
         if measure is None or measure.status.startswith("not"):
             continue

@@ -27,6 +27,10 @@ TITLES = {
     "first_passage_times": "First-passage time",
     "entropy_production": "Entropy production",
     "rate_calibration": "Coverage of intervals",
+    "discriminative_score": "Discriminative score",
+    "predictive_score": "Predictive score",
+    "window_marginal": "Marginal distance",
+    "window_autocorrelation": "Autocorrelation distance of windows",
 }
 
 MEANINGS = {
@@ -56,6 +60,10 @@ MEANINGS = {
     "first_passage_times": "How long does it take on average until a state is first reached?",
     "entropy_production": "How far is the chain from detailed balance?",
     "rate_calibration": "Do the intervals of the rates hold the true rates as often as they say?",
+    "discriminative_score": "Can a network that was trained for it tell generated windows from true ones?",
+    "predictive_score": "Does a network that learned on generated windows foretell true ones?",
+    "window_marginal": "Do the values of each variable have the same law?",
+    "window_autocorrelation": "Do samples of a window depend on each other alike?",
 }
 
 KINDS = {
@@ -100,10 +108,17 @@ _SUMMARIES = {
         "The rates foresee unseen labels, spread paths over the states and relax as the truth does, within their "
         "errors; at this length the model can still be told from the truth."
     ),
+    "wrong windows": (
+        "Generated windows can be told from true ones, or teach less about them: at least one rule below fails clearly."
+    ),
+    "plausible windows": (
+        "Judges hardly tell generated windows from true ones and learn from them nearly as much as from the truth; "
+        "other scores still tell them apart."
+    ),
     "too few runs": "What was seen is plausible, but there are too few free runs for a verdict.",
 }
 
-_GOOD = ("plausible attractor", "plausible rates", "indistinguishable at this length")
+_GOOD = ("plausible attractor", "plausible rates", "plausible windows", "indistinguishable at this length")
 _OPEN = ("undecidable at this length", "too few runs")
 
 

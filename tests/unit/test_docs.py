@@ -16,7 +16,7 @@ import typer
 import dysyr
 from dysyr.benchmark.sweep_file import read_sweep
 from dysyr.cli import app
-from dysyr.evaluation import MEASURES, RATE_MEASURES
+from dysyr.evaluation import MEASURES, RATE_MEASURES, WINDOW_MEASURES
 from dysyr.evaluation.rate_verdict import NOT_MARKOV, PLAUSIBLE_RATES, WRONG_RATES
 from dysyr.evaluation.settings import EvaluationSettings
 from dysyr.evaluation.verdict import (
@@ -29,6 +29,7 @@ from dysyr.evaluation.verdict import (
     UNDECIDABLE,
     WRONG,
 )
+from dysyr.evaluation.window_verdict import PLAUSIBLE_WINDOWS, WRONG_WINDOWS
 from dysyr.experiment import read_experiment
 from dysyr.reconstruction import METHODS, STATE_METHODS
 
@@ -40,7 +41,7 @@ PAGES = {
 }
 VERDICTS = (
     DIVERGED, FIXED_POINT, CYCLE, WRONG, UNDECIDABLE, TOO_FEW, PLAUSIBLE, INDISTINGUISHABLE,
-    NOT_MARKOV, WRONG_RATES, PLAUSIBLE_RATES,
+    NOT_MARKOV, WRONG_RATES, PLAUSIBLE_RATES, WRONG_WINDOWS, PLAUSIBLE_WINDOWS,
 )  # fmt: skip
 
 
@@ -166,7 +167,7 @@ def test_every_public_name_is_in_the_reference():
 
 def test_every_measure_is_defined():
     headings = re.findall(r"^### (\w+)$", PAGES["docs/measures.md"], flags=re.M)
-    assert headings == [measure.name for measure in (*MEASURES, *RATE_MEASURES)]
+    assert headings == [measure.name for measure in (*MEASURES, *RATE_MEASURES, *WINDOW_MEASURES)]
 
 
 def test_settings_of_an_evaluation_are_those_of_the_page():

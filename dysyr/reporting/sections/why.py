@@ -36,12 +36,25 @@ def why_section(card):
             Picture(
                 uri=svg_uri(scores_figure(distances)),
                 alt="Distances between model and truth on logarithmic axes: " + "; ".join(map(_spoken, distances)),
-                caption=_caption(distances) if card.rates is None else _LABEL_CAPTION,
+                caption=_caption_of(card, distances),
             )
         )
     return Section(anchor="why", title="Why this verdict", blocks=tuple(blocks))
 
 
+def _caption_of(card, distances):
+    if card.windows is not None:
+        return _WINDOW_CAPTION
+    return _caption(distances) if card.rates is None else _LABEL_CAPTION
+
+
+_WINDOW_CAPTION = (
+    "A score means nothing alone. For scores of judges small dots are judges of their own split and weights, the large "
+    "dot their mean with its 95 % confidence interval. Floor: series of the truth against others, with the range of "
+    "95 % of them shaded; nothing can score reliably better. Open diamonds are wrong windows made from the truth: its "
+    "samples in random order, independent normal numbers, a linear autoregression. Look for a dot inside or close to "
+    "the shaded range and well left of the diamonds."
+)
 _LABEL_CAPTION = (
     "A score means nothing alone. The large dot is the Hellinger distance of the held-out labels from the model's own "
     "distribution over time, with its 95 % confidence interval. Floor: independent paths of the truth against the law "
