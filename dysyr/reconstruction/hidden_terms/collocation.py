@@ -29,6 +29,7 @@ class Collocation:
     Args:
         problem: HalfKnown.
         segments: Segments.
+        terms: tuple of Term, the library, whose derivatives are carried too.
         start: given initial states, see ``Surrogate``; None where they are free.
         hard: whether given conditions are met exactly; else they are a term of the loss.
         n_points: collocation points of each segment.
@@ -37,7 +38,7 @@ class Collocation:
         rng: chooses data points where there are more than 2000.
     """
 
-    def __init__(self, problem, segments, *, start, hard, n_points, width, hidden_width, rng):
+    def __init__(self, problem, segments, terms=(), *, start, hard, n_points, width, hidden_width, rng):
         self.problem, self.segments, self.hard, self.n_points = problem, segments, hard, n_points
         system = problem.system
         n_known = len(system.fields)
@@ -48,7 +49,7 @@ class Collocation:
         for name, args in problem.arguments.items():
             self._arguments[name] = trees[at : at + len(args)]
             at += len(args)
-        used = [orders for _, orders in jets_of(trees)]
+        used = [orders for _, orders in jets_of(trees + jet_trees(problem.term_trees(terms), system))]
         orders = tuple(max((o[k] for o in used), default=0) for k in range(len(system.lattice.axes)))
         self.surrogate = Surrogate(
             system, segments, orders=orders if hard else tuple(max(k, 1) for k in orders), width=width,

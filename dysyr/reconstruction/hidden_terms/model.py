@@ -10,7 +10,7 @@ from dysyr.reconstruction.hidden_terms.compiled import CompiledField
 from dysyr.reconstruction.hidden_terms.formula import formula_text, sympy_expression
 from dysyr.reconstruction.hidden_terms.hidden_functions import HiddenFunctions
 from dysyr.reconstruction.hidden_terms.jets import jet_trees
-from dysyr.reconstruction.hidden_terms.problem import HalfKnown
+from dysyr.reconstruction.hidden_terms.problem import HalfKnown, Term
 
 N_CONTEXT = 12
 N_CORRECTIONS = 8
@@ -94,7 +94,7 @@ class HiddenTermsModel(VectorField):
         import sympy
 
         found = {name: sympy.Integer(0) for name in self._problem.arguments}
-        trees = self._problem.term_trees([_Term(row) for row in self.found["terms"]])
+        trees = self._problem.term_trees([Term(row["field"], row["term"], 1) for row in self.found["terms"]])
         for row, tree in zip(self.found["terms"], trees, strict=True):
             values = dict(self.system.parameters)
             found[row["field"]] += sympy.Float(row["coefficient"]) * sympy_expression(tree, self.system, values)
@@ -196,13 +196,6 @@ class HiddenTermsModel(VectorField):
             **{name: arrays[name] for name in own},
             **{name: config[name] for name in ("form", "found", "width", "dt", "n_substeps")},
         )  # fmt: skip
-
-
-class _Term:
-    """field and text of a row of the table of terms."""
-
-    def __init__(self, row):
-        self.field, self.text = row["field"], row["term"]
 
 
 def _filled(x, scale, middle):

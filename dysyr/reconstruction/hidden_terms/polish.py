@@ -81,6 +81,8 @@ def polish(refinement, mask, values, states):
 
     n_spare = max(n_values - n_fitted, 1)
     before = float((residuals(first) ** 2).sum() / n_spare)
+    if not n_fitted:
+        return Polished(values, np.zeros(len(values)), states, solution(first), squares, (before, before))
     found = least_squares(residuals, first, method="trf", x_scale="jac", diff_step=STEP, xtol=1e-12, ftol=1e-12)
     at, new = unpacked(found.x)
     reached = solution(found.x)

@@ -91,7 +91,7 @@ class Refinement:
         residuals, slopes = self._linearised(masks, values, states, n_shifts)
         for _ in range(N_PHASES if self.noise is None else 1):
             damping = np.full(len(masks), FIRST_DAMPING)
-            active = np.isfinite(residuals).all(axis=1)
+            active = np.isfinite(residuals).all(axis=1) & (slopes.shape[2] > 0)
             for _ in range(n_iterations):
                 rows = np.flatnonzero(active)
                 if not len(rows):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from dysyr.core.evaluator import evaluate
-from dysyr.reconstruction.hidden_terms.jets import jet_trees, jets_of
+from dysyr.reconstruction.hidden_terms.jets import jet_trees
 
 THRESHOLDS = np.logspace(-4, 0, 25)
 RIDGE = 1e-6
@@ -89,19 +89,11 @@ def features_at(collocation, theta, points, trees):
             return points[..., 1 + system.lattice.indices.index(node.value)].numpy()
         name, orders = node.value
         k = next((k for k, o in enumerate(orders) if o), None)
-        if k is not None and orders[k] > d.orders[1 + k]:
-            return np.nan
         value = series[0] if k is None else d.derivative(series, 1 + k, orders[k])
         return value[..., system.fields.index(name)].numpy()
 
     columns = [np.broadcast_to(v, points.shape[:2]).ravel() for v in evaluate(trees, leaf)]
     return np.stack(columns, axis=1)
-
-
-def highest_orders(trees, n_axes):
-    """Highest derivative along each coordinate in trees."""
-    used = [orders for _, orders in jets_of(trees)]
-    return tuple(max((o[k] for o in used), default=0) for k in range(n_axes))
 
 
 def supports(samples, sizes=None):

@@ -39,7 +39,7 @@ class Work:
         self.start, self.fit_states = given_states(method.initial, problem.system, segments)
         networks = Shooting if method.mode == "solver" else Collocation
         self.collocation = networks(
-            problem, segments, start=self.start, hard=method.conditions == "hard", n_points=method.n_collocation,
+            problem, segments, terms, start=self.start, hard=method.conditions == "hard", n_points=method.n_collocation,
             width=method.width, hidden_width=method.hidden_width, rng=self._rng(0),
         )  # fmt: skip
         self.recipe = Recipe(method.n_adam, method.n_iterations, method.n_rounds, problem.system.kind == "pde")

@@ -124,3 +124,20 @@ def test_values_on_another_grid_are_refused():
     truth = System.pde({"u": "D*dxx(u)"}, **FRONT).with_size(x=50)
     with pytest.raises(dysyr.InputError, match="u_41, u_42.*on the grid 41"):
         fit(FRONT_KNOWN, few_values(truth, 9, 80))
+
+
+def test_functions_may_hold_derivatives_that_nothing_else_does():
+    """u_t = 0.5 u_xx, of which nothing is known."""
+    more = {**FRONT, "initial_state": {"u": "cos(pi*x/10) + cos(pi*x/5)"}}
+    data = few_values(System.pde({"u": "D*dxx(u)"}, **more), 9, 80)
+    made = fit(System.pde({"u": "0"}, hidden={"u": ["u"]}, **more), data, degree=1, functions=["dxx(u)"])
+    assert found(made) == pytest.approx({"dxx(u)": 0.5}, rel=1e-3)
+
+
+def test_nothing_may_be_hidden_after_all():
+    more = {**FRONT, "initial_state": {"u": "cos(pi*x/10) + cos(pi*x/5)"}}
+    truth = System.pde({"u": "D*dxx(u)"}, **more)
+    made = fit(System.pde({"u": "D*dxx(u)"}, hidden={"u": ["u"]}, **more), few_values(truth, 9, 60), degree=1)
+    assert made.model_.terms == [] and made.model_.formula() == {"u": 0}
+    assert made.model_.formula_text() == "F_u = 0"
+    assert made.model_.system.trees.drift == truth.trees.drift
