@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from dysyr.core.measure import Measure
+from dysyr.evaluation.model_exponents import exponent_effort
 from dysyr.evaluation.summary import mean_and_stderr
 
 
@@ -52,17 +53,21 @@ class KaplanYorkeMeasure:
             return None
         alive = context.model_exponents[np.isfinite(context.model_exponents).all(axis=1)]
         truth = context.truth_exponents
+        latent_dim = context.model.latent_dim
+        n_found, _, n_steps = exponent_effort(latent_dim, 1, context.settings.exponent_steps)
         common = {
             "name": self.name,
             "kind": "invariant",
             "truth": None if truth is None else kaplan_yorke_dimension(truth.value),
             "better": "match",
-            "n": len(context.model_exponents) * context.settings.exponent_steps,
+            "n": len(context.model_exponents) * n_steps,
             "dt": context.dt,
             "settings": {"summary": "mean over orbits", "orbits": len(context.model_exponents)},
         }
         if len(alive) == 0:
             return Measure(**common, value=math.nan, status="every orbit diverged")
+        if n_found < latent_dim and (alive.sum(axis=1) >= 0).any():
+            return Measure(**common, value=math.nan, status=f"larger than the {n_found} exponents that were computed")
         runs = [kaplan_yorke_dimension(exponents) for exponents in alive]
         value, stderr = mean_and_stderr(runs)
         return Measure(**common, value=value, stderr=stderr, runs=tuple(runs))

@@ -7,6 +7,7 @@ import numpy as np
 from dysyr.core.divergence_rate import divergence_rate
 from dysyr.core.errors import InputError
 from dysyr.core.measure import Measure
+from dysyr.evaluation.model_exponents import exponent_effort
 from dysyr.evaluation.state_vectors import state_vectors
 from dysyr.evaluation.summary import mean_and_stderr
 
@@ -34,6 +35,7 @@ class LyapunovSpectrumMeasure:
         if exponents is None:
             return None
         truth = context.truth_exponents
+        steps = exponent_effort(context.model.latent_dim, len(exponents), context.settings.exponent_steps)[2]
         common = {
             "name": self.name,
             "kind": "invariant",
@@ -41,13 +43,13 @@ class LyapunovSpectrumMeasure:
             "truth_stderr": None if truth is None else truth.stderr,
             "unit": self.unit,
             "better": "match",
-            "n": len(exponents) * context.settings.exponent_steps,
+            "n": len(exponents) * steps,
             "dt": context.dt,
             "settings": {
                 "summary": "mean over orbits, QR of the model's Jacobian at every step",
                 "orbits": len(exponents),
-                "steps": context.settings.exponent_steps,
-                "time": len(exponents) * context.settings.exponent_steps * context.dt,
+                "steps": steps,
+                "time": len(exponents) * steps * context.dt,
             },
         }
         alive = exponents[np.isfinite(exponents).all(axis=1)]

@@ -181,7 +181,7 @@ def map_growth():
     return first_class(jit(_map_growth), signature)
 
 
-def growth_of_map(advance, jacobian, z, n_steps, *, seed=0, every=1):
+def growth_of_map(advance, jacobian, z, n_steps, *, seed=0, every=1, n_vectors=None):
     """Growth of tangent vectors of any batched map, in NumPy: for models without a compiled kernel, and the
     slow twin.
 
@@ -192,9 +192,10 @@ def growth_of_map(advance, jacobian, z, n_steps, *, seed=0, every=1):
         n_steps: number of steps, a multiple of ``every``.
         seed: seed of the first tangent vectors.
         every: steps between two QR decompositions.
+        n_vectors: number of leading tangent vectors; by default all.
 
     Returns:
-        (batch, n_steps // every, dim) sums of log R_kk per decomposition, and the last states (batch, dim).
+        (batch, n_steps // every, n_vectors) sums of log R_kk per decomposition, and the last states (batch, dim).
 
     Reference:
         benettin1980
@@ -202,8 +203,8 @@ def growth_of_map(advance, jacobian, z, n_steps, *, seed=0, every=1):
     z = np.array(z, dtype=float)
     batch, dim = z.shape
     rng = np.random.default_rng(seed)
-    q = np.linalg.qr(rng.standard_normal((batch, dim, dim)))[0]
-    growth = np.empty((batch, n_steps // every, dim))
+    q = np.linalg.qr(rng.standard_normal((batch, dim, dim)))[0][:, :, :n_vectors]
+    growth = np.empty((batch, n_steps // every, q.shape[2]))
     for n in range(growth.shape[1]):
         for _ in range(every):
             q = jacobian(z) @ q

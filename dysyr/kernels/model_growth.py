@@ -25,7 +25,7 @@ def growth_of_model(model, z, n_steps, *, n_vectors=None, seed=0):
         raise InputError("no such number of tangent vectors", got=str(n_vectors), expected=f"1 to {model.latent_dim}")
     compiled = model.kernel()
     if compiled is None:
-        return growth_of_map(model.step, model.jacobian, z, n_steps, seed=seed)[0][:, :, :n_vectors]
+        return growth_of_map(model.step, model.jacobian, z, n_steps, seed=seed, n_vectors=n_vectors)[0]
     family, arrays = compiled
     if family not in _FAMILIES:
         raise InputError("unknown family of compiled models", got=family, expected=" or ".join(_FAMILIES))

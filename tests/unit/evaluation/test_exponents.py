@@ -5,10 +5,11 @@ import pytest
 
 from dysyr.core.errors import InputError
 from dysyr.core.measure import Measure
+from dysyr.core.model import StateSpace
 from dysyr.evaluation.exponent_signs import exponent_signs_line, signs
 from dysyr.evaluation.kaplan_yorke import KaplanYorkeMeasure
 from dysyr.evaluation.lyapunov_measure import DivergenceRateMeasure, LyapunovSpectrumMeasure
-from dysyr.evaluation.model_exponents import model_exponents
+from dysyr.evaluation.model_exponents import exponent_effort, model_exponents
 
 HENON_EXPONENTS = np.array([0.41922, -1.62319])
 
@@ -33,11 +34,54 @@ def test_a_driven_model_has_no_exponents_of_its_own(henon_model):
         model_exponents(Driven())
 
 
+class Diagonal(StateSpace):
+    """z <- 0 with a Jacobian that is given: its exponents are the logarithms of the diagonal."""
+
+    names, dt, family, scale = ("x",), 0.5, "diagonal", np.ones(1)
+
+    def __init__(self, rates):
+        self.rates, self.latent_dim, self.initial_states = np.asarray(rates), len(rates), np.zeros((3, len(rates)))
+
+    def step(self, z, u=None):
+        return 0 * z
+
+    def trajectory(self, z, n_steps, u=None):
+        return np.zeros((len(z), n_steps, self.latent_dim))
+
+    def jacobian(self, z, u=None):
+        return np.broadcast_to(np.diag(np.exp(self.rates)), (len(z), self.latent_dim, self.latent_dim))
+
+    def initial(self, context, u=None):
+        raise NotImplementedError
+
+    readout = config = arrays = from_state = initial
+
+    latent_dim = initial_states = None
+
+
+def test_of_large_states_the_leading_exponents_are_computed():
+    rates = np.linspace(0.4, -3.5, 60)
+    exponents = model_exponents(Diagonal(rates), n_orbits=30, n_steps=4000)
+    assert exponents.shape == (10, 20)
+    np.testing.assert_allclose(exponents, np.tile(rates[:20] / 0.5, (10, 1)), atol=0.01)
+    assert exponent_effort(40, 30, 4000) == (40, 30, 4000)
+    assert exponent_effort(41, 5, 300) == (20, 5, 300)
+
+
+def test_the_dimension_of_large_states(henon_truths, make_context):
+    truths = henon_truths[0, :1000], henon_truths[1:11, :1000]
+    contracting = make_context(*truths, dt=0.5, model=Diagonal(np.linspace(0.4, -3.5, 60)))
+    spectrum, dimension = (measure().compute(contracting) for measure in (LyapunovSpectrumMeasure, KaplanYorkeMeasure))
+    assert (spectrum.settings["steps"], spectrum.settings["orbits"], dimension.n) == (2000, 10, 20_000)
+    assert dimension.value == pytest.approx(13.1, abs=0.1)
+    flat = KaplanYorkeMeasure().compute(make_context(*truths, dt=0.5, model=Diagonal(np.linspace(0.4, -0.1, 60))))
+    assert np.isnan(flat.value)
+    assert flat.status == "larger than the 20 exponents that were computed"
+
+
 @pytest.fixture
 def context(henon_truths, make_context, henon_model, quick):
-    truth = Measure(
-        name="lyapunov_spectrum", kind="invariant", value=list(HENON_EXPONENTS / 0.5), stderr=[4e-4, 4e-4]
-    )
+    truth = Measure(name="lyapunov_spectrum", kind="invariant", value=list(HENON_EXPONENTS / 0.5), stderr=[4e-4, 4e-4])
     return make_context(
         henon_truths[0, :1000], henon_truths[1:11, :1000], dt=0.5, model=henon_model(), truth_exponents=truth,
         settings=quick,
