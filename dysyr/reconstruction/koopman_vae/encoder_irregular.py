@@ -14,7 +14,8 @@ class ControlledEncoder(torch.nn.Module):
 
     X holds the natural cubic splines through the observed values of each variable, constant before the first and after
     the last of them; time; and for each variable the number of values that were observed so far, interpolated
-    linearly. Values that are missing do not enter. The midpoint rule takes one step between neighbouring samples.
+    linearly. Values that are missing do not enter. Slopes of values are in units of ``change`` times the number of
+    points of the path, so that all channels drive u alike. The midpoint rule takes one step from sample to sample.
 
     Args:
         n_variables: observed variables.
