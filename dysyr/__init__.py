@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         DendPLRNN,
         HankelDMD,
         HankelStNN,
+        HiddenTerms,
         JumpEM,
         JumpFoundation,
         LinearAR,
@@ -105,7 +106,8 @@ _HOMES = {
     "dysyr.evaluation.state_comparison": ("StateComparison",),
     "dysyr.experiment": ("run_experiment",),
     "dysyr.reconstruction": (
-        "ALRNN", "GRU", "HAVOK", "LSTM", "PLRNN", "SHPLRNN", "DendPLRNN", "HankelDMD", "HankelStNN", "JumpEM",
+        "ALRNN", "GRU", "HAVOK", "LSTM", "PLRNN", "SHPLRNN", "DendPLRNN", "HankelDMD", "HankelStNN", "HiddenTerms",
+        "JumpEM",
         "JumpFoundation", "LinearAR", "NeuralODE", "NextGenReservoir", "Persistence", "POVMTransformer",
         "ReservoirComputer", "SINDy",
     ),

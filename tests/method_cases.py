@@ -18,6 +18,7 @@ from dysyr.reconstruction import (
     DendPLRNN,
     HankelDMD,
     HankelStNN,
+    HiddenTerms,
     JumpEM,
     JumpFoundation,
     LinearAR,
@@ -27,6 +28,7 @@ from dysyr.reconstruction import (
     ReservoirComputer,
     SINDy,
 )
+from dysyr.reconstruction.hidden_terms import work
 from dysyr.reconstruction.jump_em import maximisation
 from dysyr.reconstruction.plrnn import search
 from dysyr.training import loop
@@ -145,6 +147,21 @@ def closed_form(settings):
     )  # fmt: skip
 
 
+def equations():
+    """The case of the method for half-known equations; nothing is known of the spiral."""
+    constant = np.column_stack([np.ones(400), np.sin(np.arange(400))])
+    return Case(
+        settings={
+            "degree": 1, "n_members": 1, "width": 8, "hidden_width": 4, "n_collocation": 20, "n_adam": 10,
+            "n_iterations": 20, "n_rounds": 1, "n_sets": 10, "segment": 25, "n_segments": 3,
+        },
+        longer={}, shorter={}, make=spiral, useless=noise_like, forecast_errors=error_against_persistence,
+        unsuitable=[(np.zeros((3, 2)), "too few samples"), (constant, "constant")],
+        module=work, owner=work.Work, function="_piece",
+        n_pieces=lambda history: len(history["round"]) + len(history["criterion"]) - 1,
+    )  # fmt: skip
+
+
 def jumps(unsuitable):
     """The case of a method for labels of states."""
     return Case(
@@ -175,6 +192,7 @@ CASES = {
     HAVOK: closed_form({"window": 25}),
     LinearAR: closed_form({"ridge": 1e-6}),
     Persistence: closed_form({"period": "auto"}),
+    HiddenTerms: equations(),
     JumpEM: jumps([(np.zeros((1, 1)), "too few samples"), (np.zeros((400, 1)), "only one state")]),
     JumpFoundation: jumps(
         [(np.zeros((1, 1)), "too few samples"), (np.zeros((400, 1)), "only one state"),

@@ -4,6 +4,7 @@ from dysyr.core.linear_delays import LinearDelays
 from dysyr.reconstruction.hankel_dmd import HankelDMD, HankelModes
 from dysyr.reconstruction.hankel_stnn import HankelModel, HankelStNN
 from dysyr.reconstruction.havok import HAVOK, ForcedModes
+from dysyr.reconstruction.hidden_terms import HiddenTerms, HiddenTermsModel
 from dysyr.reconstruction.jump_em import JumpEM, JumpModel
 from dysyr.reconstruction.jump_em.foundation import JumpFoundation, JumpPosterior
 from dysyr.reconstruction.linear_ar import LinearAR
@@ -18,13 +19,13 @@ from dysyr.reconstruction.sindy import PolynomialField, SINDy
 
 METHODS = (
     SHPLRNN, ALRNN, DendPLRNN, PLRNN, HankelStNN, LSTM, GRU, NeuralODE, ReservoirComputer, NextGenReservoir, SINDy,
-    HankelDMD, HAVOK, LinearAR, Persistence, JumpEM, JumpFoundation,
+    HankelDMD, HAVOK, LinearAR, Persistence, HiddenTerms, JumpEM, JumpFoundation,
 )  # fmt: skip
 """All reconstructors."""
 
 MODELS = (
     ShallowPLRNN, ElementwisePLRNN, HankelModel, GatedModel, NeuralField, ReservoirModel, PolynomialDelays,
-    PolynomialField, HankelModes, ForcedModes, LinearDelays, JumpModel, JumpPosterior, POVMState,
+    PolynomialField, HankelModes, ForcedModes, LinearDelays, HiddenTermsModel, JumpModel, JumpPosterior, POVMState,
 )  # fmt: skip
 """The classes of model that a run folder may hold."""
 
