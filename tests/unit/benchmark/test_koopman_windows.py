@@ -1,0 +1,59 @@
+"""The benchmark of KoopmanVAE: its data, its table, and that finished cells are kept."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dysyr.benchmark import koopman_windows
+
+
+def found(value=0.02):
+    scores = {"value": value, "floor": 0.01, "controls": {"gaussian": 0.5, "autoregression": 0.4}, "runs": [value]}
+    names = ("discriminative_score", "predictive_score", "window_marginal", "window_autocorrelation")
+    return {"seconds": 50.0, "parameters": 47_749, "left_out": 0.0, **dict.fromkeys(names, scores)}
+
+
+def test_sines_are_those_of_the_literature():
+    """Means over f and phi in [0, 0.1], worked out by quadrature."""
+    x = koopman_windows.sines(40_000, 0)
+    assert x.shape == (40_000, 24, 5)
+    np.testing.assert_allclose(x.mean(axis=(0, 2))[[0, 12, 23]], [0.524979, 0.784643, 0.869729], atol=2e-3)
+    assert x.min() >= 0.5
+    assert x.max() <= 1.0
+    assert not np.array_equal(x[:10], koopman_windows.sines(10, 1))
+
+
+def test_whole_rows_are_missing_at_the_given_rate():
+    x = koopman_windows.with_gaps(koopman_windows.sines(2000, 0), 30, 0)
+    missing = np.isnan(x)
+    assert (missing.all(axis=2) == missing.any(axis=2)).all()
+    assert missing.mean() == pytest.approx(0.3, abs=0.01)
+    assert not np.isnan(koopman_windows.with_gaps(x[:1, :1] * 0 + 1, 0, 0)).any()
+
+
+def test_stocks_are_read_oldest_row_first(tmp_path):
+    place = tmp_path / "prices.csv"
+    place.write_text("a,b\n1,2\n3,4\n")
+    np.testing.assert_array_equal(koopman_windows.stocks(place), [[3, 4], [1, 2]])
+
+
+def test_finished_cells_are_kept_and_the_page_names_no_place(tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def cell(data, percent, seed, path):
+        calls.append((data, percent, seed))
+        return found(0.01 * (1 + seed))
+
+    monkeypatch.setattr(koopman_windows, "cell", cell)
+    page = tmp_path / "page.md"
+    arguments = ["-o", str(tmp_path / "out"), "--seeds", "2", "--rates", "0", "50"]
+    koopman_windows.main(arguments)
+    assert calls == [("sines", 0, 0), ("sines", 50, 0), ("sines", 0, 1), ("sines", 50, 1)]
+    koopman_windows.main([*arguments, "--write", str(page)])
+    assert len(calls) == 4
+    assert "that half of the table is left out" in capsys.readouterr().err
+    text = page.read_text()
+    assert "| sines | 50 % | 2 | 0.015 (0.010, 0.020) | 0.010 (0.010, 0.010) | 0.40 |" in text
+    assert str(tmp_path) not in text
+    assert json.loads((tmp_path / "out" / "sines_0_0.json").read_text())["parameters"] == 47_749
