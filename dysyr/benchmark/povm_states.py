@@ -42,6 +42,9 @@ STEADY = {
     "ring of 4, gamma = 0.1": ({"n_sites": 4, "gamma": 0.1}, TIGHT),
     "ring of 6": ({"n_sites": 6}, {"tolerance": 1e-6}),
     "ring of 4, 500 samples a step": ({"n_sites": 4}, {"mode": "sampled", "n_samples": 500, "n_iterations": 20}),
+    "ring of 4, 500 samples a step, one order": (
+        {"n_sites": 4}, {"mode": "sampled", "n_samples": 500, "n_iterations": 20, "symmetry": "none"},
+    ),
     "ring of 8, 600 samples a step, small": (
         {"n_sites": 8}, {"mode": "sampled", "n_samples": 600, "n_iterations": 14, **SMALL}
     ),
