@@ -3,11 +3,11 @@
     python -m dysyr.benchmark.hidden_terms -o out/hidden_terms [--seeds 10] [--write docs/results/hiddenterms.md]
 
 Lotka-Volterra x' = 1.3 x - 0.9 x y, y' = 0.8 x y - 1.8 y from (0.44249296, 4.6280594), t in [0, 3], with both terms x y
-hidden; normal noise of the given share of the mean of each variable. Burgers u_t = 0.01 u_xx - u u_x from -sin(pi x) on
-[-1, 1] up to t = 1, with u u_x hidden as a function of u and u_x; Fisher-KPP u_t = u_xx + u (1 - u) from exp(-x^2) on
-[0, 50] up to t = 10, with the reaction hidden as a function of u: 200 values at random places and times, noise of 1 %
-of the standard deviation. Their data come from a grid four times as fine as that of the method. A cell is one fit;
-those that the folder holds are not repeated.
+hidden; normal noise of the given share of the mean of each variable. Burgers u_t = 0.01 u_xx - u u_x from -sin(pi x),
+periodic on [-1, 1], up to t = 1, with u u_x hidden as a function of u and u_x; Fisher-KPP u_t = u_xx + u (1 - u) from
+exp(-x^2) on [0, 50] up to t = 10, with the reaction hidden as a function of u: 200 values at random places and times,
+noise of 1 % of the standard deviation. Their data come from a grid four times as fine as that of the method. A cell is
+one fit; those that the folder holds are not repeated.
 """
 
 import argparse
@@ -111,8 +111,8 @@ def predation_cell(case, seed):
 def field_system(name, *, hidden=False, finer=1):
     """Burgers' or Fisher's equation, known in part or as a whole, on the grid of the method or a finer one."""
     if name == "burgers":
-        domain = {"x": {"start": -1.0, "length": 2.0, "n": finer * 256 - 1, "boundary": "fixed"}}
-        more = {"parameters": {"nu": 0.01}, "initial_state": {"u": "-sin(pi*x)"}, "boundary_values": {"u": 0.0}}
+        domain = {"x": {"start": -1.0, "length": 2.0, "n": finer * 256, "boundary": "periodic", "order": 4}}
+        more = {"parameters": {"nu": 0.01}, "initial_state": {"u": "-sin(pi*x)"}}
         known, term, of = "nu*dxx(u)", " - u*dx(u)", ["u", "dx(u)"]
     else:
         domain = {"x": {"length": 50.0, "n": finer * 100 + 1, "boundary": "reflecting", "order": 4}}
@@ -127,7 +127,7 @@ def field_data(name, seed):
     """200 noisy values of a field on the grid of the method; all others are missing."""
     clock = np.linspace(0, 1.0 if name == "burgers" else 10.0, 21)
     fine = simulate(field_system(name, finer=FINER), times=clock, method="bdf", rtol=1e-7)["x"].values[0]
-    x = fine[:, FINER - 1 :: FINER] if name == "burgers" else fine[:, ::FINER]
+    x = fine[:, ::FINER]
     rng = np.random.default_rng(seed)
     seen = rng.choice(x[1:].size, N_VALUES, replace=False) + x.shape[1]
     values = np.full(x.size, np.nan)

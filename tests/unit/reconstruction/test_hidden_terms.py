@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from typer.testing import CliRunner
 
 import dysyr
+from dysyr.cli import app
 from dysyr.core.dataset import make_dataset
 from dysyr.core.system import System
 from dysyr.reconstruction.hidden_terms import HiddenTerms
@@ -230,3 +232,19 @@ def test_a_training_that_leaves_the_range_of_numbers_is_told(tmp_path):
     data = make_dataset(np.linspace(8, 9, 10)[:, None], dt=1.0, names=["x"])
     with pytest.raises(dysyr.NotConverged, match="member 0 have no finite loss after round 0.*known part along"):
         HiddenTerms(half, **QUICK).fit(data, progress=False, checkpoint=tmp_path)
+
+
+def test_the_command_line_fits_a_table_and_runs_the_found_system(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    System.from_dict(HALF).to_file("known.toml")
+    values = observed(0.3 * np.arange(10))["x"].values[0]
+    table = np.column_stack([0.3 * np.arange(10), values])
+    np.savetxt("counts.csv", table, delimiter=",", header="time,x,y", comments="", fmt="%.12g")
+    quick = [word for name, value in QUICK.items() for word in ("--set", f"{name}={value}")]
+    for command in (
+        ["fit", "hiddenterms", "counts.csv", "--set", "system=known.toml", *quick, "-o", "run"],
+        ["simulate", "run/system.toml", "-o", "again.nc", "--n-steps", "10"],
+    ):
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, done.output
+    np.testing.assert_allclose(dysyr.read_dataset("again.nc")["x"].values[0], values, atol=1e-6)
