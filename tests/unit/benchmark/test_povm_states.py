@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from dysyr.benchmark import povm_states
@@ -15,8 +14,9 @@ def short(monkeypatch):
     monkeypatch.setattr(povm_states, "SMALL", TINY)
     monkeypatch.setattr(povm_states, "STEADY", {"ring of 3": ({"n_sites": 3}, TINY)})
     monkeypatch.setattr(povm_states, "DYNAMICS", {"trapezoid": {"stepper": "trapezoid", "dt": 0.25}})
-    monkeypatch.setattr(povm_states, "DESCENT", {"n_iterations": 100, "learning_rate": 2e-2})
+    monkeypatch.setattr(povm_states, "DESCENT", {"n_iterations": 2, "learning_rate": 2e-2})
     monkeypatch.setattr(povm_states, "SHOTS", (200,))
+    monkeypatch.setattr(povm_states, "N_OBSERVED", 200)
     monkeypatch.setattr(povm_states, "SYMMETRIES", ("none",))
 
 
@@ -33,11 +33,13 @@ def test_cells_are_kept_and_tabulated(short, tmp_path):
     assert again["steady, ring of 3, 0"]["error"] == 7.0
     text = povm_states.tables(again, [0])
     assert "| ring of 3 | 7 |" in text
-    assert "| ring of 4 by 100 steps of Adam |" in text
+    assert "| ring of 4 by 2 steps of Adam |" in text
     assert text.count("\n## ") == 2
 
 
-def test_descent_lowers_the_residual(short):
-    assert povm_states.descent_cell(0)["error"] < 0.1
-    for seed in (0, 1):
-        assert np.isfinite(list(povm_states.outcomes_cell(100, "none", seed).values())).all()
+def test_descent_lowers_the_residual(short, monkeypatch):
+    residuals = []
+    for n in (1, 20):
+        monkeypatch.setattr(povm_states, "DESCENT", {"n_iterations": n, "learning_rate": 2e-2})
+        residuals.append(povm_states.descent_cell(0)["residual_l1"])
+    assert residuals[1] < 0.3 * residuals[0]
