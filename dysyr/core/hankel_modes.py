@@ -8,8 +8,6 @@ from dysyr.core.delay_state import complete_windows
 from dysyr.core.model import StateSpace, repeat_step
 from dysyr.core.scaler import Scaler
 
-MAX_RANK = 100
-
 
 def leading_modes(windows, rank):
     """Leading right singular vectors of windows and the root mean square of the windows along them.
@@ -137,6 +135,8 @@ def mode_series(record, window, rank):
     if record.kept.get("window") != window:
         views = [np.lib.stride_tricks.sliding_window_view(x, window, axis=0) for x in record.pieces if len(x) > window]
         windows = [view.transpose(0, 2, 1).reshape(len(view), -1) for view in views]
-        record.kept.update(window=window, windows=windows, modes=leading_modes(np.concatenate(windows), MAX_RANK))
+        all_windows = np.concatenate(windows)
+        modes = leading_modes(all_windows, all_windows.shape[1])
+        record.kept.update(window=window, windows=windows, modes=modes)
     modes, spread = (array[..., :rank] for array in record.kept["modes"])
     return modes, spread, [w @ modes / spread for w in record.kept["windows"]]

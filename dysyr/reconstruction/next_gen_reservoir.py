@@ -7,6 +7,7 @@ import numpy as np
 from dysyr.core.arguments import FRACTION, NOT_NEGATIVE, check_arguments, number, whole, whole_from
 from dysyr.core.candidate_search import CandidateReconstructor, auto_or, combinations, options, ridge_solution
 from dysyr.core.delay_state import DelayState
+from dysyr.core.errors import InputError
 from dysyr.core.monomials import Monomials
 
 N_DELAYS = (1, 2, 3)
@@ -109,15 +110,21 @@ class NextGenReservoir(CandidateReconstructor):
             n_delays=options(self.n_delays, N_DELAYS), spacing=options(self.spacing, SPACINGS),
             degree=options(self.degree, (2, 3)), jitter=options(self.jitter, JITTERS),
         )  # fmt: skip
-        return [one for one in made if self._is_sensible(one, record)]
+        possible = [one for one in made if (one["n_delays"] - 1) * one["spacing"] + 1 < record.longest]
+        sensible = [one for one in possible if self._is_sensible(one, len(record.names))]
+        if possible and not sensible:
+            raise InputError(
+                "too many variables for what NextGenReservoir chooses among",
+                got=f"{len(record.names)} variables", expected=f"at most {MAX_TERMS} monomials",
+                do="set n_delays and degree, or keep the leading principal components",
+            )  # fmt: skip
+        return sensible
 
-    def _is_sensible(self, candidate, record):
-        """Whether stretches are long enough and, for what is chosen here, terms are few and none repeated."""
+    def _is_sensible(self, candidate, n_variables):
+        """Whether, for what is chosen here, terms are few and no candidate is there twice."""
         n_delays, spacing, degree = (candidate[name] for name in ("n_delays", "spacing", "degree"))
-        if (n_delays - 1) * spacing + 1 >= record.longest:
-            return False
         repeated = n_delays == 1 and spacing > 1 and self.spacing == "auto"
-        n_terms = math.comb(n_delays * len(record.names) + degree, degree)
+        n_terms = math.comb(n_delays * n_variables + degree, degree)
         return not repeated and (n_terms <= MAX_TERMS or "auto" not in (self.n_delays, self.degree))
 
     def _fit_candidate(self, candidate, record):

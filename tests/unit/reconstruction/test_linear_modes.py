@@ -69,6 +69,12 @@ def test_modes_are_orthonormal_and_coordinates_have_unit_size():
     assert few.shape == (3, 1)
 
 
+def test_a_rank_may_be_as_large_as_the_window():
+    t = np.arange(700)
+    x = np.column_stack([np.sin(0.01 * k * k * t) for k in range(1, 6)]) + walk(700, 5)
+    assert HankelDMD(window=30, rank=140).fit(x, dt=1.0, progress=False).model_.latent_dim == 140
+
+
 def test_the_force_of_havok_is_data():
     """A and b are those of least squares with the last coordinate as input; forecasts take it for zero."""
     x = walk()

@@ -18,7 +18,7 @@ def lorenz(n, dt, start=(-8.0, 8.0, 27.0)):
     def slope(t, x):
         return [10 * (x[1] - x[0]), x[0] * (28 - x[2]) - x[1], x[0] * x[1] - 8 / 3 * x[2]]
 
-    return solve_ivp(slope, (0, n * dt), start, t_eval=dt * np.arange(n), rtol=1e-10, atol=1e-10).y.T
+    return solve_ivp(slope, (0, n * dt), start, t_eval=dt * np.arange(n), method="DOP853", rtol=1e-10, atol=1e-10).y.T
 
 
 def test_the_published_example():
@@ -91,6 +91,14 @@ def test_candidates_have_few_terms_and_no_doubles(monkeypatch):
     wide = made.fit(five, dt=1.0, progress=False)
     many = (wide.history_["candidate_degree"] == 3) & (wide.history_["candidate_n_delays"] == 3)
     assert not many.any()
+
+
+def test_many_variables_are_refused_unless_the_terms_are_chosen():
+    many = np.random.default_rng(0).normal(size=(100, 30))
+    with pytest.raises(InputError, match="too many variables .*: 30 variables; at most 400 monomials: set n_delays"):
+        NextGenReservoir().fit(many, dt=1.0, progress=False)
+    made = NextGenReservoir(n_delays=1, degree=1, spacing=1, jitter=0.0, ridge=0.1)
+    assert made.fit(many, dt=1.0, progress=False).model_.n_parameters == 31 * 30
 
 
 @pytest.mark.parametrize(
