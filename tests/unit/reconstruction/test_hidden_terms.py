@@ -11,7 +11,7 @@ import dysyr
 from dysyr.cli import app
 from dysyr.core.dataset import make_dataset
 from dysyr.core.system import System
-from dysyr.reconstruction.hidden_terms import HiddenTerms
+from dysyr.reconstruction.hidden_terms import HiddenTerms, work
 from dysyr.reconstruction.hidden_terms.refinement import Refinement
 
 TRUTH = System.ode({"x": "1.3*x - 0.9*x*y", "y": "0.8*x*y - 1.8*y"})
@@ -248,3 +248,26 @@ def test_the_command_line_fits_a_table_and_runs_the_found_system(tmp_path, monke
         done = CliRunner().invoke(app, command)
         assert done.exit_code == 0, done.output
     np.testing.assert_allclose(dysyr.read_dataset("again.nc")["x"].values[0], values, atol=1e-6)
+
+
+def test_a_fit_that_stops_at_the_second_member_goes_on_with_the_same_bits(tmp_path, monkeypatch):
+    data, settings = observed(0.3 * np.arange(10)), {**QUICK, "degree": 1, "n_members": 2}
+    whole = HiddenTerms(HALF, **settings).fit(data, progress=False).model_.arrays()
+    original, calls = work.Work._piece, []
+
+    def interrupted(self):
+        calls.append(1)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return original(self)
+
+    monkeypatch.setattr(work, "SECONDS_BETWEEN_WRITES", 0.0)
+    monkeypatch.setattr(work.Work, "_piece", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        HiddenTerms(HALF, **settings).fit(data, progress=False, checkpoint=tmp_path)
+    resumed = HiddenTerms(HALF, **settings).fit(data, progress=False, checkpoint=tmp_path).model_.arrays()
+    assert set(resumed) == set(whole) and len(resumed["rate"]) == 2
+    for name, value in whole.items():
+        np.testing.assert_array_equal(value, resumed[name], err_msg=name)
+    with pytest.raises(dysyr.DysyrError, match="belongs to another configuration"):
+        HiddenTerms(HALF | {"parameters": {"a": 1.2}}, **settings).fit(data, progress=False, checkpoint=tmp_path)
