@@ -1,5 +1,7 @@
 """POVMTransformer: states against exact ones, reconstruction against histograms, refusals."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from povm_cases import every, magnetisation
@@ -12,6 +14,7 @@ from dysyr.reconstruction.povm_transformer.outcome_strings import keys_of
 
 TINY = {"width": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32}
 RING = dysyr.load_system("tfim_decay")
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "povm_transformer.py"
 
 
 def solved(system=RING, times=None, **settings):
@@ -203,3 +206,12 @@ def test_arguments_out_of_range(name, value, expected):
     for act in (lambda: method.fit(np.zeros((20, 2), int)), lambda: method.solve(RING)):
         with pytest.raises(dysyr.InputError, match=f"POVMTransformer cannot use this {name}: .*{expected}"):
             act()
+
+
+@pytest.mark.slow
+def test_the_example(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(EXAMPLE.read_text(encoding="utf-8"), str(EXAMPLE), "exec"), {})
+    errors = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines() if "largest error" in line]
+    assert len(errors) == 2 and max(errors) < 0.003
+    assert (tmp_path / "out" / "povm_transformer.png").stat().st_size > 10_000
