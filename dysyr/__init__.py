@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         NeuralODE,
         NextGenReservoir,
         Persistence,
+        PhyxMamba,
         POVMTransformer,
         ReservoirComputer,
         SINDy,
@@ -108,7 +109,7 @@ _HOMES = {
     "dysyr.reconstruction": (
         "ALRNN", "GRU", "HAVOK", "LSTM", "PLRNN", "SHPLRNN", "DendPLRNN", "HankelDMD", "HankelStNN", "HiddenTerms",
         "JumpEM",
-        "JumpFoundation", "LinearAR", "NeuralODE", "NextGenReservoir", "Persistence", "POVMTransformer",
+        "JumpFoundation", "LinearAR", "NeuralODE", "NextGenReservoir", "Persistence", "PhyxMamba", "POVMTransformer",
         "ReservoirComputer", "SINDy",
     ),
     "dysyr.reconstruction.jump_em.foundation": ("pretrain_jump",),

@@ -25,11 +25,13 @@ from dysyr.reconstruction import (
     NeuralODE,
     NextGenReservoir,
     Persistence,
+    PhyxMamba,
     ReservoirComputer,
     SINDy,
 )
 from dysyr.reconstruction.hidden_terms import work
 from dysyr.reconstruction.jump_em import maximisation
+from dysyr.reconstruction.phyxmamba import training as patch_training
 from dysyr.reconstruction.plrnn import search
 from dysyr.training import loop
 
@@ -116,6 +118,21 @@ def delays():
     )  # fmt: skip
 
 
+def patches():
+    """The case of a method for patches of delay windows."""
+    constant = np.column_stack([np.ones(400), np.sin(np.arange(400))])
+    return Case(
+        settings={
+            "n_tokens": 3, "d_model": 16, "d_state": 4, "head_dim": 16, "n_layers": 1, "n_updates": 150, "n_heads": 1,
+            "n_rollout": 10, "n_rollout_updates": 10, "batch_size": 32, "rollout_batch_size": 16, "n_checks": 4,
+        },
+        longer={"n_updates": 300}, shorter={"n_updates": 4}, make=spiral, useless=noise_like,
+        forecast_errors=error_against_persistence,
+        unsuitable=[(np.zeros((10, 2)), "too few samples"), (constant, "constant")], module=patch_training,
+        owner=patch_training.Training, function="_check", n_pieces=lambda history: len(history["loss"]) - 1,
+    )  # fmt: skip
+
+
 def state_space(settings):
     """The case of a method for continuous series."""
     constant = np.column_stack([np.ones(400), np.sin(np.arange(400))])
@@ -182,6 +199,7 @@ CASES = {
     DendPLRNN: state_space({**ELEMENTWISE, "n_bases": 3}),
     PLRNN: state_space({**ELEMENTWISE, "forcing_interval": 10}),
     HankelStNN: delays(),
+    PhyxMamba: patches(),
     LSTM: trained({"sequence_length": 20, "warm_up": 5}, longer={"n_updates": 300, "hidden_dim": 16}),
     GRU: trained({"sequence_length": 20, "warm_up": 5}, longer={"n_updates": 300, "hidden_dim": 16}),
     NeuralODE: trained({"segment": 3}, longer={"n_updates": 300}),

@@ -70,6 +70,7 @@ SETTINGS = {
     "gru": {"sequence_length": 50, "n_updates": 1000},
     "lstm": {"n_updates": 1500},
     "neuralode": {"n_updates": 2000},
+    "phyxmamba": {},
 }
 """Small settings by method; those not named use their defaults."""
 SCORES = ("vpt", "smape_1", "smape_4", "smape_10", "d_frac", "d_stsp_raw", "valid_time", "d_stsp_sd", "first_step")

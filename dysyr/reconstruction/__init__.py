@@ -11,6 +11,7 @@ from dysyr.reconstruction.linear_ar import LinearAR
 from dysyr.reconstruction.neural_ode import NeuralField, NeuralODE
 from dysyr.reconstruction.next_gen_reservoir import NextGenReservoir, PolynomialDelays
 from dysyr.reconstruction.persistence import Persistence
+from dysyr.reconstruction.phyxmamba import PhyxMamba, PhyxMambaModel
 from dysyr.reconstruction.plrnn import ALRNN, PLRNN, SHPLRNN, DendPLRNN, ElementwisePLRNN, ShallowPLRNN
 from dysyr.reconstruction.povm_transformer import POVMState, POVMTransformer
 from dysyr.reconstruction.recurrent_net import GRU, LSTM, GatedModel
@@ -19,13 +20,14 @@ from dysyr.reconstruction.sindy import PolynomialField, SINDy
 
 METHODS = (
     SHPLRNN, ALRNN, DendPLRNN, PLRNN, HankelStNN, LSTM, GRU, NeuralODE, ReservoirComputer, NextGenReservoir, SINDy,
-    HankelDMD, HAVOK, LinearAR, Persistence, HiddenTerms, JumpEM, JumpFoundation,
+    HankelDMD, HAVOK, LinearAR, Persistence, HiddenTerms, PhyxMamba, JumpEM, JumpFoundation,
 )  # fmt: skip
 """All reconstructors."""
 
 MODELS = (
     ShallowPLRNN, ElementwisePLRNN, HankelModel, GatedModel, NeuralField, ReservoirModel, PolynomialDelays,
-    PolynomialField, HankelModes, ForcedModes, LinearDelays, HiddenTermsModel, JumpModel, JumpPosterior, POVMState,
+    PolynomialField, HankelModes, ForcedModes, LinearDelays, HiddenTermsModel,
+    PhyxMambaModel, JumpModel, JumpPosterior, POVMState,
 )  # fmt: skip
 """The classes of model that a run folder may hold."""
 

@@ -12,6 +12,7 @@ import dysyr
 from dysyr.core.dataset import make_dataset
 from dysyr.core.model import Model, PiecewiseLinear, StateSpace
 from dysyr.reconstruction import METHODS, MODELS
+from dysyr.reporting.training import training_of
 
 
 @pytest.fixture(params=METHODS, ids=lambda method: method.__name__)
@@ -93,6 +94,12 @@ def test_generated_data_are_a_dataset_with_a_status(method, case, fitted):
 def test_forecast_follows_the_context(method, case):
     error, guess = case.forecast_errors(fit(method, case.make(800, 0), **case.longer))
     assert error < 0.5 * guess
+
+
+def test_a_report_can_tell_of_the_training(method, fitted):
+    told = training_of(fitted[method])
+    assert told.method == method.__name__
+    assert all(len(updates) == len(values) for _, updates, values in told.curves)
 
 
 def test_score_is_minus_the_shared_criterion(method, case, fitted):

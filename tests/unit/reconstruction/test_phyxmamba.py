@@ -1,6 +1,8 @@
 """PhyxMamba: options, both stages, the model as a map of windows, bad input."""
 
 import dataclasses
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -325,3 +327,19 @@ def test_only_the_decoder_moves_at_first():
 def test_checks_fall_on_the_ends_of_both_stages(first, second, n_checks, goals):
     method = PhyxMamba(n_updates=first, n_rollout_updates=second, n_checks=n_checks)
     assert method._recipe(np.ones(2)).goals() == goals
+
+
+def test_the_example_runs(capsys):
+    """As it stands but for shorter series, training and orbits."""
+    code = (Path(__file__).parents[3] / "examples" / "patch_forecast.py").read_text(encoding="utf-8")
+    for long, short in (
+        ("n_updates=2000, n_rollout_updates=50", "n_updates=40, n_rollout_updates=2, n_checks=2"),
+        ("n_steps=10_000", "n_steps=1_000"), ("n_trajectories=50", "n_trajectories=3"),
+        ("generate(5_000, seed=0)", "generate(100, seed=0)"), ("n_steps=2_000, seed=0", "n_steps=20, seed=0"),
+    ):  # fmt: skip
+        assert long in code
+        code = code.replace(long, short)
+    exec(compile(code, "examples/patch_forecast.py", "exec"), {})
+    said = capsys.readouterr().out
+    assert float(re.search(r"valid time: (\S+) Lyapunov times", said).group(1)) >= 0
+    assert "two largest exponents" in said
