@@ -5,7 +5,7 @@ import importlib.metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dysyr.api import evaluate, inspect, load, load_system, lyapunov_spectrum, save
+    from dysyr.api import evaluate, inspect, load, load_system, save
     from dysyr.core.chemical_langevin import chemical_langevin
     from dysyr.core.dataset import as_dataset, make_dataset, read_dataset, save_dataset
     from dysyr.core.embedding import embed
@@ -69,10 +69,11 @@ if TYPE_CHECKING:
     from dysyr.simulation.open_quantum import evolve_states
     from dysyr.simulation.simulate import simulate
     from dysyr.simulation.steady_state import steady_state
+    from dysyr.spectrum import lyapunov_spectrum
     from dysyr.states import compare_states
 
 _HOMES = {
-    "dysyr.api": ("evaluate", "inspect", "load", "load_system", "lyapunov_spectrum", "save"),
+    "dysyr.api": ("evaluate", "inspect", "load", "load_system", "save"),
     "dysyr.core.chemical_langevin": ("chemical_langevin",),
     "dysyr.core.dataset": ("as_dataset", "make_dataset", "read_dataset", "save_dataset"),
     "dysyr.core.embedding": ("embed",),
@@ -122,6 +123,7 @@ _HOMES = {
     "dysyr.simulation.open_quantum": ("evolve_states",),
     "dysyr.simulation.simulate": ("simulate",),
     "dysyr.simulation.steady_state": ("steady_state",),
+    "dysyr.spectrum": ("lyapunov_spectrum",),
     "dysyr.states": ("compare_states",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

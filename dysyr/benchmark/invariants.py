@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dysyr.api import load_system, lyapunov_spectrum
+from dysyr.api import load_system
 from dysyr.core.catalogue import system_names
 from dysyr.core.errors import NotConverged
 from dysyr.core.system_file import write_invariants
 from dysyr.evaluation.kaplan_yorke import kaplan_yorke_dimension
+from dysyr.spectrum import lyapunov_spectrum
 
 TARGET = 2e-4
 MAX_EXPONENTS = {"ode": 40, "map": 40, "pde": 8}

@@ -18,13 +18,14 @@ import sys
 
 import numpy as np
 
-from dysyr.api import load_system, lyapunov_spectrum
+from dysyr.api import load_system
 from dysyr.core.atomic import write_text
 from dysyr.core.errors import InputError
 from dysyr.core.scaler import Scaler
 from dysyr.kernels.shallow_plrnn import Parameters
 from dysyr.reconstruction.plrnn.shallow_model import ShallowPLRNN
 from dysyr.simulation.simulate import simulate
+from dysyr.spectrum import lyapunov_spectrum
 
 DIAGONALS = np.array([[1, 1, 0], [1, -1, 0], [1, 0, 1], [1, 0, -1]]) / np.sqrt(2)
 N_TRAIN = 80_000

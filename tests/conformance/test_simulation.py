@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from dysyr.api import load_system, lyapunov_spectrum
+from dysyr.api import load_system
 from dysyr.core.blocking import blocked_stderr
 from dysyr.core.catalogue import system_names
 from dysyr.evaluation.kaplan_yorke import kaplan_yorke_dimension
 from dysyr.simulation.compiled import CompiledSystem
 from dysyr.simulation.simulate import simulate
+from dysyr.spectrum import lyapunov_spectrum
 
 QUICK = ("lorenz63", "lorenz96", "double_pendulum", "duffing", "bursting_neuron")
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from dysyr.api import load_system, lyapunov_spectrum
+from dysyr.api import load_system
 from dysyr.core.errors import InputError
 from dysyr.core.system import System
+from dysyr.spectrum import lyapunov_spectrum
 
 
 def assert_close(measure, expected, stderr=0.002, relative=0.005):

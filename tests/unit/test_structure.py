@@ -23,7 +23,8 @@ ALLOWED = {
     "reconstruction": {"reconstruction", "core", "kernels", "training"},
     "reporting": {"reporting", "core", "encoding", "evaluation"},
     "truth": BELOW_API,
-    "api": BELOW_API | {"truth"},
+    "spectrum": BELOW_API,
+    "api": BELOW_API | {"spectrum", "truth"},
     "doctor": BELOW_API | {"api"},
     "experiment_file": {"core", "evaluation", "simulation"},
     "experiment_data": BELOW_API | {"api", "experiment_file"},
@@ -36,7 +37,7 @@ ALLOWED = {
     "cli_upkeep": {"core", "api", "benchmark", "doctor", "cli_options", "cli_output"},
     "cli_output": {"core"},
     "benchmark": BELOW_API
-    | {"api", "benchmark", "experiment", "experiment_file", "experiment_data", "states", "truth"},
+    | {"api", "benchmark", "experiment", "experiment_file", "experiment_data", "spectrum", "states", "truth"},
 }
 FORBIDDEN_EXTERNAL = {"core": {"torch", "numba", "sklearn"}}
 MAY_USE_SKLEARN = {"core/reconstructor.py"}
