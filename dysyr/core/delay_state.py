@@ -6,14 +6,14 @@ import numpy as np
 
 from dysyr.core.dataset import sampling_interval
 from dysyr.core.errors import InputError
-from dysyr.core.model import StateSpace
+from dysyr.core.model import Sampled, StateSpace
 from dysyr.core.scaler import Scaler
 
 N_INITIAL_STATES = 64
 RIDGE = 1e-6
 
 
-class DelayState(StateSpace):
+class DelayState(Sampled, StateSpace):
     """s[t+1] = f(s[t-n+1], ..., s[t]) in standardised units.
 
     The state holds the window, oldest sample first, the variables of a sample together. Subclasses give f and its
@@ -29,10 +29,9 @@ class DelayState(StateSpace):
     """
 
     def __init__(self, *, window, scaler, covariance, dt, names, initial_states):
-        self.window, self.scaler = int(window), scaler
+        self.window = int(window)
+        self.hold(scaler=scaler, dt=dt, names=names, initial_states=initial_states)
         self.covariance = np.asarray(covariance, dtype=np.float64)
-        self._dt, self._names = float(dt), tuple(str(name) for name in names)
-        self._initial_states = np.asarray(initial_states, dtype=np.float64)
 
     @abc.abstractmethod
     def following(self, z):
@@ -43,24 +42,8 @@ class DelayState(StateSpace):
         """Derivative of the next sample by the window; z (batch, latent) -> (batch, variable, latent)."""
 
     @property
-    def names(self):
-        return self._names
-
-    @property
-    def dt(self):
-        return self._dt
-
-    @property
     def latent_dim(self):
         return self.window * len(self.names)
-
-    @property
-    def initial_states(self):
-        return self._initial_states
-
-    @property
-    def scale(self):
-        return self.scaler.sd
 
     def readout(self, z):
         with np.errstate(over="ignore", invalid="ignore"):

@@ -5,7 +5,7 @@ import abc
 import numpy as np
 
 from dysyr.core.delay_state import complete_windows
-from dysyr.core.model import StateSpace, repeat_step
+from dysyr.core.model import Sampled, StateSpace, repeat_step
 from dysyr.core.scaler import Scaler
 
 
@@ -24,7 +24,7 @@ def leading_modes(windows, rank):
     return v[:rank][kept].T, s[:rank][kept] / np.sqrt(len(windows))
 
 
-class ModeState(StateSpace):
+class ModeState(Sampled, StateSpace):
     """A linear map of the coordinates v = diag(1 / spread) modes^T w of a window w of standardised samples.
 
     Args:
@@ -36,21 +36,13 @@ class ModeState(StateSpace):
 
     def __init__(self, *, matrix, modes, spread, form):
         self.matrix, self.modes, self.spread = (np.ascontiguousarray(array) for array in (matrix, modes, spread))
-        self.window, self.scaler, self.covariance = int(form["window"]), form["scaler"], form["covariance"]
-        self._dt, self._names = float(form["dt"]), tuple(str(name) for name in form["names"])
+        self.window, self.covariance = int(form["window"]), form["covariance"]
+        self.hold(scaler=form["scaler"], dt=form["dt"], names=form["names"])
         self._windows = form["initial_states"]
 
     @abc.abstractmethod
     def _state(self, coordinates):
         """The state that belongs to the coordinates of a window; (..., rank) -> (..., latent)."""
-
-    @property
-    def names(self):
-        return self._names
-
-    @property
-    def dt(self):
-        return self._dt
 
     @property
     def n_parameters(self):
@@ -64,10 +56,6 @@ class ModeState(StateSpace):
     @property
     def initial_states(self):
         return self._state(self._coordinates(self._windows))
-
-    @property
-    def scale(self):
-        return self.scaler.sd
 
     @property
     def eigenvalues(self):

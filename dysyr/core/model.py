@@ -75,6 +75,31 @@ class Model(abc.ABC):
         """
 
 
+class Sampled:
+    """What most models hold of the samples they were fitted to; a base beside ``Model`` that answers for it."""
+
+    def hold(self, *, dt, names, scaler=None, initial_states=()):
+        """Keep the sampling interval, the names of the variables, their Scaler, and states for free runs."""
+        self._dt, self._names, self.scaler = float(dt), tuple(str(name) for name in names), scaler
+        self._initial_states = np.asarray(initial_states, dtype=np.float64)
+
+    @property
+    def names(self):
+        return self._names
+
+    @property
+    def dt(self):
+        return self._dt
+
+    @property
+    def initial_states(self):
+        return self._initial_states
+
+    @property
+    def scale(self):
+        return self.scaler.sd
+
+
 class StateSpace(Model):
     """A model z[t+1] = F(z[t], u[t+1]), x[t] = O(z[t]), batched, NumPy float64.
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from dysyr.core.arguments import FRACTION, POSITIVE, check_arguments, number, whole_from
 from dysyr.core.candidate_search import CandidateReconstructor, auto_or, combinations, options, ridge_solution
-from dysyr.core.model import StateSpace, repeat_step
+from dysyr.core.model import Sampled, StateSpace, repeat_step
 from dysyr.core.monomials import Monomials
 from dysyr.core.scaler import Scaler
 
@@ -16,7 +16,7 @@ START_RIDGE = 1e-6
 N_INITIAL_STATES = 64
 
 
-class ReservoirModel(StateSpace):
+class ReservoirModel(Sampled, StateSpace):
     """A reservoir that is fed its own predictions, in standardised units s.
 
         r[t+1] = (1 - a) r[t] + a tanh(W r[t] + V s[t] + b)
@@ -47,17 +47,9 @@ class ReservoirModel(StateSpace):
         self.recurrent, self.inputs, self.bias, self.weights, self.start = (
             np.ascontiguousarray(array) for array in (recurrent, inputs, bias, readout, start)
         )
-        self.leak, self.scaler = float(leak), scaler
-        self._dt, self._names, self._initial_states = float(dt), tuple(names), initial_states
-        self._products = Monomials.up_to(2, len(self._names))
-
-    @property
-    def names(self):
-        return self._names
-
-    @property
-    def dt(self):
-        return self._dt
+        self.leak = float(leak)
+        self.hold(scaler=scaler, dt=dt, names=names, initial_states=initial_states)
+        self._products = Monomials.up_to(2, len(self.names))
 
     @property
     def n_units(self):
@@ -72,14 +64,6 @@ class ReservoirModel(StateSpace):
     @property
     def latent_dim(self):
         return self.n_units + len(self.names)
-
-    @property
-    def initial_states(self):
-        return self._initial_states
-
-    @property
-    def scale(self):
-        return self.scaler.sd
 
     def readout(self, z):
         with np.errstate(over="ignore", invalid="ignore"):

@@ -10,6 +10,7 @@ from scipy.linalg import LinAlgWarning
 from dysyr.core.arguments import FRACTION, TRUE_OR_FALSE, check_arguments, number, one_of, whole, whole_from
 from dysyr.core.candidate_search import CandidateReconstructor, auto_or, combinations, options
 from dysyr.core.errors import NotConverged
+from dysyr.core.model import Sampled
 from dysyr.core.monomials import Monomials
 from dysyr.core.vector_field import VectorField, enough_substeps
 
@@ -22,7 +23,7 @@ N_ENSEMBLE = 20
 N_INITIAL_STATES = 64
 
 
-class PolynomialField(VectorField):
+class PolynomialField(Sampled, VectorField):
     """dz/dt = Theta(z) C, z = x / sd, Theta all monomials up to a degree.
 
     Args:
@@ -42,16 +43,8 @@ class PolynomialField(VectorField):
 
     def __init__(self, *, coefficients, degree, sd, dt, names, n_substeps, initial_states):
         self.coefficients, self.degree, self.sd = np.ascontiguousarray(coefficients), int(degree), sd
-        self._dt, self._names, self._n_substeps = float(dt), tuple(names), int(n_substeps)
-        self._initial_states, self._terms = initial_states, Monomials.up_to(degree, len(self._names))
-
-    @property
-    def names(self):
-        return self._names
-
-    @property
-    def dt(self):
-        return self._dt
+        self.hold(dt=dt, names=names, initial_states=initial_states)
+        self._n_substeps, self._terms = int(n_substeps), Monomials.up_to(degree, len(self.names))
 
     @property
     def n_substeps(self):
@@ -65,10 +58,6 @@ class PolynomialField(VectorField):
     @property
     def latent_dim(self):
         return len(self.names)
-
-    @property
-    def initial_states(self):
-        return self._initial_states
 
     @property
     def scale(self):

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from dysyr.core.model import Sampled
 from dysyr.core.scaler import Scaler
 from dysyr.core.window_generator import WindowGenerator
 from dysyr.reconstruction.koopman_vae import koopman
@@ -17,7 +18,7 @@ PIECE = 2048
 PRIORS = ("gru", "koopman")
 
 
-class KoopmanModel(WindowGenerator):
+class KoopmanModel(Sampled, WindowGenerator):
     """Windows x = D(z) of latent states that are drawn step by step.
 
         gru:      z_t = z_(t-1) A + m_t(z_<t) + s_t(z_<t) e_t, as it was trained; beyond a window, as the next line
@@ -44,18 +45,10 @@ class KoopmanModel(WindowGenerator):
     reference = "naiman2024"
 
     def __init__(self, network, *, encoder, window, matrix, residual, noise, prior, scaler, dt, names):
-        self.network, self.encoder, self.prior, self.scaler = network, encoder, prior, scaler
-        self._window, self._dt, self._names = int(window), float(dt), tuple(str(name) for name in names)
+        self.network, self.encoder, self.prior, self._window = network, encoder, prior, int(window)
+        self.hold(scaler=scaler, dt=dt, names=names)
         self.matrix, self.residual = (np.asarray(a, dtype=np.float64) for a in (matrix, residual))
         self.noise = np.asarray(noise, dtype=np.float64)
-
-    @property
-    def names(self):
-        return self._names
-
-    @property
-    def dt(self):
-        return self._dt
 
     @property
     def window(self):
@@ -70,10 +63,6 @@ class KoopmanModel(WindowGenerator):
     def n_parameters(self):
         """Real numbers that were trained."""
         return self.network.n_parameters
-
-    @property
-    def scale(self):
-        return self.scaler.sd
 
     def modes(self):
         """Eigenvalues of the Koopman matrix as frequencies and decay rates; see ``koopman.modes``."""

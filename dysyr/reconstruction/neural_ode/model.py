@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import expit
 
 from dysyr.core.kalman_filter import filtered_state
+from dysyr.core.model import Sampled
 from dysyr.core.scaler import Scaler
 from dysyr.core.vector_field import VectorField
 
@@ -28,7 +29,7 @@ def tanh(u):
 ACTIVATIONS = {"silu": silu, "softplus": softplus, "tanh": tanh}
 
 
-class NeuralField(VectorField):
+class NeuralField(Sampled, VectorField):
     """ds/dt = (change / dt) f(s), with f a network of dense layers, in standardised units.
 
     Args:
@@ -52,18 +53,9 @@ class NeuralField(VectorField):
 
     def __init__(self, layers, *, activation, n_substeps, change, noise, error, scaler, dt, names, initial_states):
         self.layers = [(np.asarray(w, dtype=np.float64), np.asarray(b, dtype=np.float64)) for w, b in layers]
-        self.activation, self.scaler = activation, scaler
+        self.activation, self._n_substeps = activation, int(n_substeps)
         self.change, self.noise, self.error = (np.asarray(v, dtype=np.float64) for v in (change, noise, error))
-        self._n_substeps, self._dt, self._names = int(n_substeps), float(dt), tuple(str(name) for name in names)
-        self._initial_states = np.asarray(initial_states, dtype=np.float64)
-
-    @property
-    def names(self):
-        return self._names
-
-    @property
-    def dt(self):
-        return self._dt
+        self.hold(scaler=scaler, dt=dt, names=names, initial_states=initial_states)
 
     @property
     def n_substeps(self):
@@ -72,14 +64,6 @@ class NeuralField(VectorField):
     @property
     def latent_dim(self):
         return len(self.names)
-
-    @property
-    def initial_states(self):
-        return self._initial_states
-
-    @property
-    def scale(self):
-        return self.scaler.sd
 
     @property
     def n_parameters(self):

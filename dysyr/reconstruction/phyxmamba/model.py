@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 from dysyr.core.delay_state import complete_windows
-from dysyr.core.model import StateSpace
+from dysyr.core.model import Sampled, StateSpace
 from dysyr.core.scaler import Scaler
 from dysyr.reconstruction.phyxmamba.network import PatchNetwork, Shape
 
 
-class PhyxMambaModel(StateSpace):
+class PhyxMambaModel(Sampled, StateSpace):
     """Patches of P samples from the window w of the last n samples, which slides by P.
 
         state: (w, u, l)      u samples at the end of w are not read out yet; l <= L patches of w are filled
@@ -49,18 +49,10 @@ class PhyxMambaModel(StateSpace):
         known = network.state_dict()
         self.network.load_state_dict({name: known[name].double() for name in self.network.state_dict()})
         self.network.requires_grad_(False)
-        self.scaler, self._scale = scaler, np.asarray(scale, dtype=np.float64)
+        self.hold(scaler=scaler, dt=dt, names=names)
+        self._scale = np.asarray(scale, dtype=np.float64)
         self.covariance = np.asarray(covariance, dtype=np.float64)
-        self._dt, self._names = float(dt), tuple(str(name) for name in names)
         self.windows = np.asarray(windows, dtype=np.float64)
-
-    @property
-    def names(self):
-        return self._names
-
-    @property
-    def dt(self):
-        return self._dt
 
     @property
     def latent_dim(self):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from dysyr.core.model import PiecewiseLinear
+from dysyr.core.model import PiecewiseLinear, Sampled
 from dysyr.core.scaler import Scaler
 
 
-class RecurrentModel(PiecewiseLinear):
+class RecurrentModel(Sampled, PiecewiseLinear):
     """A piecewise-linear recurrent network with its scaler and states to start from.
 
     The readout in standardised units is the first N units (identity) or B z (affine).
@@ -30,21 +30,10 @@ class RecurrentModel(PiecewiseLinear):
 
     def __init__(self, parameters, *, scaler, dt, names, initial_states, input_scaler=None, filter_gain=1.0):
         self.parameters = self.Parts(*(np.ascontiguousarray(part, dtype=np.float64) for part in parameters))
-        self.scaler = scaler
         self.input_scaler = input_scaler
         self.filter_gain = float(filter_gain)
-        self._dt = float(dt)
-        self._names = tuple(str(name) for name in names)
-        self._initial_states = np.asarray(initial_states, dtype=np.float64)
+        self.hold(scaler=scaler, dt=dt, names=names, initial_states=initial_states)
         self._pseudo = np.linalg.pinv(self.parameters.B) if self.affine_readout else None
-
-    @property
-    def names(self):
-        return self._names
-
-    @property
-    def dt(self):
-        return self._dt
 
     @property
     def latent_dim(self):
@@ -53,14 +42,6 @@ class RecurrentModel(PiecewiseLinear):
     @property
     def n_inputs(self):
         return self.parameters.C.shape[1]
-
-    @property
-    def initial_states(self):
-        return self._initial_states
-
-    @property
-    def scale(self):
-        return self.scaler.sd
 
     @property
     def affine_readout(self):

@@ -3,14 +3,14 @@
 import numpy as np
 from scipy.special import expit
 
-from dysyr.core.model import StateSpace, repeat_step
+from dysyr.core.model import Sampled, StateSpace, repeat_step
 from dysyr.core.scaler import Scaler
 
 REFERENCE = {"lstm": "hochreiter1997", "gru": "cho2014"}
 PARAMETERS = ("weight_input", "weight_hidden", "bias_input", "bias_hidden", "readout", "offset")
 
 
-class GatedModel(StateSpace):
+class GatedModel(Sampled, StateSpace):
     """z = (h, c, s) for a long short-term memory, (h, s) for a gated recurrent unit, in standardised units.
 
         (h', c') = cell(s, h, c),     s' = s + change * (R h' + r)
@@ -32,10 +32,9 @@ class GatedModel(StateSpace):
 
     def __init__(self, parameters, *, cell, change, scaler, dt, names, initial_states):
         self.parameters = {name: np.asarray(parameters[name], dtype=np.float64) for name in PARAMETERS}
-        self.cell, self.scaler = cell, scaler
+        self.cell = cell
         self.change = np.asarray(change, dtype=np.float64)
-        self._dt, self._names = float(dt), tuple(str(name) for name in names)
-        self._initial_states = np.asarray(initial_states, dtype=np.float64)
+        self.hold(scaler=scaler, dt=dt, names=names, initial_states=initial_states)
         p = self.parameters
         self._weights = np.concatenate([p["weight_hidden"], p["weight_input"]], axis=1).T.copy()
         self._bias = p["bias_input"] + p["bias_hidden"]
@@ -46,14 +45,6 @@ class GatedModel(StateSpace):
         return REFERENCE[self.cell]
 
     @property
-    def names(self):
-        return self._names
-
-    @property
-    def dt(self):
-        return self._dt
-
-    @property
     def hidden_dim(self):
         """Units of the cell."""
         return self.parameters["weight_hidden"].shape[1]
@@ -61,14 +52,6 @@ class GatedModel(StateSpace):
     @property
     def latent_dim(self):
         return (2 if self.cell == "lstm" else 1) * self.hidden_dim + len(self.names)
-
-    @property
-    def initial_states(self):
-        return self._initial_states
-
-    @property
-    def scale(self):
-        return self.scaler.sd
 
     @property
     def n_parameters(self):
