@@ -7,6 +7,7 @@ import numpy as np
 from dysyr.core.povm import along_sites
 
 LETTERS = "XYZ"
+ZERO = np.zeros(3)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,14 +66,51 @@ def model_expectations(model, ends, *, state=-1, n_shots=None, seed=0):
     ends = _pairs(ends)
     if n_shots is None:
         return exact_expectations(along_sites(model.frame.to_pauli, model.probabilities(state)), ends)
-    outcomes = model.sample(n_shots, state=state, seed=seed)
-    tables = np.array([model.frame.table(letter) for letter in LETTERS])[:, outcomes]
-    pairs = tables[:, :, ends[:, 0]] * tables[:, :, ends[:, 1]]
-    errors = [
-        values.mean(axis=2).std(axis=1, ddof=1) / np.sqrt(n_shots) if values.shape[2] else np.zeros(3)
-        for values in (tables, pairs)
-    ]
-    return LocalExpectations(tables.mean(axis=1), pairs.mean(axis=1), *errors, ends)
+    return measured_expectations(model.frame, model.sample(n_shots, state=state, seed=seed), ends)
+
+
+def measured_expectations(frame, outcomes, ends):
+    """LocalExpectations as plain averages over measured outcomes.
+
+    Args:
+        frame: Frame.
+        outcomes: whole numbers (shot, site).
+        ends: (bond, 2) pairs of sites.
+    """
+    ends = _pairs(ends)
+    values = _single_shots(frame, outcomes, ends)
+    errors = [each.mean(axis=2).std(axis=1, ddof=1) / np.sqrt(len(outcomes)) if each.size else ZERO for each in values]
+    return LocalExpectations(*(each.mean(axis=1) for each in values), *errors, ends)
+
+
+def shot_errors(frame, probabilities, ends, n_shots):
+    """Standard errors of plain averages over shots of a known state: no estimate, but the law of the outcomes.
+
+    .. math:: \\mathrm{se}^2 = \\frac1n \\Big(\\sum_a P(a) \\, o_a^2 - \\big(\\sum_a P(a) \\, o_a\\big)^2\\Big)
+
+    where o of a string is the mean of its values over sites, or over bonds.
+
+    Args:
+        frame: Frame.
+        probabilities: (4,) * N array.
+        ends: (bond, 2) pairs of sites.
+        n_shots: number of shots n.
+
+    Returns:
+        (3,) of X, Y, Z averaged over sites; (3,) of XX, YY, ZZ averaged over bonds, 0 where there is none.
+    """
+    strings = np.indices(probabilities.shape).reshape(probabilities.ndim, -1).T
+    p, found = probabilities.ravel(), []
+    for each in _single_shots(frame, strings, _pairs(ends)):
+        means = each.mean(axis=2) if each.size else np.zeros(each.shape[:2])
+        found.append(np.sqrt(np.maximum(means**2 @ p - (means @ p) ** 2, 0.0) / n_shots))
+    return tuple(found)
+
+
+def _single_shots(frame, outcomes, ends):
+    """Values of one-site and of two-site Paulis: (3, shot, site) and (3, shot, bond)."""
+    values = np.array([frame.table(letter) for letter in LETTERS])[:, outcomes]
+    return values, values[:, :, ends[:, 0]] * values[:, :, ends[:, 1]]
 
 
 def _pairs(ends):

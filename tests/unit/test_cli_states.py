@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 import dysyr
-from dysyr.evaluation.local_expectations import exact_expectations, model_expectations
+from dysyr.evaluation.local_expectations import (
+    exact_expectations,
+    measured_expectations,
+    model_expectations,
+    shot_errors,
+)
 
 SMALL = ["--set", "width=8", "--set", "n_layers=1", "--set", "n_heads=2", "--set", "hidden_dim=8"]
 
@@ -145,3 +150,25 @@ def test_expectations_of_a_product_state():
     assert values["YY_connected"] == pytest.approx(0)
     assert values["spread"] == pytest.approx(0.2)
     assert set(exact_expectations(r, []).values()) == {"X", "Y", "Z", "spread"}
+
+
+def test_standard_errors_of_known_states():
+    """The variances of single shots that the sheet of frames gives: 3 for each Pauli of a mixed spin, 3, 3, 2 of up."""
+    frame = dysyr.Frame("tetra_pos")
+    up = np.exp(frame.log_probabilities(np.array([[0.0, 0.0, 1.0]])))[0]
+    site, bond = shot_errors(frame, up, [], 100)
+    assert site == pytest.approx(np.sqrt(np.array([3, 3, 2]) / 100)) and bond.tolist() == [0, 0, 0]
+    ends = [(0, 1), (1, 2), (2, 0)]
+    site, bond = shot_errors(frame, np.full((4, 4, 4), 4.0**-3), ends, 1000)
+    assert site == pytest.approx(np.full(3, np.sqrt(3 / 3000)))
+    assert bond == pytest.approx(np.full(3, np.sqrt(9 / 3000)))
+
+
+def test_averages_of_shots_have_these_errors(ring):
+    ends, frame = ring.spins.lattice.bonds, dysyr.Frame("tetra_pos")
+    p = dysyr.evolve_states(ring, [0.5], frame="tetra_pos")[0]
+    drawn = [measured_expectations(frame, frame.sample(p, 200, np.random.default_rng(s)), ends) for s in range(300)]
+    site, bond = shot_errors(frame, p, ends, 200)
+    assert np.std([one.sites.mean(axis=1) for one in drawn], axis=0) == pytest.approx(site, rel=0.15)
+    assert np.std([one.bonds.mean(axis=1) for one in drawn], axis=0) == pytest.approx(bond, rel=0.15)
+    assert np.mean([one.site_stderr for one in drawn], axis=0) == pytest.approx(site, rel=0.05)
