@@ -3,10 +3,10 @@
 import torch
 from torch.nn.functional import pad, silu
 
-from dysyr.reconstruction.koopman_vae.encoder_irregular import ControlledEncoder
 from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
 from dysyr.reconstruction.koopman_vae.first_state import FirstState
 from dysyr.reconstruction.koopman_vae.prior import SequentialPrior
+from dysyr.training.controlled_encoder import ControlledEncoder
 
 ENCODERS = {"gru": RecurrentEncoder, "cde": ControlledEncoder}
 HEADS = ("linear", "sigmoid")

@@ -5,12 +5,12 @@ import pytest
 import torch
 from scipy.interpolate import CubicSpline
 
-from dysyr.reconstruction.koopman_vae.encoder_irregular import control_path
 from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
 from dysyr.reconstruction.koopman_vae.first_state import FirstState, fit_first_state
 from dysyr.reconstruction.koopman_vae.losses import Weights, loss_of
 from dysyr.reconstruction.koopman_vae.network import KoopmanNetwork
 from dysyr.reconstruction.koopman_vae.prior import divergence
+from dysyr.training.controlled_encoder import control_path
 
 
 def network(encoder="gru", head="linear", n_variables=2):

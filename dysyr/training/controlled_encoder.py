@@ -30,7 +30,7 @@ class ControlledEncoder(torch.nn.Module):
     def __init__(self, n_variables, hidden_dim, change):
         super().__init__()
         self.change = torch.tensor(change, dtype=torch.float32)
-        n_path = 2 * n_variables + 1
+        n_path, self.n_features = 2 * n_variables + 1, 2 * hidden_dim
         self.start = torch.nn.Linear(n_path, hidden_dim)
         self.inner = torch.nn.Linear(hidden_dim, hidden_dim)
         self.outer = torch.nn.Linear(hidden_dim, hidden_dim * n_path)
