@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dysyr.benchmark.forecasting import HORIZON, sampling_interval, scores, test_data, training_data
+from dysyr.benchmark.forecasting_protocol import HORIZON, sampling_interval, scores, test_data, training_data
 from dysyr.core.atomic import write_text
 from dysyr.core.attractor_distance import SmoothingWarning, state_space_divergence
 from dysyr.core.dataset import make_dataset

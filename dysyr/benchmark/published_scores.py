@@ -5,7 +5,7 @@ and its code.
 """
 
 import numpy as np
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import cdist, pdist
 
 from dysyr.evaluation.smape import symmetric_percentage_error
 
@@ -90,5 +90,8 @@ def unit_mixture_divergence(actual, predicted, *, seed):
 
 def _log_density(points, centres):
     """(point,) log of the mean of unit Gaussians at the centres, up to the constant that both mixtures share."""
-    square = ((points[:, None] - centres) ** 2).sum(axis=2)
-    return np.logaddexp.reduce(-square / 2, axis=1) - np.log(len(centres))
+    exponent = cdist(points, centres, "sqeuclidean")
+    exponent *= -0.5
+    largest = exponent.max(axis=1)
+    exponent -= largest[:, None]
+    return np.log(np.exp(exponent, out=exponent).mean(axis=1)) + largest

@@ -9,11 +9,9 @@ over seeds with the range, and every failure counts.
 """
 
 import argparse
-import concurrent.futures
 import dataclasses
 import json
 import math
-import multiprocessing
 import shlex
 import sys
 import time
@@ -22,11 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from dysyr.api import evaluate, load_system
+from dysyr.benchmark.kept import run_kept
 from dysyr.benchmark.spread import number, spread
 from dysyr.core.atomic import write_text
 from dysyr.core.embedding import embed
 from dysyr.core.errors import DysyrError
-from dysyr.core.measure import plain
 from dysyr.core.provenance import provenance
 from dysyr.evaluation.settings import EvaluationSettings
 from dysyr.evaluation.verdict import INDISTINGUISHABLE, PLAUSIBLE
@@ -136,17 +134,11 @@ def run_all(out, *, method, arguments, systems, conditions, seeds, processes):
     Returns:
         list of records, those of earlier runs included.
     """
-    out = Path(out)
-    tasks = [(system, condition, seed) for condition in conditions for system in systems for seed in seeds]
-    missing = [task for task in tasks if not _file(out, method, *task).exists()]
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
-        running = {pool.submit(run_task, *task, method, arguments): task for task in missing}
-        for i, done in enumerate(concurrent.futures.as_completed(running)):
-            task = running[done]
-            write_text(_file(out, method, *task), json.dumps(plain(done.result()), indent=1) + "\n")
-            print(f"{i + 1}/{len(missing)} {task[0]} {task[1].name} seed {task[2]}", flush=True)
-    return [json.loads(_file(out, method, *task).read_text()) for task in tasks]
+    tasks = {
+        _file(out, method, system, condition, seed): (system, condition, seed, method, arguments)
+        for condition in conditions for system in systems for seed in seeds
+    }  # fmt: skip
+    return run_kept(run_task, tasks, processes=processes)
 
 
 def table(records):

@@ -40,6 +40,11 @@ class RecurrentModel(Sampled, PiecewiseLinear):
         return self.parameters.A.size
 
     @property
+    def n_parameters(self):
+        """Real numbers that were fitted: of the map, its readout, and the start of units that nobody observes."""
+        return sum(part.size for part in self.parameters)
+
+    @property
     def n_inputs(self):
         return self.parameters.C.shape[1]
 

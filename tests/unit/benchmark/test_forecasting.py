@@ -1,17 +1,20 @@
 """The protocol of forecasts: its data, its scores and its table."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 
-from dysyr.benchmark import forecasting
-from dysyr.benchmark.forecasting import run_all, scores, table, training_data
+from dysyr.benchmark import forecasting, forecasting_page, forecasting_protocol
+from dysyr.benchmark.forecasting import METHODS, run_all
+from dysyr.benchmark.forecasting_page import leaders, page, table
+from dysyr.benchmark.forecasting_protocol import dimension_of, scores, training_data, true_forecasts
 
 
 @pytest.fixture
 def orbit():
-    return forecasting.test_data("lorenz63", 0.0, n_test=3)
+    return forecasting_protocol.test_data("lorenz63", 0.0, n_test=3)
 
 
 def test_thirty_samples_make_a_nominal_lyapunov_time(orbit):
@@ -26,7 +29,7 @@ def test_thirty_samples_make_a_nominal_lyapunov_time(orbit):
 
 
 def test_noise_is_on_the_contexts_alone(orbit):
-    noisy, truth = forecasting.test_data("lorenz63", 0.05, n_test=3)
+    noisy, truth = forecasting_protocol.test_data("lorenz63", 0.05, n_test=3)
     np.testing.assert_array_equal(truth, orbit[1])
     size = ((noisy - orbit[0]) / orbit[1].std(axis=(0, 1))).std()
     assert 0.03 < size < 0.07
@@ -37,6 +40,7 @@ def test_scores_of_a_perfect_and_of_a_late_failure(orbit):
     sd = truth.std(axis=(0, 1))
     best = scores("lorenz63", truth, truth, sd)
     assert best["vpt"] == 10.0
+    assert best["vpt_long"] == 30.0
     assert best["valid_time"] == pytest.approx(30 * 0.9056 / 0.8917)
     assert best["smape_10"] == best["d_frac"] == best["d_stsp_raw"] == best["first_step"] == 0.0
     late = truth.copy()
@@ -45,23 +49,88 @@ def test_scores_of_a_perfect_and_of_a_late_failure(orbit):
     assert found["diverged"] == 3
     assert found["valid_time"] == pytest.approx(2 * 0.9056 / 0.8917)
     assert 2 < found["vpt"] < 2.5
+    assert found["vpt_long"] == found["vpt"]
     assert found["smape_1"] == 0.0
     assert found["smape_10"] == pytest.approx(200 * 240 / 300)
     assert found["d_stsp_sd"] == np.inf
+    assert found["dimension"] == 0.0
+
+
+def test_dimension_is_that_of_late_samples():
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 2 * np.pi, size=(60, 900))
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=2)
+    circle[:, :300] = rng.normal(size=(60, 300, 2))
+    assert dimension_of(circle) == pytest.approx(1.0, abs=0.05)
+    assert dimension_of(np.zeros((60, 900, 2))) == 0.0
+
+
+def test_true_equations_go_on_from_the_last_sample(orbit):
+    contexts, truth = orbit
+    ahead = true_forecasts("lorenz63", contexts, 60)
+    np.testing.assert_allclose(ahead, truth[:, :60], atol=1e-6)
+    contexts = contexts.copy()
+    contexts[0, -1] = 1e200
+    ahead = true_forecasts("lorenz63", contexts, 5)
+    assert np.isnan(ahead[0]).all()
+    np.testing.assert_allclose(ahead[1:], truth[1:, :5], atol=1e-6)
+
+
+def kept_records(folder, label, n_failed=0, **changes):
+    made = scores("lorenz63", *(2 * [np.cumsum(np.ones((2, 900, 3)), axis=1)]), np.ones(3))
+    for seed in range(3):
+        record = {"system": "rossler", "noise": 0.0, "method": label, "seed": seed, "made_by": METHODS[label]}
+        failure = {"failure": "no"} if seed < n_failed else {"failure": None, "seconds": 3.0, "parameters": 12_345}
+        text = json.dumps(record | failure | ({} if seed < n_failed else made | changes))
+        (folder / f"rossler-noise_0-{label}-{seed}.json").write_text(text)
+    return [("rossler", 0.0, label, seed) for seed in range(3)]
 
 
 def test_finished_tasks_are_kept_and_failures_count(tmp_path, monkeypatch):
-    monkeypatch.setattr(forecasting, "N_TEST", 2)
-    record = {"system": "rossler", "noise": 0.0, "method": "shplrnn", "arguments": {}}
-    made = scores("lorenz63", *(2 * [np.cumsum(np.ones((2, 300, 3)), axis=1)]), np.ones(3))
-    for seed in range(3):
-        failure = {"failure": "no"} if seed == 2 else {"failure": None, "seconds": 3.0, "parameters": 12_345, **made}
-        path = tmp_path / f"rossler-noise_0-shplrnn-{seed}.json"
-        path.write_text(json.dumps({**record, "seed": seed, **failure}))
-    records = run_all(tmp_path, [("rossler", 0.0, "shplrnn", seed) for seed in range(3)], 1)
+    monkeypatch.setattr(forecasting_page, "N_TEST", 2)
+    records = run_all(tmp_path, kept_records(tmp_path, "shplrnn", n_failed=1), 1)
     text = table(records)
-    assert "| shplrnn | 10 (0) | 0 (0) |" in text
+    assert "| shplrnn | 10 (0) | 30 (0) | 0 (0) |" in text
     assert "| 1 of 3, 0 of 4 | 12,345 | 3 |" in text
-    assert "*PhyxMamba, as published* | 9.83 | 2.84 | 3.55 | 12.64 | 0.049 | 0.034 |" in text
+    assert "*PhyxMamba, as published* | 9.83 | – | 2.84 | 3.55 | 12.64 | 0.049 | 0.034 | – |" in text
     assert "a nominal Lyapunov time is 0.47 true ones" in text
-    assert "| shplrnn | 0 (0) | 200 (0) |" in table([r | {"failure": "no"} for r in records])
+    assert "| shplrnn | 0 (0) | 0 (0) | 200 (0) |" in table([r | {"failure": "no"} for r in records])
+
+
+def test_results_of_other_settings_or_without_a_score_are_not_kept(tmp_path, monkeypatch):
+    ran = []
+    monkeypatch.setattr(forecasting, "run_task", lambda *task: ran.append(task[3]) or {"failure": "again"})
+    tasks = kept_records(tmp_path, "lstm")
+    other, older = (tmp_path / f"rossler-noise_0-lstm-{seed}.json" for seed in (0, 1))
+    other.write_text(json.dumps(json.loads(other.read_text()) | {"made_by": ["lstm", {"n_updates": 1}]}))
+    older.write_text(json.dumps({k: v for k, v in json.loads(older.read_text()).items() if k != "dimension"}))
+    run_all(tmp_path, tasks, 1)
+    assert ran == [0, 1]
+
+
+def test_leaders_are_told_in_two_groups_and_what_was_not_run_is_named(tmp_path):
+    tasks = kept_records(tmp_path, "lstm", vpt=4.0) + kept_records(tmp_path, "gru", vpt=3.0)
+    tasks += kept_records(tmp_path, "sindy_weak", vpt=9.0) + kept_records(tmp_path, "truth", vpt=99.0)
+    records = run_all(tmp_path, tasks, 1)
+    assert "| rossler | 0 % | lstm | 4 (0) | 30 (0) |" in leaders(records)
+    assert "| – | 9.83 | sindy_weak | 9 (0) |" in leaders(records)
+    noisy = [r | {"noise": 0.05} for r in records if r["method"] == "gru"]
+    lines = page(records + noisy, "the command", "what it is").splitlines()
+    assert "Written by `the command`." in lines
+    assert any(line.startswith("| rossler | 5 % | gru | 3 (0) |") for line in lines)
+    clean, rest = (lines.index(f"### rossler, {p} % noise") for p in (0, 5))
+    rows = [line.split(" |")[0] for line in lines[clean:rest] if line.startswith("| ")]
+    assert rows[1:5] == ["| lstm", "| gru", "| sindy_weak (library holds the true terms)", "| truth"]
+    assert sum(line.startswith("| lstm | not run |") for line in lines[rest:]) == 1
+
+
+def test_command_writes_the_page(tmp_path, monkeypatch, capsys):
+    kept_records(tmp_path, "gru")
+    given = ["-o", str(tmp_path), "--methods", "gru", "--systems", "rossler", "--noise", "0", "--seeds", "3"]
+    monkeypatch.setattr(sys, "argv", ["forecasting", *given, "--write", str(tmp_path / "page.md")])
+    forecasting.main()
+    text = (tmp_path / "page.md").read_text()
+    assert "python -m dysyr.benchmark.forecasting -o" in text
+    assert "30 samples in a nominal Lyapunov time" in text
+    assert "| gru | 10 (0) |" in text
+    assert text in capsys.readouterr().out

@@ -66,6 +66,11 @@ def test_a_model_comes_back_from_its_state(form):
     assert (again.n_rectified, again.clipped) == (model.n_rectified, model.clipped)
 
 
+def test_parameters_are_all_numbers_that_were_fitted():
+    assert made().n_parameters == M + M**2 + M + (M - N) * N
+    assert made(n_bases=N_BASES).n_parameters == M + M**2 + M + N_BASES + M * N_BASES + (M - N) * N
+
+
 def test_a_model_of_no_rectified_units_is_linear():
     model = made(n_rectified=0)
     z = np.random.default_rng(4).normal(size=(2, M))

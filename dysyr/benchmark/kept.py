@@ -1,0 +1,51 @@
+"""Tasks of a benchmark whose results are kept, one JSON file each, and not repeated."""
+
+import concurrent.futures
+import json
+import multiprocessing
+from pathlib import Path
+
+from dysyr.core.atomic import write_text
+from dysyr.core.measure import plain
+
+
+def run_kept(run, tasks, *, processes=1, usable=None):
+    """Run the tasks that have no usable result yet, and read all results.
+
+    Args:
+        run: function of a module, of the arguments of a task -> dict; numbers that are not finite become null.
+        tasks: dict from the path of a result to the arguments of its task, a tuple.
+        processes: how many tasks run at once; one runs in this process.
+        usable: function of (result, arguments) -> bool, whether a result of an earlier run may stay; None for all.
+
+    Returns:
+        list of dicts in the order of the tasks.
+    """
+    missing = {Path(path): task for path, task in tasks.items() if not _is_kept(Path(path), task, usable)}
+    for i, (path, result) in enumerate(_results(run, missing, processes)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(plain(result), indent=1) + "\n")
+        print(f"{i + 1}/{len(missing)} {path.stem}", flush=True)
+    return [read(path) for path in tasks]
+
+
+def read(path):
+    """The result in a file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def _is_kept(path, task, usable):
+    return path.exists() and (usable is None or usable(read(path), task))
+
+
+def _results(run, missing, processes):
+    """(path, result) of each task as it ends."""
+    if processes == 1:
+        for path, task in missing.items():
+            yield path, run(*task)
+        return
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
+        running = {pool.submit(run, *task): path for path, task in missing.items()}
+        for done in concurrent.futures.as_completed(running):
+            yield running[done], done.result()
