@@ -211,19 +211,8 @@ class StateSpace(Model):
         return z
 
     def _from_context(self, context):
-        data = as_dataset(context, dt=self.dt, mask=True, min_samples=1)
+        data = known_context(self, context)
         series = trajectories(data)
-        if series[0].shape[1] != len(self.names):
-            raise InputError(
-                "the context has other variables than the model",
-                got=", ".join(map(str, data["state"].values)), expected=f"the model knows {', '.join(self.names)}",
-            )  # fmt: skip
-        dt = sampling_interval(data)
-        if abs(dt - self.dt) > 0.02 * self.dt:
-            raise InputError(
-                "the context is sampled at another interval than the model",
-                got=f"dt = {dt:g}", expected=f"the model steps by {self.dt:g}", do="use dysyr.resample",
-            )  # fmt: skip
         drives = inputs(data)
         states = [self.initial(x[None], None if drives is None else drives[i][None])[0] for i, x in enumerate(series)]
         return np.stack(states), data
@@ -248,11 +237,7 @@ class StateSpace(Model):
         return np.ascontiguousarray(u[:, :n_steps])
 
     def _dataset(self, orbit, attrs):
-        x = self.readout(orbit)
-        status = [orbit_status(run, self.scale) for run in x]
-        attrs = {**attrs, "status": json.dumps(status)}
-        mask = None if np.isfinite(x).all() else True
-        return make_dataset(x, dt=self.dt, names=self.names, mask=mask, attrs=attrs)
+        return observed_orbits(self, self.readout(orbit), attrs)
 
 
 class PiecewiseLinear(StateSpace):
@@ -278,6 +263,44 @@ class PiecewiseLinear(StateSpace):
     def region(self, z):
         """Region bits; z (..., latent) -> (..., n_bits) bool."""
         return self.switches(z) > 0
+
+
+def known_context(model, context):
+    """A context as a Dataset with the variables and the sampling interval of a model.
+
+    Args:
+        model: Model.
+        context: whatever ``as_dataset`` takes.
+
+    Raises:
+        InputError: it has others.
+    """
+    data = as_dataset(context, dt=model.dt, mask=True, min_samples=1)
+    if data.sizes["state"] != len(model.names):
+        raise InputError(
+            "the context has other variables than the model",
+            got=", ".join(map(str, data["state"].values)), expected=f"the model knows {', '.join(model.names)}",
+        )  # fmt: skip
+    dt = sampling_interval(data)
+    if abs(dt - model.dt) > 0.02 * model.dt:
+        raise InputError(
+            "the context is sampled at another interval than the model",
+            got=f"dt = {dt:g}", expected=f"the model steps by {model.dt:g}", do="use dysyr.resample",
+        )  # fmt: skip
+    return data
+
+
+def observed_orbits(model, x, attrs):
+    """Dataset of orbits x (trajectory, time, observed) in data units, with the status of each.
+
+    Args:
+        model: Model with ``scale``.
+        x: what it made.
+        attrs: what to note of how.
+    """
+    attrs = {**attrs, "status": json.dumps([orbit_status(run, model.scale) for run in x])}
+    mask = None if np.isfinite(x).all() else True
+    return make_dataset(x, dt=model.dt, names=model.names, mask=mask, attrs=attrs)
 
 
 def repeat_step(model, z, n_steps, u=None):
