@@ -21,17 +21,23 @@ WORST = {"vpt": 0.0, "vpt_long": 0.0, "valid_time": 0.0, "dimension": 0.0, "smap
 PUBLISHED_SCORES = ("vpt", "smape_1", "smape_4", "smape_10", "d_frac", "d_stsp_raw")
 
 
-def page(records, command, body):
+def page(records, command, body, *, n_tasks):
     """The page of results.
 
     Args:
         records: list of dicts from ``run_task``.
         command: that made them.
         body: text that explains them.
+        n_tasks: how many records there are when the command has run to its end.
 
     Returns:
         Markdown.
     """
+    if len(records) < n_tasks:
+        body += (
+            f"\n**Not finished**: {len(records)} of {n_tasks} fits; the column of failures tells how many seeds a row "
+            "has. The command without `--processes 0` runs the others.\n"
+        )
     return (
         f"# Forecasts under one protocol\n\nWritten by `{command}`.\n\n{body}\n"
         f"## Who is ahead\n\n{leaders(records)}\n\n## All numbers\n\n{table(records).rstrip()}\n"
@@ -110,11 +116,13 @@ def _rank(records):
 
 
 def _some(records, keys):
-    return [ABSENT if records is None else _cell(*_middle(records, key)) for key in keys]
+    return [ABSENT if records is None else _cell(_middle(records, key)) for key in keys]
 
 
 def _middle(records, key):
-    """(median, median absolute deviation), failed fits as the worst value."""
+    """(median, median absolute deviation), failed fits as the worst value; None where some lack the score."""
+    if any(key not in r for r in records if not r["failure"]):
+        return None
     values = [WORST.get(key, math.inf) if r["failure"] else _number(r[key]) for r in records]
     middle = float(np.median(values))
     spread = [abs(v - middle) if math.isfinite(v) else math.inf for v in values]
@@ -127,7 +135,7 @@ def _number(value):
 
 
 def _row(method, records):
-    cells = [_cell(*_middle(records, key)) for key in SCORES]
+    cells = [_cell(_middle(records, key)) for key in SCORES]
     fitted = [r for r in records if not r["failure"]]
     diverged = sum(r["diverged"] for r in fitted)
     counts = {r["parameters"] for r in fitted} - {None}
@@ -138,7 +146,10 @@ def _row(method, records):
     return f"| {name} | " + " | ".join(cells) + f" | {failed} | {number} | {seconds} |"
 
 
-def _cell(middle, deviation):
+def _cell(found):
+    if found is None:
+        return ABSENT
+    middle, deviation = found
     return f"{middle:.3g} ({deviation:.2g})" if math.isfinite(middle) else "∞"
 
 

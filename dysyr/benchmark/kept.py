@@ -21,7 +21,7 @@ def run_kept(run, tasks, *, processes=1, usable=None):
     Returns:
         list of dicts in the order of the tasks.
     """
-    missing = {Path(path): task for path, task in tasks.items() if not _is_kept(Path(path), task, usable)}
+    missing = {Path(path): task for path, task in tasks.items() if not is_kept(Path(path), task, usable)}
     for i, (path, result) in enumerate(_results(run, missing, processes)):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(plain(result), indent=1) + "\n")
@@ -34,8 +34,9 @@ def read(path):
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def _is_kept(path, task, usable):
-    return path.exists() and (usable is None or usable(read(path), task))
+def is_kept(path, task, usable=None):
+    """Whether there is a result in a file that may stay, see ``run_kept``."""
+    return Path(path).exists() and (usable is None or usable(read(path), task))
 
 
 def _results(run, missing, processes):

@@ -97,15 +97,20 @@ def test_finished_tasks_are_kept_and_failures_count(tmp_path, monkeypatch):
     assert "| shplrnn | 0 (0) | 0 (0) | 200 (0) |" in table([r | {"failure": "no"} for r in records])
 
 
-def test_results_of_other_settings_or_without_a_score_are_not_kept(tmp_path, monkeypatch):
+def test_results_of_other_settings_are_not_kept(tmp_path, monkeypatch):
     ran = []
     monkeypatch.setattr(forecasting, "run_task", lambda *task: ran.append(task[3]) or {"failure": "again"})
     tasks = kept_records(tmp_path, "lstm")
-    other, older = (tmp_path / f"rossler-noise_0-lstm-{seed}.json" for seed in (0, 1))
-    other.write_text(json.dumps(json.loads(other.read_text()) | {"made_by": ["lstm", {"n_updates": 1}]}))
-    older.write_text(json.dumps({k: v for k, v in json.loads(older.read_text()).items() if k != "dimension"}))
+    path = tmp_path / "rossler-noise_0-lstm-1.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"made_by": ["lstm", {"n_updates": 1}]}))
     run_all(tmp_path, tasks, 1)
-    assert ran == [0, 1]
+    assert ran == [1]
+
+
+def test_a_score_that_older_results_lack_is_not_told(tmp_path):
+    records = run_all(tmp_path, kept_records(tmp_path, "lstm"), 1)
+    older = [{key: value for key, value in r.items() if key != "vpt_long"} for r in records[:1]]
+    assert "| lstm | 10 (0) | – | 0 (0) |" in table(older + records[1:])
 
 
 def test_leaders_are_told_in_two_groups_and_what_was_not_run_is_named(tmp_path):
@@ -115,7 +120,7 @@ def test_leaders_are_told_in_two_groups_and_what_was_not_run_is_named(tmp_path):
     assert "| rossler | 0 % | lstm | 4 (0) | 30 (0) |" in leaders(records)
     assert "| – | 9.83 | sindy_weak | 9 (0) |" in leaders(records)
     noisy = [r | {"noise": 0.05} for r in records if r["method"] == "gru"]
-    lines = page(records + noisy, "the command", "what it is").splitlines()
+    lines = page(records + noisy, "the command", "what it is", n_tasks=15).splitlines()
     assert "Written by `the command`." in lines
     assert any(line.startswith("| rossler | 5 % | gru | 3 (0) |") for line in lines)
     clean, rest = (lines.index(f"### rossler, {p} % noise") for p in (0, 5))
@@ -133,4 +138,13 @@ def test_command_writes_the_page(tmp_path, monkeypatch, capsys):
     assert "python -m dysyr.benchmark.forecasting -o" in text
     assert "30 samples in a nominal Lyapunov time" in text
     assert "| gru | 10 (0) |" in text
+    assert "Not finished" not in text
     assert text in capsys.readouterr().out
+
+
+def test_command_tells_of_what_is_not_finished(tmp_path, monkeypatch, capsys):
+    kept_records(tmp_path, "gru")
+    given = ["-o", str(tmp_path), "--methods", "gru", "--systems", "rossler", "--noise", "0", "--processes", "0"]
+    monkeypatch.setattr(sys, "argv", ["forecasting", *given])
+    forecasting.main()
+    assert "**Not finished**: 3 of 5 fits" in capsys.readouterr().out
