@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from dysyr.encoding.fixed_points import fixed_points
     from dysyr.encoding.manifolds import stable_manifold, unstable_manifold
     from dysyr.encoding.parameter_path import parameter_path
-    from dysyr.evaluation.state_comparison import StateComparison
     from dysyr.experiment import run_experiment
     from dysyr.reconstruction import (
         ALRNN,
@@ -63,6 +62,7 @@ if TYPE_CHECKING:
     from dysyr.reconstruction.jump_em.foundation import pretrain_jump
     from dysyr.reporting.card import Card
     from dysyr.reporting.comparison import compare
+    from dysyr.reporting.state_comparison import StateComparison
     from dysyr.reporting.symbol_files import export_code
     from dysyr.simulation.master_equation import master_equation
     from dysyr.simulation.observation import observe
@@ -105,7 +105,6 @@ _HOMES = {
     "dysyr.encoding.fixed_points": ("fixed_points",),
     "dysyr.encoding.manifolds": ("stable_manifold", "unstable_manifold"),
     "dysyr.encoding.parameter_path": ("parameter_path",),
-    "dysyr.evaluation.state_comparison": ("StateComparison",),
     "dysyr.experiment": ("run_experiment",),
     "dysyr.reconstruction": (
         "ALRNN", "GRU", "HAVOK", "LSTM", "PLRNN", "SHPLRNN", "DendPLRNN", "HankelDMD", "HankelStNN", "HiddenTerms",
@@ -117,6 +116,7 @@ _HOMES = {
     "dysyr.reconstruction.jump_em": ("RatePosterior", "StateSelection", "select_n_states"),
     "dysyr.reporting.card": ("Card",),
     "dysyr.reporting.comparison": ("compare",),
+    "dysyr.reporting.state_comparison": ("StateComparison",),
     "dysyr.reporting.symbol_files": ("export_code",),
     "dysyr.simulation.master_equation": ("master_equation",),
     "dysyr.simulation.observation": ("observe",),

@@ -18,7 +18,6 @@ from dysyr.cli_input import (
     read_data,
     refuse_options,
     refusing,
-    score,
     series_run,
 )
 from dysyr.cli_options import Columns, Dt, Json, Mask, NSteps, Output, Seed, Settings, TimeColumn
@@ -199,7 +198,7 @@ def fit(
         refuse_options(others | {"--mask": mask or None, "--embed": embed or None}, "outcomes of measurements")
         reconstructor.fit(data, checkpoint=output)
         reconstructor.save(output)
-        typer.echo(f"{output}: {reconstructor}")
+        typer.echo(cli_states.fitted_outcomes(reconstructor, data, output))
         return
     train = read_data(data, dt, time, columns, mask)
     extra = None if validation is None else read_data(str(validation), dt, time, columns, mask)
@@ -269,7 +268,7 @@ def evaluate(
     """
     if output is not None:
         must_be_writable(output)
-    card = score(model, truth, reference, measures, seed)
+    card = cli_states.judged(model, truth, reference, measures, seed)
     if output is not None:
         card.save_metrics(output)
     show(card.to_dict() if as_json else str(card), as_json)
@@ -326,21 +325,21 @@ def report(
 ):
     """Write the report of a model, or the ranking of a sweep.
 
-    One HTML page that needs no other file and no network. A model needs --truth, a sweep has its own.
+    One HTML page that needs no other file and no network. A model needs --truth; a sweep and states of spins that were
+    solved for have their own.
     """
     import dysyr
+    from dysyr.reporting.card import Card
 
     must_be_writable(output)
     if cli_sweep.is_sweep(model):
         refuse_options({"--truth": truth, "--reference": reference, "--measures": measures}, "a sweep")
         typer.echo(cli_sweep.write_ranking(model, output))
         return
-    if truth is None:
-        raise typer.BadParameter("a model is judged by test data", param_hint="--truth")
-    if model.is_dir():
-        series_run(model)
-    card = score(model, truth, reference, measures, seed)
-    dataclasses.replace(card, inspection=dysyr.inspect(card.truth)).to_html(output)
+    card = cli_states.judged(model, truth, reference, measures, seed)
+    if isinstance(card, Card):
+        card = dataclasses.replace(card, inspection=dysyr.inspect(card.truth))
+    card.to_html(output)
     typer.echo(f"{output}: {card.verdict.verdict}")
 
 

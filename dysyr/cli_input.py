@@ -119,26 +119,19 @@ def series_run(path):
     return fitted
 
 
-def score(model, truth, reference, measures, seed):
-    """Card of a run folder, or of a file with free runs, against data or a system; StateComparison of states.
+def score(model, fitted, truth, reference, measures, seed):
+    """Card of a run folder, or of a file with free runs, against data or a system.
 
     Args:
         model: path of the run folder or file.
+        fitted: fitted reconstructor of the run folder; None for a file.
         truth: file or name of data, or name or file of a system.
         reference: file of independent truth, or None.
         measures: names separated by commas, or None.
         seed: seed.
     """
     import dysyr
-    from dysyr.core.outcome_model import OutcomeModel
 
-    fitted = load_run(model)
-    if fitted is not None and isinstance(fitted.model_, OutcomeModel):
-        if reference is not None or measures is not None:
-            raise typer.BadParameter(
-                "states of spins are compared with exact ones; leave out --reference and --measures"
-            )
-        return dysyr.compare_states(fitted, dysyr.load_system(truth))
     return dysyr.evaluate(
         dysyr.as_dataset(model) if fitted is None else fitted,
         _read_truth(truth, fitted),

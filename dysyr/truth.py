@@ -18,12 +18,17 @@ from dysyr.simulation.observation import (
     PartialObservation,
     Readout,
 )
+from dysyr.simulation.open_quantum import evolve_states
 from dysyr.simulation.simulate import simulate
 
 REPEATABLE = {
     model.__name__: model
     for model in (GaussianNoise, PartialObservation, Readout, DelayEmbedding, LabelFlips, GaussianEmission)
 }
+SAME = 1e-6
+"""Largest difference of observables that are those of one state."""
+MOST_SITES = 9
+"""Most spins whose state is made for comparison."""
 REMOVING = ("MissingAtRandom", "MissingBlocks")
 REFERENCE_SEED = 1_000_003
 MAX_VALUES = 100_000_000
@@ -50,7 +55,34 @@ def system_behind(data):
     if len(system.lattice.indices) == 1 and not observations(data):
         n_sites, rest = divmod(data.sizes["state"], len(system.fields))
         system = system if rest else system.with_size(**{system.lattice.indices[0]: n_sites})
+    if system.spins is not None and "site" in data.sizes and len(system.sizes) == 1:
+        system = system.with_size(n_sites=data.sizes["site"])
     return system
+
+
+def state_behind(data):
+    """The exact state that outcomes were measured of, where the data say enough.
+
+    Args:
+        data: Dataset with outcomes.
+
+    Returns:
+        (System, array (1, 4, ..., 4) of the expectation values of all Pauli strings); None where the attributes name no
+        system of the catalogue, for too many sites, or where the observables of the data are not those of its evolution
+        from its own initial state.
+    """
+    system = system_behind(data)
+    if system is None or system.spins is None or system.spins.n_sites != data.sizes.get("site"):
+        return None
+    if system.spins.n_sites > MOST_SITES or not {"x", "time"} <= set(data.variables):
+        return None
+    transient = json.loads(data.attrs.get("solver", "{}")).get("transient", 0.0)
+    when = float(data["time"].values[-1])
+    expected = simulate(system, times=[when], transient=transient)["x"].isel(time=-1)
+    same = set(map(str, expected["state"].values)) == set(map(str, data["state"].values))
+    if not same or np.abs(data["x"].isel(time=-1).values - expected.sel(state=data["state"]).values).max() > SAME:
+        return None
+    return system, evolve_states(system, [when + transient])
 
 
 def observations(data):

@@ -28,12 +28,14 @@ class LocalExpectations:
     ends: np.ndarray
 
     def values(self):
-        """dict: ``X``, ``Y``, ``Z`` means over sites; ``XX_connected``, ... means over bonds of <AB> - <A><B>;
-        ``spread``, the largest distance of a site's magnetisation from the mean, which symmetry makes zero."""
+        """dict: ``X``, ``Y``, ``Z`` means over sites; ``XX``, ... and ``XX_connected``, ... means over bonds, these of
+        <AB> - <A><B>; ``spread``, the largest distance of a site's magnetisation from the mean, which symmetry makes
+        zero."""
         found = dict(zip(LETTERS, self.sites.mean(axis=1), strict=True))
         if len(self.ends):
             first, second = self.sites[:, self.ends[:, 0]], self.sites[:, self.ends[:, 1]]
             connected = (self.bonds - first * second).mean(axis=1)
+            found |= {letter * 2: value for letter, value in zip(LETTERS, self.bonds.mean(axis=1), strict=True)}
             found |= {f"{letter * 2}_connected": value for letter, value in zip(LETTERS, connected, strict=True)}
         found["spread"] = np.abs(self.sites - self.sites.mean(axis=1, keepdims=True)).max()
         return {name: float(value) for name, value in found.items()}

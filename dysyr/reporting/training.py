@@ -9,6 +9,8 @@ _TITLES = {
     "loss": "training loss",
     "criterion": "validation criterion (0 perfect, 1 useless)",
     "alpha": "forcing strength α",
+    "log_likelihood": "log-likelihood of a fitted outcome (nats)",
+    "held_out": "log-likelihood of a held-out outcome (nats)",
 }
 _CLOCKS = ("update", "attempt")
 
@@ -43,7 +45,8 @@ def training_of(reconstructor):
 
     Its ``history_`` holds arrays of equal length: ``update`` counts updates within an attempt, ``attempt``
     numbers the attempts, ``criterion`` is the validation criterion, and any other array that varies is a curve.
-    ``chosen``, where it is there, holds attempt, update and criterion of the checkpoint that was kept.
+    ``chosen``, where it is there, holds attempt, update and criterion of the checkpoint that was kept; the attempt is
+    left out where there is but one.
 
     Args:
         reconstructor: a fitted Reconstructor.
@@ -86,8 +89,8 @@ def _varies(name, values):
 def _chosen(history):
     """(row of the kept checkpoint, its criterion): as ``chosen`` says, else where the criterion is lowest."""
     if "chosen" in history:
-        attempt, update, criterion = history["chosen"]
-        same_attempt = history["attempt"] == attempt if "attempt" in history else True
+        *attempt, update, criterion = history["chosen"]
+        same_attempt = history["attempt"] == attempt[0] if attempt and "attempt" in history else True
         rows = np.flatnonzero((history["update"] == update) & same_attempt)
         return (int(rows[0]), float(criterion)) if len(rows) else (None, float(criterion))
     criterion = history.get("criterion")

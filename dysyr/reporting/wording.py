@@ -5,6 +5,8 @@ TITLES = {
     "d_stsp_mixture": "D_stsp (mixture)",
     "d_h": "D_H",
     "wasserstein": "Wasserstein distance",
+    "total_variation": "Total variation",
+    "trace_distance": "Trace distance",
     "autocorrelation": "Autocorrelation distance",
     "valid_prediction_time": "Valid prediction time",
     "prediction_error": "Prediction error",
@@ -115,11 +117,41 @@ _SUMMARIES = {
         "Judges hardly tell generated windows from true ones and learn from them nearly as much as from the truth; "
         "other scores still tell them apart."
     ),
+    "wrong states": (
+        "The states are not those of the equation: at least one rule below fails clearly. Look at the residuals of the "
+        "steps; shorter steps, more iterations or a larger network may help."
+    ),
+    "good for local averages": (
+        "Averages over one and two neighbouring sites can be used within their errors; the whole state is not close "
+        "enough to the exact one for more than that."
+    ),
+    "close states": (
+        "Averages over one and two sites and the whole states are close to the exact ones. Where an exact state can be "
+        "made, the exact solver is the better tool: here it says that the method works."
+    ),
+    "at odds with the outcomes": (
+        "The model does not have the averages of the outcomes that it was compared with: the fit stopped too early, or "
+        "the outcomes are of another state."
+    ),
+    "worse than the outcomes": (
+        "The model follows the outcomes, but plain counting comes closer to the true state: use the outcomes."
+    ),
+    "as good as the outcomes": (
+        "Nothing tells the model from the outcomes, and where the true state is known it is closer to it than their "
+        "histogram. No average is known better than the outcomes know it."
+    ),
+    "not compared": (
+        "Neither an exact state nor outcomes are known: the numbers below are what the method says of itself, and no "
+        "proof that the states are right."
+    ),
     "too few runs": "What was seen is plausible, but there are too few free runs for a verdict.",
 }
 
-_GOOD = ("plausible attractor", "plausible rates", "plausible windows", "indistinguishable at this length")
-_OPEN = ("undecidable at this length", "too few runs")
+_GOOD = (
+    "plausible attractor", "plausible rates", "plausible windows", "indistinguishable at this length", "close states",
+    "as good as the outcomes",
+)  # fmt: skip
+_OPEN = ("undecidable at this length", "too few runs", "good for local averages", "not compared")
 
 
 def title_of(name):

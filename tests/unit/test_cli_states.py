@@ -46,6 +46,10 @@ def test_solve_for_a_steady_state(command, tmp_path):
     done = command(*words, "--seed", "2")
     assert done.exit_code == 0, done.output
     assert "residual_l1" in done.output and "steady" in done.output and "trace dist." in done.output
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Transverse-field Ising ring with decay (ring of 3 sites)" in page and "Whole states" in page
+    again = command("report", str(tmp_path / "run"), "-o", str(tmp_path / "again.html"))
+    assert again.exit_code == 0 and (tmp_path / "again.html").read_text() == page
     found = dysyr.load(tmp_path / "run")
     assert found.seed == 2 and found.width == 8
     z, _ = found.model_.estimate("Z", [(0,), (1,), (2,)])
@@ -74,7 +78,7 @@ def test_solve_over_times_as_json(command, tmp_path):
 
 def test_states_are_no_series(command, path, ring, tmp_path):
     path.save(tmp_path / "run")
-    for words in (["generate", "-o", "x.nc", "--n-steps", "3"], ["report", "--truth", "tfim_decay", "-o", "x.html"],
+    for words in (["generate", "-o", "x.nc", "--n-steps", "3"],
                   ["forecast", "--context", "c.nc", "-o", "x.nc", "--n-steps", "3"]):  # fmt: skip
         done = command(words[0], str(tmp_path / "run"), *words[1:])
         assert done.exit_code == 1
@@ -94,6 +98,19 @@ def test_fit_to_outcomes(command, tmp_path):
     done = command("fit", "povmtransformer", data, "-o", out, *SMALL, "--set", "n_updates=10", "--set", "n_folds=2")
     assert done.exit_code == 0, done.output
     assert dysyr.load(out).model_.n_sites == 4
+    assert "  measured " in done.output and "report.html" in done.output
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Model - exact (s.e.)" in page and "Transverse-field Ising ring" in page
+    assert command("report", out, "--truth", data, "-o", str(tmp_path / "again.html")).exit_code == 0
+    assert (tmp_path / "again.html").read_text() == page
+    done = command("evaluate", out, "--truth", data, "--json")
+    assert done.exit_code == 0 and len(json.loads(done.output)["measured"]["model_off"]) == 6
+    for words in (["evaluate", out, "--truth", "tfim_decay"], ["report", out, "-o", str(tmp_path / "x.html")]):
+        done = command(*words)
+        assert done.exit_code == 1
+        assert "fitted to outcomes, and a system does not tell when they were measured" in done.output
+    done = command("evaluate", out, "--truth", data, "--measures", "d_stsp")
+    assert done.exit_code == 2 and "--measures is not for states of spins" in done.output
     done = command("fit", "povmtransformer", data, "-o", str(tmp_path / "other"), "--dt", "0.1")
     assert done.exit_code == 2 and "--dt is not for outcomes of measurements" in done.output
 
@@ -124,11 +141,12 @@ def test_states_beside_exact_ones(ring, path):
         assert one["exact"]["ZZ_connected"] == pytest.approx(exact[k, 3] - exact[k, 2] ** 2, abs=1e-8)
         assert one["values"]["spread"] < 1e-10
     assert found.max_error == max(one["max_error"] for one in found.states)
-    assert str(found).count("\n") == 2
+    assert str(found).count("\n") == 3
     with pytest.raises(dysyr.InputError, match="the model has times of its own"):
         dysyr.compare_states(path, ring, times=[0.1])
     with pytest.raises(dysyr.InputError, match="the model is of another system: kind ode; 3 spins"):
         dysyr.compare_states(path, dysyr.load_system("lorenz63"))
+    assert dysyr.compare_states(path, ring, exact=False).max_error is None
     with pytest.raises(dysyr.InputError, match="states are compared for models of outcomes: int"):
         dysyr.compare_states(3, ring)
 

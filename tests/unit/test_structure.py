@@ -29,7 +29,7 @@ ALLOWED = {
     "experiment_file": {"core", "evaluation", "simulation"},
     "experiment_data": BELOW_API | {"api", "experiment_file"},
     "experiment": BELOW_API | {"api", "experiment_file", "experiment_data"},
-    "states": BELOW_API,
+    "states": BELOW_API | {"truth"},
     "cli_input": {"core"},
     "cli_options": set(),
     "cli_states": {"core", "reconstruction", "experiment", "cli_input", "cli_options", "cli_output"},

@@ -6,6 +6,7 @@ import torch
 from dysyr.core.errors import FormatError, InputError
 from dysyr.core.outcome_model import OutcomeModel
 from dysyr.core.povm import Frame
+from dysyr.reconstruction.povm_transformer.outcome_strings import keys_of, strings_of
 from dysyr.reconstruction.povm_transformer.string_state import new_state
 
 SIZES = ("width", "n_layers", "n_heads", "hidden_dim")
@@ -66,7 +67,10 @@ class POVMState(OutcomeModel):
             raise InputError(
                 "strings of outcomes", got=f"shape {strings.shape}", expected=f"(string, {self.n_sites}) out of 0 to 3"
             )
-        return self._at(state).log_probabilities(strings)
+        one = self._at(state)
+        # strings that the symmetry exchanges have one probability
+        kept, inverse = np.unique(one.representatives(keys_of(strings)), return_inverse=True)
+        return one.log_probabilities(strings_of(kept, self.n_sites))[inverse]
 
     def sample(self, n_shots, *, state=-1, seed=0):
         return self._at(state).sample(n_shots, np.random.default_rng([seed, 0x73686F74]))[0]
