@@ -3,6 +3,7 @@
 import numpy as np
 
 from dysyr.core.blocking import blocked_stderr
+from dysyr.core.catalogue import as_system
 from dysyr.core.errors import InputError
 from dysyr.core.measure import Measure
 from dysyr.core.model import StateSpace
@@ -26,7 +27,8 @@ def lyapunov_spectrum(
     trajectories.
 
     Args:
-        system_or_model: a System (ode, pde on its grid, map), a StateSpace model, or a fitted Reconstructor.
+        system_or_model: a System (ode, pde on its grid, map) or its name in the catalogue, a StateSpace model, or a
+            fitted Reconstructor.
         n_steps: measured steps of length dt for each trajectory.
         dt: step in system time units; by default the system's own; a model has its own.
         initial_state: (dim,) or (trajectory, dim) states, see ``simulate``; for models latent states.
@@ -51,6 +53,8 @@ def lyapunov_spectrum(
 
     if isinstance(system_or_model, Reconstructor):
         system_or_model = system_or_model.model_
+    if isinstance(system_or_model, str):
+        system_or_model = as_system(system_or_model)
     if isinstance(system_or_model, System):
         system = system_or_model
         if system.kind in ("sde", "jump", "open_quantum"):

@@ -37,3 +37,25 @@ def catalogue_system(name):
         )
     text = (resources.files("dysyr.systems") / f"{name}.toml").read_text(encoding="utf-8")
     return System.from_dict({"name": name} | parse_system_text(text, f"{name}.toml"))
+
+
+def as_system(system):
+    """The System that was given, or that of the catalogue of this name.
+
+    Args:
+        system: a System, or a name.
+
+    Returns:
+        System.
+
+    Raises:
+        InputError: neither, or an unknown name.
+    """
+    if isinstance(system, System):
+        return system
+    if isinstance(system, str):
+        return catalogue_system(system)
+    raise InputError(
+        "no system", got=type(system).__name__, expected="a System, or the name of one of the catalogue",
+        do="make one by dysyr.load_system or dysyr.System.ode",
+    )  # fmt: skip

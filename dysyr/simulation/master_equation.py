@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 from scipy import sparse, stats
 
+from dysyr.core.catalogue import as_system
 from dysyr.core.errors import InputError
-from dysyr.core.system import System
 from dysyr.simulation.jump_start import starting_counts
 
 MOST_STATES = 2_000_000
@@ -61,7 +61,7 @@ def master_equation(system, times, *, largest=None, initial_state=None, toleranc
     1 - sum p_J(t) is the whole error. Λ is the largest rate of leaving a state.
 
     Args:
-        system: System of reactions.
+        system: System of reactions, or its name in the catalogue.
         times: (time,) ascending, >= 0, in system time units.
         largest: dict from species to the largest count that is kept; those left out, or all of None, are doubled until
             the leak at the last time is below the tolerance.
@@ -78,7 +78,8 @@ def master_equation(system, times, *, largest=None, initial_state=None, toleranc
     Reference:
         munsky2006, jensen1953
     """
-    if not isinstance(system, System) or system.jumps is None or system.jumps.states:
+    system = as_system(system)
+    if system.jumps is None or system.jumps.states:
         raise InputError(
             "the projection is for reactions over counts",
             do="take dysyr.core.rate_matrix.transition_matrices(system.rate_matrix, times) for a chain of states",

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.integrate import DOP853
 
+from dysyr.core.catalogue import as_system
 from dysyr.core.errors import DysyrError, InputError
 from dysyr.core.open_quantum_definition import bloch_vectors
 from dysyr.core.povm import Frame, along_sites, pauli_expectations
@@ -81,7 +82,7 @@ def evolve_states(system, times, *, initial_state=None, frame=None, tolerance=TO
     .. math:: \\dot r = G r, \\quad r_s = \\mathrm{Tr}(\\rho P_s)
 
     Args:
-        system: System of kind open_quantum.
+        system: System of kind open_quantum, or its name in the catalogue.
         times: (time,) ascending times >= 0, in system time units; the state starts at 0.
         initial_state: as in :func:`dysyr.simulation.simulate.simulate`, but one.
         frame: name of a frame, whose outcome probabilities are wanted; None for the expectation values of all Pauli
@@ -97,7 +98,8 @@ def evolve_states(system, times, *, initial_state=None, frame=None, tolerance=TO
     Reference:
         almohy2011, luo2022
     """
-    if getattr(system, "spins", None) is None:
+    system = as_system(system)
+    if system.spins is None:
         raise InputError("evolve_states is for systems of kind open_quantum", got=f"kind {system.kind}")
     frame = None if frame is None else Frame(frame)
     times = np.array(times, float)

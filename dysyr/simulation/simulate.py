@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from dysyr.core.catalogue import as_system
 from dysyr.core.chemical_langevin import chemical_langevin
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError
@@ -32,7 +33,7 @@ def simulate(
     The transient runs from t = -transient to 0 and is not recorded; the first sample is the state at t = 0.
 
     Args:
-        system: a System.
+        system: a System, or the name of one of the catalogue.
         n_steps: number of samples of each trajectory, the first included; by default 10,000.
         t_end: time of the last sample, in system time units, instead of n_steps.
         dt: sampling interval in system time units (maps: a whole number of steps); by default the system's
@@ -94,6 +95,7 @@ def simulate(
     Reference:
         hairer1993, tsitouras2011, rossler2010, gillespie1977, gibson2000
     """
+    system = as_system(system)
     if device != "cpu":
         raise InputError("unknown device", got=repr(device), expected="'cpu' simulates here")
     if dtype not in ("float64", "float32"):

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator, gmres
 
+from dysyr.core.catalogue import as_system
 from dysyr.core.errors import InputError, NotConverged
 from dysyr.core.povm import Frame, along_sites
 from dysyr.simulation.pauli_generator import PauliGenerator
@@ -23,7 +24,7 @@ def steady_state(system, *, frame=None, tolerance=1e-10):
     .. math:: G r = 0, \\quad r_{I \\ldots I} = 1
 
     Args:
-        system: System of kind open_quantum.
+        system: System of kind open_quantum, or its name in the catalogue.
         frame: name of a frame, whose outcome probabilities are wanted; None for the expectation values of all Pauli
             strings, in the order I, X, Y, Z.
         tolerance: largest norm of G r. The error of r is larger by up to the inverse of the gap of the generator.
@@ -36,7 +37,8 @@ def steady_state(system, *, frame=None, tolerance=1e-10):
             spins for the memory.
         NotConverged: GMRES did not reach the tolerance; also where there is a second steady state.
     """
-    spins = getattr(system, "spins", None)
+    system = as_system(system)
+    spins = system.spins
     if spins is None or spins.has_time:
         raise InputError(
             "no steady state", got=f"kind {system.kind}" if spins is None else "strengths that depend on t",

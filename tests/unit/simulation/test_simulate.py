@@ -9,10 +9,15 @@ import time
 import numpy as np
 import pytest
 
+from dysyr.core.catalogue import catalogue_system
 from dysyr.core.dataset import data_hash, sampling_interval
 from dysyr.core.errors import DivergedError, InputError
 from dysyr.core.system import System
+from dysyr.simulation.master_equation import master_equation
+from dysyr.simulation.open_quantum import evolve_states
 from dysyr.simulation.simulate import simulate
+from dysyr.simulation.steady_state import steady_state
+from dysyr.spectrum import lyapunov_spectrum
 
 LORENZ = System.ode(
     {"x": "sigma*(y - x)", "y": "x*(rho - z) - y", "z": "x*y - beta*z"},
@@ -42,6 +47,25 @@ def test_dataset_says_how_it_was_made():
     solver = json.loads(ds.attrs["solver"])
     assert solver["method"] == "dop853"
     assert (solver["rtol"], solver["atol"], solver["transient"]) == (1e-9, 1e-9, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (lambda system: simulate(system, n_steps=20, seed=1)["x"].values, "rossler"),
+        (lambda system: lyapunov_spectrum(system, n_steps=50).value, "henon"),
+        (lambda system: master_equation(system, [0.5]).probabilities, "immigration_death"),
+        (steady_state, "tfim_decay"),
+        (lambda system: evolve_states(system, [0.5]), "driven_qubit"),
+    ],
+    ids=["simulate", "lyapunov_spectrum", "master_equation", "steady_state", "evolve_states"],
+)
+def test_a_name_of_the_catalogue_stands_for_its_system(function, name):
+    np.testing.assert_array_equal(function(name), function(catalogue_system(name)))
+    with pytest.raises(InputError, match=f"there is no system '{name}x'"):
+        function(name + "x")
+    with pytest.raises(InputError, match="no system: list|need equations or a model"):
+        function([name])
 
 
 def test_values_are_those_of_the_solution():
