@@ -21,13 +21,15 @@ class Recipe:
         n_hidden: units of the GRU.
         n_iterations: steps of Adam.
         batch_size: windows of a batch, of each kind.
-        learning_rate: of Adam.
+        learning_rate: of Adam, at the beginning.
+        falling: whether the rate falls to zero along half a cosine; else it stays.
     """
 
     n_hidden: int
     n_iterations: int = 600
     batch_size: int = 128
     learning_rate: float = 1e-2
+    falling: bool = True
 
 
 class Judges(torch.nn.Module):
@@ -81,8 +83,8 @@ def accuracies(trials, recipe, *, seed):
     """How often a judge tells two sets of windows apart that it was not trained on.
 
     Args:
-        trials: list of (first, second, first for the test, second for the test), (window, time, variable) arrays; one
-            judge is trained for each.
+        trials: list of (first, second, first for the test, second for the test), (window, time, variable) arrays, of
+            order one, since judges see them as they are; one judge is trained for each.
         recipe: Recipe.
         seed: of weights and batches.
 
@@ -92,8 +94,7 @@ def accuracies(trials, recipe, *, seed):
     Reference: yoon2019
     """
     rng, n = np.random.default_rng([seed, 0x64697363]), recipe.batch_size
-    scale = [_scaling(trial[:2]) for trial in trials]
-    sets = [[_tensor(x, *s) for x in trial] for trial, s in zip(trials, scale, strict=True)]
+    sets = [[torch.tensor(x, dtype=torch.float32) for x in trial] for trial in trials]
     judges = Judges(len(trials), sets[0][0].shape[2], recipe.n_hidden, rng)
     wanted = torch.cat([torch.ones(len(trials), n), torch.zeros(len(trials), n)], dim=1)
 
@@ -144,12 +145,12 @@ def prediction_errors(trials, recipe, *, seed):
 
 
 def _train(judges, loss, recipe):
-    """Adam with a rate that falls to zero along half a cosine; the sum of losses keeps judges apart."""
+    """Adam on the sum of losses, which keeps judges apart."""
     optimiser = torch.optim.Adam(judges.parameters(), lr=recipe.learning_rate)
     with threadpool_limits(1):
         for k in range(recipe.n_iterations):
             fall = 0.5 * (1 + math.cos(math.pi * k / recipe.n_iterations))
-            optimiser.param_groups[0]["lr"] = recipe.learning_rate * fall
+            optimiser.param_groups[0]["lr"] = recipe.learning_rate * (fall if recipe.falling else 1.0)
             optimiser.zero_grad(set_to_none=True)
             loss().backward()
             optimiser.step()
@@ -157,17 +158,6 @@ def _train(judges, loss, recipe):
 
 def _drawn(x, n, rng):
     return x[torch.from_numpy(rng.integers(0, len(x), n))]
-
-
-def _scaling(both):
-    """Mean and standard deviation of the variables over two sets of windows."""
-    rows = np.concatenate([x.reshape(-1, x.shape[2]) for x in both])
-    sd = rows.std(axis=0)
-    return rows.mean(axis=0), np.where(sd > 0, sd, 1.0)
-
-
-def _tensor(x, mean, sd):
-    return torch.tensor((x - mean) / sd, dtype=torch.float32)
 
 
 def _each(judges, sets, sign):

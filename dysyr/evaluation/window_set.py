@@ -7,7 +7,7 @@ import numpy as np
 from dysyr.core.dataset import trajectories
 from dysyr.core.errors import InputError
 
-N_SERIES = 20
+N_SERIES = 40
 """A record of fewer trajectories is cut into about this many blocks, which count as series."""
 MAX_WINDOWS = 4000
 
@@ -28,7 +28,7 @@ class WindowSet:
     def from_data(cls, data, length, *, seed=0):
         """Complete windows of a Dataset, at most 4000, drawn evenly.
 
-        Trajectories are series. Fewer than 20 of them are cut into blocks of at least twice the length of a window, and
+        Trajectories are series. Fewer than 40 of them are cut into blocks of at least twice the length of a window, and
         no window crosses the end of a block.
 
         Args:

@@ -119,3 +119,59 @@ def test_windows_that_do_not_fit_are_refused():
     broken[3, 2, 1] = np.nan
     with pytest.raises(InputError, match="not finite"):
         context(broken)
+
+
+def slow(n, seed):
+    """Random walks whose levels are spread over fifty times their steps, as prices are."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform(0, 10, (n, 1, 2)) + 0.2 * np.cumsum(rng.normal(size=(n, 16, 2)), axis=1)
+
+
+def test_the_judge_sees_changes_and_the_published_one_does_not(monkeypatch):
+    monkeypatch.setattr(judged_scores, "N_ITERATIONS", 100)
+    monkeypatch.setattr(judged_scores, "N_PUBLISHED", 100)
+    truth = WindowSet(slow(400, 0), np.arange(400))
+    prices = WindowContext(truth=truth, generated=slow(400, 1), dt=1.0, names=("a", "b"), n_judges=1)
+    ours, published = (DiscriminativeMeasure(published=p).compute(prices) for p in (False, True))
+    assert ours.controls["time_shuffled"] > 0.35
+    assert published.controls["time_shuffled"] < 0.15
+    assert ours.value < 0.15
+    assert (ours.name, published.name) == ("discriminative_score", "published_discriminative_score")
+    assert "1 units, values in the range of the truth" in published.settings["judge"]
+
+
+def test_the_published_judge_splits_windows_though_they_overlap():
+    found = WindowSet.from_data(make_dataset(np.arange(600.0)[:, None], dt=1.0), 12)
+    overlapping = WindowContext(truth=found, generated=found.x, dt=1.0, names=("a",))
+    own, tested = (DiscriminativeMeasure(published=True)._trial(overlapping, found.x, 0)[i] for i in (0, 2))
+    assert set(own.ravel()) & set(tested.ravel())
+    own, tested = (DiscriminativeMeasure()._trial(overlapping, found.x, 0)[i] for i in (0, 2))
+    assert not set(own.ravel()) & set(tested.ravel())
+
+
+def test_values_and_changes_have_unit_variance_in_the_training():
+    first, second, test, _ = judged_scores.values_and_changes((slow(50, 0), slow(70, 1), slow(9, 2), slow(9, 3)))
+    rows = np.concatenate([first, second]).reshape(-1, 4)
+    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(rows.std(axis=0), 1, rtol=1e-12)
+    x = slow(9, 2)
+    kept = np.diff(x, axis=1)
+    np.testing.assert_allclose(np.corrcoef(test[:, 1:, 2].ravel(), kept[..., 0].ravel())[0, 1], 1.0)
+    np.testing.assert_array_equal(test[:, 0, 2:], test[:, 1, 2:])
+    still = judged_scores.values_and_changes([np.ones((3, 5, 1))] * 4)
+    assert (still[0] == 0).all()
+
+
+def test_series_that_differ_do_not_count_against_a_generator(monkeypatch):
+    """Series at levels of their own: those of the test are taken for generated, from whatever generator."""
+    monkeypatch.setattr(judged_scores, "N_ITERATIONS", 60)
+    rng = np.random.default_rng(0)
+    levels = np.repeat(rng.uniform(0, 10, (12, 1, 1)), 30, axis=0)
+    x = levels + 0.1 * rng.normal(size=(360, 8, 1))
+    context = WindowContext(
+        truth=WindowSet(x, np.repeat(np.arange(12), 30)), generated=x, dt=1.0, names=("a",), n_judges=2
+    )
+    measure = DiscriminativeMeasure().compute(context)
+    assert measure.value < 0.05
+    assert measure.settings["accuracy"] < 0.45
+    assert measure.settings["accuracy_of_truth"] == pytest.approx(measure.settings["accuracy"], abs=0.1)
