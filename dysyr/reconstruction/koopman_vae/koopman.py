@@ -86,24 +86,31 @@ def constrained(matrix, constraint, n_unit):
     """The matrix with its eigenvalues moved to where the constraint has them, its eigenvectors as they were.
 
     Args:
-        matrix: (latent, latent) array.
+        matrix: (latent, latent) tensor; the result is differentiable where its eigenvalues are distinct.
         constraint: None, "unit_circle" or "stable", as in ``spectral_penalty``.
         n_unit: eigenvalues on the unit circle; a complex pair is never parted.
 
     Returns:
-        (latent, latent) array.
+        (latent, latent) tensor.
     """
     if constraint is None:
         return matrix
-    values, vectors = np.linalg.eig(matrix)
-    moduli = np.abs(values)
-    order = np.argsort(-moduli, kind="stable")
-    target = np.minimum(moduli, 1.0)
+    values, vectors = torch.linalg.eig(matrix)
+    moduli = values.abs()
+    target = moduli.clamp(max=1.0)
     if constraint == "unit_circle":
-        last = moduli[order[n_unit - 1]]
-        target[moduli >= last * (1 - 1e-9)] = 1.0
-    scale = np.where(moduli > 0, target / np.where(moduli > 0, moduli, 1.0), 0.0)
-    return (vectors * (values * scale) @ np.linalg.inv(vectors)).real
+        last = moduli.sort(descending=True).values[n_unit - 1]
+        target = torch.where(moduli >= last * (1 - 1e-9), 1.0, target)
+    scale = torch.where(moduli > 0, target / torch.where(moduli > 0, moduli, 1.0), 0.0)
+    return ((vectors * (values * scale)) @ torch.linalg.inv(vectors)).real
+
+
+def rolled(z, matrix, n_steps):
+    """(window, n_steps, latent) states z, z C, z C^2, ... in the precision of z (window, latent)."""
+    states = [z.to(matrix.dtype)]
+    for _ in range(n_steps - 1):
+        states.append(states[-1] @ matrix)
+    return torch.stack(states, dim=1).to(z.dtype)
 
 
 def modes(matrix, dt):

@@ -53,12 +53,16 @@ class KoopmanVAE(Reconstructor):
         constraint: None; "unit_circle": the ``n_unit`` largest eigenvalues of C on the unit circle and the others
             inside; "stable": none outside. Drawn there by the loss, and moved there after the training.
         n_unit: eigenvalues on the unit circle; None for all.
+        increment_weight: weight of the error of increments from sample to sample, in their own standard deviations;
+            for series whose levels are spread far over their increments, as prices are.
         divergence_weight: weight of the divergence at the end, 1/2 the variance of noise that is taken for granted, in
             standard deviations of the data.
         divergence_start: the same at the beginning, in multiples.
         prediction_weight: weight of the error of C.
         prediction_steps: steps that C is to foretell.
         prediction_form: "relative", or "published" (depends on the scale of the latent space).
+        rollout_weight: weight of the error of whole windows that are decoded from a rollout by C of their first state;
+            makes long rollouts better, and windows that follow no law of motion worse.
         spectrum_weight: weight of the constraint.
         n_updates: steps of Adam; half as many fit the law of the first state.
         batch_size: windows of a batch.
@@ -79,9 +83,10 @@ class KoopmanVAE(Reconstructor):
 
     def __init__(
         self, *, window=24, latent_dim=12, hidden_dim=24, encoder="auto", head="linear", prior="gru",
-        rollout_noise=True, constraint=None, n_unit=None, divergence_weight=0.006, divergence_start=7.0,
-        prediction_weight=0.05, prediction_steps=1, prediction_form="relative", spectrum_weight=1.0, n_updates=1500,
-        batch_size=64, learning_rate=1e-2, validation_fraction=0.2, n_checks=10, seed=0,
+        rollout_noise=True, constraint=None, n_unit=None, increment_weight=0.0, divergence_weight=0.006,
+        divergence_start=7.0, prediction_weight=0.05, prediction_steps=1, prediction_form="relative",
+        rollout_weight=0.0, spectrum_weight=1.0, n_updates=1500, batch_size=64, learning_rate=1e-2,
+        validation_fraction=0.2, n_checks=10, seed=0,
     ):  # fmt: skip
         self.window = window
         self.latent_dim = latent_dim
@@ -92,11 +97,13 @@ class KoopmanVAE(Reconstructor):
         self.rollout_noise = rollout_noise
         self.constraint = constraint
         self.n_unit = n_unit
+        self.increment_weight = increment_weight
         self.divergence_weight = divergence_weight
         self.divergence_start = divergence_start
         self.prediction_weight = prediction_weight
         self.prediction_steps = prediction_steps
         self.prediction_form = prediction_form
+        self.rollout_weight = rollout_weight
         self.spectrum_weight = spectrum_weight
         self.n_updates = n_updates
         self.batch_size = batch_size
@@ -166,9 +173,10 @@ class KoopmanVAE(Reconstructor):
 
     def _recipe(self):
         weights = Weights(
-            divergence=self.divergence_weight, start=self.divergence_start, prediction=self.prediction_weight,
-            n_steps=self.prediction_steps, form=self.prediction_form, spectrum=self.spectrum_weight,
-            constraint=self.constraint, n_unit=self._n_unit(),
+            increment=self.increment_weight, divergence=self.divergence_weight, start=self.divergence_start,
+            prediction=self.prediction_weight, n_steps=self.prediction_steps, form=self.prediction_form,
+            rollout=self.rollout_weight, spectrum=self.spectrum_weight, constraint=self.constraint,
+            n_unit=self._n_unit(),
         )  # fmt: skip
         return Recipe(
             n_updates=self.n_updates, batch_size=self.batch_size, learning_rate=self.learning_rate,
@@ -190,7 +198,8 @@ class KoopmanVAE(Reconstructor):
             ("n_unit", *none_or_whole_from(1)),
             ("divergence_weight", *POSITIVE),
             ("divergence_start", "a number of at least 1", lambda v: number(v) and v >= 1),
-            *((name, *NOT_NEGATIVE) for name in ("prediction_weight", "spectrum_weight")),
+            *((name, *NOT_NEGATIVE) for name in ("increment_weight", "prediction_weight", "rollout_weight",
+                                                 "spectrum_weight")),
             ("learning_rate", *POSITIVE),
             ("validation_fraction", *FRACTION),
             ("rollout_noise", *TRUE_OR_FALSE),

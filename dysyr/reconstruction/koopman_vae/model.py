@@ -165,7 +165,7 @@ def koopman_of(network, given, *, constraint, n_unit, with_noise):
     """
     z = torch.cat([states for _, states in posterior_means(network, given)])
     before, after = koopman.transitions(z)
-    matrix = koopman.constrained(koopman.fit(before, after).numpy(), constraint, n_unit)
+    matrix = koopman.constrained(koopman.fit(before, after), constraint, n_unit).numpy()
     if not with_noise:
         return matrix, np.zeros_like(matrix)
     left = after.double().numpy() - before.double().numpy() @ matrix

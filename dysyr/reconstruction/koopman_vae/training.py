@@ -73,7 +73,9 @@ class Training:
         self.update = 0
         self.mean = self._theta()
         self.best = (math.inf, 0, self.mean.clone())
-        parts = ("reconstruction", "divergence", "prediction", *(("spectrum",) if recipe.weights.constraint else ()))
+        weights = recipe.weights
+        asked = ("rollout",) * (weights.rollout > 0) + ("spectrum",) * (weights.constraint is not None)
+        parts = ("reconstruction", "divergence", "prediction", *asked)
         self.history = {name: [] for name in ("update", "loss", "criterion", *parts)}
 
     def run(self, *, checkpoint=None, bar=None):

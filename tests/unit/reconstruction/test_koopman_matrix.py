@@ -7,6 +7,7 @@ import torch
 from dysyr.reconstruction.koopman_vae import koopman
 
 ROTATION = np.array([[0.9, 0.2], [-0.2, 0.9]])
+ROTATION_OF_THREE = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
 
 def run(matrix, z0, n):
@@ -73,24 +74,43 @@ def test_penalties_are_those_of_the_eigenvalues():
     assert koopman.spectral_penalty(mixed, "stable", 1).item() == pytest.approx((0.09 + 0.01) / 4)
 
 
+def constrained(matrix, constraint, n_unit):
+    return koopman.constrained(torch.tensor(np.asarray(matrix)), constraint, n_unit).numpy()
+
+
 def test_constrained_matrices_have_the_wanted_eigenvalues_and_the_same_vectors():
     rng = np.random.default_rng(1)
     matrix = rng.normal(size=(5, 5)) / 2
     values, vectors = np.linalg.eig(matrix)
-    circle = koopman.constrained(matrix, "unit_circle", 5)
+    circle = constrained(matrix, "unit_circle", 5)
     np.testing.assert_allclose(np.abs(np.linalg.eigvals(circle)), 1.0, rtol=1e-9)
     for value, vector in zip(values, vectors.T, strict=True):
         np.testing.assert_allclose(circle @ vector, value / abs(value) * vector, atol=1e-9)
-    stable = koopman.constrained(3 * matrix, "stable", 1)
+    stable = constrained(3 * matrix, "stable", 1)
     np.testing.assert_allclose(
         np.sort(np.abs(np.linalg.eigvals(stable))), np.sort(np.minimum(np.abs(3 * values), 1.0)), rtol=1e-9
     )
-    np.testing.assert_array_equal(koopman.constrained(matrix, None, 5), matrix)
+    np.testing.assert_array_equal(constrained(matrix, None, 5), matrix)
+
+
+def test_the_gradient_of_a_constrained_matrix_is_that_of_differences():
+    matrix = torch.tensor(np.random.default_rng(3).normal(size=(3, 3)) + 2 * ROTATION_OF_THREE, requires_grad=True)
+    for constraint in ("unit_circle", "stable"):
+        assert torch.autograd.gradcheck(lambda m, name=constraint: koopman.constrained(m, name, 2), matrix)
 
 
 def test_a_complex_pair_is_not_parted():
-    moduli = np.abs(np.linalg.eigvals(koopman.constrained(ROTATION, "unit_circle", 1)))
+    moduli = np.abs(np.linalg.eigvals(constrained(ROTATION, "unit_circle", 1)))
     np.testing.assert_allclose(moduli, 1.0, rtol=1e-12)
+
+
+def test_states_are_rolled_by_powers_of_the_matrix():
+    z = torch.tensor([[1.0, 2.0], [0.5, -1.0]])
+    found = koopman.rolled(z, torch.tensor(ROTATION), 5)
+    for k in range(5):
+        wanted = z.numpy() @ np.linalg.matrix_power(ROTATION, k)
+        np.testing.assert_allclose(found[:, k], wanted, rtol=1e-6)
+    assert found.dtype == z.dtype
 
 
 def test_a_dead_mode_decays_at_once():

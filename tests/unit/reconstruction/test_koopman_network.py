@@ -7,7 +7,7 @@ from scipy.interpolate import CubicSpline
 
 from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
 from dysyr.reconstruction.koopman_vae.first_state import FirstState, fit_first_state
-from dysyr.reconstruction.koopman_vae.losses import Weights, loss_of
+from dysyr.reconstruction.koopman_vae.losses import Weights, loss_of, misfit
 from dysyr.reconstruction.koopman_vae.network import KoopmanNetwork
 from dysyr.reconstruction.koopman_vae.prior import divergence
 from dysyr.training.controlled_encoder import control_path
@@ -22,8 +22,8 @@ def network(encoder="gru", head="linear", n_variables=2):
 
 def weights(**changes):
     settings = {
-        "divergence": 0.1, "start": 1.0, "prediction": 0.0, "n_steps": 1, "form": "relative", "spectrum": 0.0,
-        "constraint": None, "n_unit": 3,
+        "increment": 0.0, "divergence": 0.1, "start": 1.0, "prediction": 0.0, "n_steps": 1, "form": "relative",
+        "rollout": 0.0, "spectrum": 0.0, "constraint": None, "n_unit": 3,
     }  # fmt: skip
     return Weights(**{**settings, **changes})
 
@@ -191,3 +191,47 @@ def test_the_loss_is_the_weighted_sum_of_its_parts():
     assert loss.item() == pytest.approx(wanted, rel=1e-5)
     loss.backward()
     assert all(torch.isfinite(p.grad).all() for p in net.trained_together())
+
+
+def test_increments_are_measured_by_their_own_spread():
+    """A random walk against zero: an increment counts 1/2 on average, however small, whatever is missing."""
+    rng = np.random.default_rng(0)
+    walks = 1e-3 * np.cumsum(rng.normal(size=(4000, 12, 1)), axis=1)
+    change, zero = torch.tensor([1e-3]), torch.zeros(4000, 12, 1)
+    complete = torch.tensor(walks, dtype=torch.float32)
+    assert misfit(zero, complete, change, 0.0).item() == pytest.approx(0.5 * (walks**2).sum() / 4000, rel=1e-4)
+    assert misfit(zero, complete, change, 1.0).item() == pytest.approx(11 / 2, rel=0.02)
+    holes = complete.clone()
+    holes[torch.from_numpy(rng.random(holes.shape) < 0.6)] = torch.nan
+    assert misfit(zero, holes, change, 1.0).item() == pytest.approx(11 / 2, rel=0.05)
+    shifted = misfit(complete + 1, complete, change, 1.0).item()
+    assert shifted == pytest.approx(12 / 2, rel=1e-4)
+
+
+def test_missing_values_have_no_gradient_and_single_ones_no_increment():
+    x = torch.tensor([[[1.0], [torch.nan], [torch.nan], [3.0]], [[torch.nan], [2.0], [torch.nan], [torch.nan]]])
+    decoded = torch.zeros(2, 4, 1, requires_grad=True)
+    total = misfit(decoded, x, torch.tensor([0.5]), 2.0)
+    values, increments = 0.5 * (1 + 9 + 4) / 2 * 8 / 3, 2.0 * 0.5 * (2.0**2 / (0.25 * 3)) / 2 * 6 / 1
+    assert total.item() == pytest.approx(values + increments)
+    total.backward()
+    assert (decoded.grad != 0).squeeze().tolist() == [[True, False, False, True], [False, True, False, False]]
+
+
+def test_a_rollout_is_decoded_from_powers_of_the_matrix():
+    net, rng = network(), np.random.default_rng(0)
+    x, noise = (torch.tensor(rng.normal(size=(6, 9, n)), dtype=torch.float32) for n in (2, 3))
+    total, parts = loss_of(net, x, x, noise, weights(rollout=2.0), 1.0)
+    plain, others = loss_of(net, x, x, noise, weights(), 1.0)
+    assert set(parts) - set(others) == {"rollout"}
+    assert total.item() == pytest.approx(plain.item() + 2 * parts["rollout"], rel=1e-5)
+    with torch.no_grad():
+        mean, log_variance = net.prior.noise_moments(net.encoder(x))
+        z = net.prior.run(mean + torch.exp(0.5 * log_variance) * noise)
+        before, after = z[:, :-1].reshape(-1, 3).numpy(), z[:, 1:].reshape(-1, 3).numpy()
+        matrix = np.linalg.lstsq(before.astype(float), after.astype(float), rcond=None)[0]
+        ahead = np.stack([z[:, 0].numpy() @ np.linalg.matrix_power(matrix, k) for k in range(9)], axis=1)
+        wanted = 0.5 * (net.decoder(torch.tensor(ahead, dtype=torch.float32)) - x).square().sum() / 6
+    assert parts["rollout"] == pytest.approx(wanted.item(), rel=1e-2)
+    constrained = loss_of(net, x, x, noise, weights(rollout=2.0, constraint="unit_circle"), 1.0)[1]
+    assert constrained["rollout"] != pytest.approx(parts["rollout"], rel=1e-3)
