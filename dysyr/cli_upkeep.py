@@ -23,7 +23,10 @@ def doctor(as_json: Json = False):
 
 
 def bench(
-    subjects: Annotated[list[str] | None, typer.Argument(help="ode, sde, elementary, plrnn, scans, measures.")] = None,
+    subjects: Annotated[
+        list[str] | None,
+        typer.Argument(help="ode, sde, jumps, spins, elementary, plrnn, scans, measures; all by default."),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes, few repeats.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     write: Annotated[Path | None, typer.Option(help="Markdown file to write the table into.")] = None,
