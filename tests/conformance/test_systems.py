@@ -41,6 +41,7 @@ def test_the_catalogue_has_what_the_documentation_promises():
         "dephasing", "driven_qubit", "xxz_boundary",
     }  # fmt: skip
     assert promised <= set(system_names())
+    assert len(system_names()) >= 100
 
 
 def test_a_system_file_tells_what_it_is(system):
