@@ -17,6 +17,9 @@ from dysyr.core.vector_field import VectorField, enough_substeps
 FORMS = ("derivative", "weak")
 THRESHOLDS = (0.01, 0.03, 0.1)
 WINDOWS = (11, 21, 31)
+ORIGINS = ("zero", "mean")
+FAR = 5.0
+"""Standard deviations of the mean from zero beyond which the mean is tried as an origin."""
 TEST_POWER = 6
 RIDGE = 1e-6
 N_ENSEMBLE = 20
@@ -24,12 +27,13 @@ N_INITIAL_STATES = 64
 
 
 class PolynomialField(Sampled, VectorField):
-    """dz/dt = Theta(z) C, z = x / sd, Theta all monomials up to a degree.
+    """dz/dt = Theta(z) C, z = (x - origin) / sd, Theta all monomials up to a degree.
 
     Args:
         coefficients: C, (n_terms, variable), per system time unit.
         degree: of the monomials.
         sd: (variable,) in data units.
+        origin: (variable,) where the variables are counted from, in data units.
         dt: sampling interval in system time units.
         names: observed variables.
         n_substeps: Runge-Kutta steps in dt.
@@ -41,8 +45,9 @@ class PolynomialField(Sampled, VectorField):
     family = "polynomial_field"
     reference = "brunton2016"
 
-    def __init__(self, *, coefficients, degree, sd, dt, names, n_substeps, initial_states):
+    def __init__(self, *, coefficients, degree, sd, origin, dt, names, n_substeps, initial_states):
         self.coefficients, self.degree, self.sd = np.ascontiguousarray(coefficients), int(degree), sd
+        self.origin = np.asarray(origin)
         self.hold(dt=dt, names=names, initial_states=initial_states)
         self._n_substeps, self._terms = int(n_substeps), Monomials.up_to(degree, len(self.names))
 
@@ -65,11 +70,11 @@ class PolynomialField(Sampled, VectorField):
 
     def readout(self, z):
         with np.errstate(over="ignore", invalid="ignore"):
-            return z * self.sd
+            return z * self.sd + self.origin
 
     def initial(self, context, u=None):
         """The last values of the context; a variable without any is at its mean over the initial states."""
-        z = np.asarray(context, dtype=np.float64) / self.sd
+        z = (np.asarray(context, dtype=np.float64) - self.origin) / self.sd
         seen = np.isfinite(z)
         last = z.shape[1] - 1 - np.argmax(seen[:, ::-1], axis=1)
         taken = np.take_along_axis(z, last[:, None], axis=1)[:, 0]
@@ -82,12 +87,14 @@ class PolynomialField(Sampled, VectorField):
         return self._terms.slopes(z, self.coefficients)
 
     def data_coefficients(self):
-        """(n_terms, variable) coefficients of dx/dt = Theta(x) C in data units, terms as in ``terms``."""
+        """(n_terms, variable) coefficients of dx/dt = Theta(x - origin) C in data units, terms as in ``terms``."""
         return self.coefficients * self.sd / np.prod(self.sd ** self._terms.powers(), axis=1)[:, None]
 
     def terms(self):
         """The monomials as text, in the order of the coefficients."""
-        return self._terms.texts(self.names)
+        signs = np.where(self.origin > 0, "-", "+")
+        counted = zip(self.names, signs, self.origin, strict=True)
+        return self._terms.texts([f"({name} {sign} {abs(o):.6g})" if o else name for name, sign, o in counted])
 
     def equations(self, digits=4):
         """The equations in data units as text, one a variable."""
@@ -105,7 +112,10 @@ class PolynomialField(Sampled, VectorField):
         }  # fmt: skip
 
     def arrays(self):
-        return {"coefficients": self.coefficients, "sd": self.sd, "initial_states": self.initial_states}
+        return {
+            "coefficients": self.coefficients, "sd": self.sd, "origin": self.origin,
+            "initial_states": self.initial_states,
+        }  # fmt: skip
 
     @classmethod
     def from_state(cls, config, arrays):
@@ -124,7 +134,8 @@ class SINDy(CandidateReconstructor):
     * ``ensemble=True``: median of the coefficients over 20 bootstrap samples of the equations (``EnsembleOptimizer``).
 
     Variables are divided by their standard deviation, and time by the inverse root mean square of the derivatives, so
-    that thresholds mean the same in all units.
+    that thresholds mean the same in all units. Powers of a variable that is far from zero for its spread (a temperature
+    in kelvins) can hardly be told apart: such data may have their monomials counted from the mean.
 
     Args:
         degree: largest degree of the monomials, or "auto" for 2 or 3.
@@ -133,6 +144,8 @@ class SINDy(CandidateReconstructor):
         window: w, or "auto".
         order: of the differences, an even number.
         ensemble: see above.
+        origin: where variables are counted from, ``"zero"`` (terms as a textbook has them), ``"mean"``, or "auto":
+            zero, and the mean as well where one variable has its mean more than 5 standard deviations from zero.
         validation_fraction: end of each trajectory that chooses what is "auto", when ``fit`` gets no validation data.
         seed: of the ensemble; without effect else.
 
@@ -142,11 +155,11 @@ class SINDy(CandidateReconstructor):
     uses_seed = False
 
     def __init__(
-        self, *, degree=2, form="auto", threshold="auto", window="auto", order=8, ensemble=False,
+        self, *, degree=2, form="auto", threshold="auto", window="auto", order=8, ensemble=False, origin="auto",
         validation_fraction=0.2, seed=0,
     ):  # fmt: skip
         self.degree, self.form, self.threshold, self.window, self.order = degree, form, threshold, window, order
-        self.ensemble, self.validation_fraction, self.seed = ensemble, validation_fraction, seed
+        self.ensemble, self.origin, self.validation_fraction, self.seed = ensemble, origin, validation_fraction, seed
 
     def _check(self):
         check_arguments(
@@ -157,23 +170,26 @@ class SINDy(CandidateReconstructor):
             ("window", *auto_or("a whole number of at least 5", lambda v: whole(v, 5))),
             ("order", "an even number from 2 on", lambda v: whole(v, 2) and v % 2 == 0),
             ("ensemble", *TRUE_OR_FALSE),
+            ("origin", *one_of((*ORIGINS, "auto"))),
             ("validation_fraction", *FRACTION),
             ("seed", *whole_from(0)),
         )
 
     def _candidates(self, record):
-        ways = []
+        ways, far = [], (np.abs(record.scaler.mean) > FAR * record.scaler.sd).any()
         if self.form in ("auto", "derivative") and self.order < record.longest:
             ways.append(("derivative", self.order))
         if self.form in ("auto", "weak"):
             ways += [("weak", window) for window in options(self.window, WINDOWS) if window <= record.longest]
         return combinations(
-            degree=options(self.degree, (2, 3)), way=ways, threshold=options(self.threshold, THRESHOLDS)
+            degree=options(self.degree, (2, 3)), way=ways, threshold=options(self.threshold, THRESHOLDS),
+            origin=options(self.origin, ORIGINS if far else ORIGINS[:1]),
         )  # fmt: skip
 
     def _fit_candidate(self, candidate, record):
         sd, degree = record.scaler.sd, candidate["degree"]
-        pieces = [x + record.scaler.mean / sd for x in record.pieces]
+        origin = record.scaler.mean if candidate["origin"] == "mean" else np.zeros_like(sd)
+        pieces = [x + (record.scaler.mean - origin) / sd for x in record.pieces]
         terms, (form, length) = Monomials.up_to(degree, len(sd)), candidate["way"]
         make = differences if form == "derivative" else integrals
         pairs = [make(z, terms, record.dt, length) for z in pieces if len(z) >= length + (form == "derivative")]
@@ -185,7 +201,7 @@ class SINDy(CandidateReconstructor):
 
         def build(n_substeps):
             return PolynomialField(
-                coefficients=coefficients, degree=degree, sd=sd, dt=record.dt, names=record.names,
+                coefficients=coefficients, degree=degree, sd=sd, origin=origin, dt=record.dt, names=record.names,
                 n_substeps=n_substeps, initial_states=chosen,
             )  # fmt: skip
 

@@ -173,7 +173,7 @@ class Refinement:
         diagonal = np.einsum("bpp->bp", curvature)
         broken = ~(np.isfinite(curvature).all(axis=(1, 2)) & np.isfinite(gradient).all(axis=1))
         curvature[broken], gradient[broken] = 0.0, 0.0
-        lift = np.where(diagonal > 0, damping[:, None] * diagonal + 1e-14 * diagonal.max(axis=1, keepdims=True), 1.0)
+        lift = np.where(diagonal > 0, (damping[:, None] + 1e-14) * diagonal, 1.0)
         lift[broken] = 1.0
         p = np.arange(curvature.shape[1])
         curvature[:, p, p] += lift

@@ -116,10 +116,10 @@ def test_differences_of_a_polynomial_are_exact():
     np.testing.assert_allclose(inputs[:, 1], t[2:-2] ** 4)
 
 
-def field(coefficients, degree=2):
+def field(coefficients, degree=2, origin=0.0):
     return PolynomialField(
-        coefficients=np.array(coefficients), degree=degree, sd=np.array([2.0]), dt=0.1, names=("x",), n_substeps=2,
-        initial_states=np.array([[0.5], [1.5]]),
+        coefficients=np.array(coefficients), degree=degree, sd=np.array([2.0]), origin=np.array([origin]), dt=0.1,
+        names=("x",), n_substeps=2, initial_states=np.array([[0.5], [1.5]]),
     )  # fmt: skip
 
 
@@ -139,6 +139,27 @@ def test_equations_in_data_units():
     assert model.equations() == ["dx/dt = 2 - 1.5 x^2"]
     assert field([[0.0], [0.0], [0.0]]).equations() == ["dx/dt = 0"]
     assert model.n_parameters == 2
+    assert field([[1.0], [0.0], [-3.0]], origin=300.0).equations() == ["dx/dt = 2 - 1.5 (x - 300)^2"]
+    assert field([[1.0], [0.0], [-3.0]], origin=-0.5).equations() == ["dx/dt = 2 - 1.5 (x + 0.5)^2"]
+
+
+def test_variables_far_from_zero_are_counted_from_their_mean(lorenz):
+    """At forty standard deviations powers of the variables are alike to all digits that least squares can use."""
+    coarse = lorenz[::10]
+    context, after = coarse[:400] + 40 * coarse.std(axis=0), coarse[400:430] + 40 * coarse.std(axis=0)
+    arguments = {"form": "weak", "window": 21, "threshold": 0.03}
+    errors = {}
+    for origin in ("auto", "zero"):
+        model = SINDy(**arguments, origin=origin).fit(context, dt=0.02, progress=False).model_
+        ahead = model.forecast(context, n_steps=30)["x"].values[0]
+        errors[origin] = np.nan_to_num(np.abs(ahead - after) / coarse.std(axis=0), nan=np.inf).max()
+        assert model.origin.any() == (origin == "auto")
+    assert errors["auto"] < 0.05
+    assert errors["zero"] > 1
+    near = SINDy(**arguments).fit(coarse, dt=0.02, progress=False)
+    assert not near.model_.origin.any()
+    assert len(near.history_["score"]) == 1
+
 
 
 def test_a_context_starts_at_the_last_values_seen():
@@ -161,6 +182,7 @@ def test_a_threshold_that_leaves_nothing_is_no_model(lorenz):
         ({"window": 4}, "SINDy cannot use this window"),
         ({"order": 3}, "SINDy cannot use this order: 3; an even number from 2 on"),
         ({"ensemble": 1}, "SINDy cannot use this ensemble"),
+        ({"origin": "median"}, "SINDy cannot use this origin: 'median'; one of"),
         ({"validation_fraction": 0.0}, "cannot use this validation_fraction"),
         ({"seed": None}, "cannot use this seed"),
         ({"form": "weak", "window": 500}, "too short for every candidate of SINDy"),
