@@ -45,7 +45,11 @@ def trajectories(system, clock, starts, n_trajectories, transient, seed):
     """
     spins = system.spins
     if spins.n_sites > MOST_SPINS:
-        raise InputError(f"{spins.n_sites} spins are too many for trajectories", expected=f"at most {MOST_SPINS}")
+        raise InputError(
+            f"{spins.n_sites} spins are too many for trajectories",
+            got=f"{16 * N_TERMS * 2.0**spins.n_sites / 1e9:.2g} GB for each path",
+            expected=f"at most {MOST_SPINS} spins",
+        )  # fmt: skip
     if spins.has_time:
         raise InputError("method 'trajectories' needs strengths that do not depend on t", do="take method='dop853'")
     jumps = spins.jump_matrices()

@@ -103,12 +103,11 @@ def gauss_newton_step(state, total, problem, log_p, damping, objective="chi2"):
     scale = np.sqrt(v)
     residual = scale * ratios
     rows = scale[:, None] * ratio_gradients(state, strings, problem.matrix, log_p, reference)
-    gram = rows @ rows.T
-    unit, before = np.trace(gram) / len(gram), float(residual @ residual)
+    unit, before = float((rows**2).sum()) / len(rows), float(residual @ residual)
+    steps = damped_steps(rows, residual)
     theta = state.theta
     for _ in range(MOST_TRIES):
-        solved = cho_solve(cho_factor(gram + damping.value * unit * np.eye(len(gram))), residual)
-        state.set_theta(theta - torch.as_tensor(rows.T @ solved, device=theta.device))
+        state.set_theta(theta - torch.as_tensor(steps(damping.value * unit), device=theta.device))
         new = state.log_probabilities(strings)
         moderate = np.abs(new - log_p).max() <= MOST_CHANGE
         after = float(v @ problem.ratios(new, reference) ** 2) if moderate else np.inf
@@ -118,6 +117,29 @@ def gauss_newton_step(state, total, problem, log_p, damping, objective="chi2"):
         damping.value *= GROWTH
     state.set_theta(theta)
     return log_p, before, before
+
+
+def damped_steps(rows, residual):
+    """The step of Gauss and Newton as a function of the damping, by the smaller one of its two linear equations.
+
+    .. math:: J^T (J J^T + \\lambda)^{-1} R = (J^T J + \\lambda)^{-1} J^T R
+
+    Args:
+        rows: (n, parameter) J.
+        residual: (n,) R.
+
+    Returns:
+        Function of lambda > 0 -> array (parameter,).
+    """
+    n, n_parameters = rows.shape
+    matrix = rows @ rows.T if n <= n_parameters else rows.T @ rows
+    right = residual if n <= n_parameters else rows.T @ residual
+
+    def step(damping):
+        solved = cho_solve(cho_factor(matrix + damping * np.eye(len(matrix))), right)
+        return rows.T @ solved if n <= n_parameters else solved
+
+    return step
 
 
 def ratio_gradients(state, strings, matrix, log_p, reference):

@@ -119,7 +119,7 @@ def check_exact(state):
     """
     n, group = state.n_sites, len(state.orders)
     rows = 4.0**n / group
-    needed = 3 * 8 * rows * state.n_parameters + 2 * 8 * rows**2
+    needed = 3 * 8 * rows * state.n_parameters + 2 * 8 * min(rows, state.n_parameters) ** 2
     if n > MOST_EXACT_SITES or needed > MOST_BYTES:
         raise InputError(
             f"{n} sites are too many for an exact sum", got=f"about {needed / 1e9:.3g} GB needed",

@@ -7,7 +7,13 @@ from povm_cases import SMALL, every, random_state, spin
 
 import dysyr
 from dysyr.core.povm import Frame
-from dysyr.reconstruction.povm_transformer.gauss_newton import Damping, equation, gauss_newton_step, ratio_gradients
+from dysyr.reconstruction.povm_transformer.gauss_newton import (
+    Damping,
+    damped_steps,
+    equation,
+    gauss_newton_step,
+    ratio_gradients,
+)
 from dysyr.reconstruction.povm_transformer.local_generator import LocalGenerator
 from dysyr.reconstruction.povm_transformer.outcome_strings import keys_of
 from dysyr.reconstruction.povm_transformer.site_orders import site_orders
@@ -194,3 +200,14 @@ def test_exact_sums_that_do_not_fit():
     with pytest.raises(dysyr.InputError, match=r"9 sites are too many for an exact sum: about .* GB needed"):
         check_exact(state)
     check_exact(new_state(6, np.zeros((6, 4)), site_orders((6,), "periodic", "lattice"), **SMALL))
+    check_exact(new_state(9, np.zeros((9, 4)), site_orders((3, 3), "periodic", "translations"), **SMALL))
+
+
+@pytest.mark.parametrize(("n", "n_parameters"), [(5, 9), (9, 5), (6, 6)])
+def test_damped_steps_minimise_the_damped_squares(n, n_parameters):
+    """min |J d - R|^2 + damping |d|^2 as an ordinary least-squares problem."""
+    rng = np.random.default_rng(n)
+    rows, residual = rng.normal(size=(n, n_parameters)), rng.normal(size=n)
+    wide = np.vstack([rows, np.sqrt(0.3) * np.eye(n_parameters)])
+    expected = np.linalg.lstsq(wide, np.concatenate([residual, np.zeros(n_parameters)]), rcond=None)[0]
+    assert damped_steps(rows, residual)(0.3) == pytest.approx(expected, rel=1e-9)
