@@ -58,7 +58,9 @@ def test_given_wave_functions_and_refusals():
     assert run(ISING, [0.0], 2, initial_state="random")[:, 0, 2].std() > 0
     with pytest.raises(InputError, match="pure states.*density matrix"):
         run(ISING, [0.0], 2, initial_state=np.diag(np.full(16, 1 / 16)))
-    with pytest.raises(InputError, match="17 spins are too many for trajectories: 0.055 GB for each path; at most 16 spins"):
+    with pytest.raises(
+        InputError, match="17 spins are too many for trajectories: 0.055 GB for each path; at most 16 spins"
+    ):
         run(ISING.with_size(n_sites=17), [0.0])
     with pytest.raises(InputError, match="do not depend on t"):
         run(catalogue_system("driven_qubit"), [0.0])
