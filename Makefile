@@ -23,10 +23,14 @@ bench: $(READY)
 	$(BIN)/dysyr bench --write docs/results/kernels.md
 
 lint: $(READY)
-	$(BIN)/ruff check dysyr tests examples systems data
+	$(BIN)/ruff check dysyr tests examples systems data docs
 
 docs: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	$(BIN)/python docs/write_reference.py
+	$(BIN)/python -m sphinx -W --keep-going -b html -d out/docs/doctrees docs out/docs/html
+	$(BIN)/python docs/check_site.py out/docs/html
+	@echo "open out/docs/html/index.html"
 
 # torch first and alone: the constraint names a build that pip then keeps for all that depends on it
 $(READY): setup.cfg pyproject.toml constraints.txt
@@ -38,4 +42,4 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) build out
+	rm -rf $(VENV) build out docs/generated

@@ -8,6 +8,7 @@
 from pathlib import Path
 
 import dysyr
+from dysyr.reporting.figures.attractors import attractors_figure
 
 folder = Path("out/own_csv")
 folder.mkdir(parents=True, exist_ok=True)
@@ -36,3 +37,10 @@ print(card)
 card.to_html(folder / "report.html")
 model.save(folder / "run")
 print(f"report: {folder / 'report.html'}")
+
+# %% [markdown]
+# The recording, and what the model does when it runs free.
+
+# %%
+free = model.generate(len(test["time"]), seed=0)["x"].values[0]
+attractors_figure(test["x"].values[0], free, names=["x", "y", "z"]).savefig(folder / "free_run.png", dpi=110)

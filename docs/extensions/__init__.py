@@ -1,0 +1,1 @@
+"""What turns the Markdown pages of this folder into a site."""
