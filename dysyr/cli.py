@@ -23,6 +23,7 @@ from dysyr.cli_input import (
 from dysyr.cli_options import Columns, Dt, Json, Mask, NSteps, Output, Seed, Settings, TimeColumn
 from dysyr.cli_output import (
     claim_run,
+    default_name,
     must_be_writable,
     orbits_text,
     show,
@@ -123,7 +124,9 @@ def inspect(
 @app.command()
 def simulate(
     system: Annotated[str, typer.Argument(help="A system of the catalogue, or a system file (.toml).")],
-    output: Output,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Data file to write; by default named after the system.")
+    ] = None,
     settings: Settings = None,
     n_steps: Annotated[int | None, typer.Option(help="Samples per trajectory.", min=1)] = None,
     t_end: Annotated[float | None, typer.Option(help="Time of the last sample.")] = None,
@@ -150,6 +153,7 @@ def simulate(
     import dysyr
     from dysyr.core.dataset import save_dataset
 
+    output = default_name(f"{Path(system).stem}.nc") if output is None else output
     must_be_writable(output)
     model = load_system(system, settings)
     data = dysyr.simulate(
@@ -166,7 +170,9 @@ def simulate(
 def fit(
     method: Annotated[str, typer.Argument(help="Method: its class name in lower case, for example shplrnn.")],
     data: Annotated[str, typer.Argument(help="A data file, or the name of a shipped data set.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Run folder to write.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Run folder to write; by default METHOD-DATA.")
+    ] = None,
     settings: Settings = None,
     dt: Dt = None,
     time: TimeColumn = None,
@@ -192,6 +198,7 @@ def fit(
 
     arguments = parse(settings) | {k: v for k, v in (("seed", seed), ("device", device)) if v is not None}
     reconstructor = refusing(build_reconstructor, method, arguments, (*METHODS, *STATE_METHODS))
+    output = Path(f"{method}-{Path(data).stem}") if output is None else output
     claim_run(output, resume)
     if isinstance(reconstructor, StateReconstructor):
         others = {"--dt": dt, "--time": time, "--columns": columns, "--resample": resample, "--validation": validation}

@@ -3,6 +3,7 @@
 import json
 import sys
 import tempfile
+from pathlib import Path
 
 import typer
 
@@ -23,6 +24,21 @@ def must_be_writable(path):
         ) from error
     if path.is_dir():
         raise DysyrError(f"cannot write '{path}'", got="it is a folder", do="give the name of a file")
+
+
+def default_name(name):
+    """A file for results of a command without -o, in the current folder.
+
+    Args:
+        name: of the file.
+
+    Raises:
+        DysyrError: there is such a file already; only -o writes over one.
+    """
+    path = Path(name)
+    if path.exists():
+        raise DysyrError(f"'{name}' is there already", expected="a new file", do="give its name, or another, with -o")
+    return path
 
 
 def claim_run(folder, resume):

@@ -20,7 +20,9 @@ REPORT = "report.html"
 def solve(
     method: Annotated[str, typer.Argument(help="Method: its class name in lower case, for example povmtransformer.")],
     system: Annotated[str, typer.Argument(help="A system of the catalogue, or a system file (.toml).")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Run folder to write.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Run folder to write; by default METHOD-SYSTEM.")
+    ] = None,
     settings: Settings = None,
     parameters: Annotated[
         list[str] | None,
@@ -44,6 +46,7 @@ def solve(
     arguments = parse(settings) | ({} if seed is None else {"seed": seed})
     made = refusing(build_reconstructor, method, arguments, STATE_METHODS)
     when = None if times is None else refusing(numbers, times)
+    output = Path(f"{method}-{Path(system).stem}") if output is None else output
     claim_run(output, resume)
     model = load_system(system, parameters)
     made.solve(model, times=when, checkpoint=output)

@@ -161,7 +161,7 @@ def test_doctor_checks_against_scipy(run):
     [
         (("nonsense",), "nonsense"),
         (("systems", "--nonsense"), "nonsense"),
-        (("simulate", "lorenz63"), "output"),
+        (("generate", "lorenz63", "--n-steps", "3"), "output"),
         (("simulate", "lorenz63", "-o", "a.nc", "--n-steps", "many"), "--n-steps"),
         (("simulate", "lorenz63", "-o", "a.nc", "--set", "rho"), "key=value"),
         (("simulate", "lorenz63", "-o", "a.nc", "--set", "rhoo=30"), "did you mean 'rho'"),

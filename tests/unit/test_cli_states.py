@@ -190,3 +190,17 @@ def test_averages_of_shots_have_these_errors(ring):
     assert np.std([one.sites.mean(axis=1) for one in drawn], axis=0) == pytest.approx(site, rel=0.15)
     assert np.std([one.bonds.mean(axis=1) for one in drawn], axis=0) == pytest.approx(bond, rel=0.15)
     assert np.mean([one.site_stderr for one in drawn], axis=0) == pytest.approx(site, rel=0.05)
+
+
+def test_names_of_results_without_an_output(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["simulate", "tfim_decay", "--set", "n_sites=3", "--t-end", "0.1", "--n-shots", "20"]
+    assert command(*words).exit_code == 0
+    assert dysyr.read_dataset("tfim_decay.nc").sizes["site"] == 3
+    again = command(*words)
+    assert again.exit_code == 1 and "'tfim_decay.nc' is there already; a new file: give its name" in again.output
+    more = ["--set", "n_updates=5", "--set", "n_folds=2", *SMALL]
+    assert command("fit", "povmtransformer", "tfim_decay.nc", *more).exit_code == 0
+    assert (tmp_path / "povmtransformer-tfim_decay" / "report.html").exists()
+    again = command("solve", "povmtransformer", "tfim_decay")
+    assert again.exit_code == 1 and "'povmtransformer-tfim_decay' is not empty" in again.output
