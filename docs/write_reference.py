@@ -25,7 +25,7 @@ GROUPS = (
     ("Reconstruction", ("SHPLRNN", "ALRNN", "DendPLRNN", "PLRNN", "HankelStNN", "LSTM", "GRU", "NeuralODE",
                         "ReservoirComputer", "NextGenReservoir", "SINDy", "HankelDMD", "HAVOK", "LinearAR",
                         "Persistence",
-                        "HiddenTerms", "PhyxMamba", "JumpEM", "JumpFoundation",
+                        "HiddenTerms", "PhyxMamba", "KoopmanVAE", "JumpEM", "JumpFoundation",
                         "pretrain_jump", "select_n_states", "StateSelection", "RatePosterior", "Reconstructor",
                         "Model", "StateSpace", "PiecewiseLinear", "VectorField", "WindowGenerator", "RateModel",
                         "reaction_rates", "ReactionRates", "save", "load")),

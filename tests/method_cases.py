@@ -21,6 +21,7 @@ from dysyr.reconstruction import (
     HiddenTerms,
     JumpEM,
     JumpFoundation,
+    KoopmanVAE,
     LinearAR,
     NeuralODE,
     NextGenReservoir,
@@ -31,6 +32,7 @@ from dysyr.reconstruction import (
 )
 from dysyr.reconstruction.hidden_terms import work
 from dysyr.reconstruction.jump_em import maximisation
+from dysyr.reconstruction.koopman_vae import training as window_training
 from dysyr.reconstruction.phyxmamba import training as patch_training
 from dysyr.reconstruction.plrnn import search
 from dysyr.training import loop
@@ -133,6 +135,18 @@ def patches():
     )  # fmt: skip
 
 
+def windows():
+    """The case of a method that draws windows."""
+    constant = np.column_stack([np.ones(400), np.sin(np.arange(400))])
+    return Case(
+        settings={"window": 16, "latent_dim": 4, "hidden_dim": 8, "n_updates": 40, "n_checks": 3, "batch_size": 32},
+        longer={"n_updates": 400}, shorter={"n_updates": 20}, make=spiral, useless=noise_like,
+        forecast_errors=error_against_persistence,
+        unsuitable=[(np.zeros((10, 2)), "too few samples"), (constant, "constant")], module=window_training,
+        owner=window_training.Training, function="_check", n_pieces=lambda history: len(history["update"]) - 1,
+    )  # fmt: skip
+
+
 def state_space(settings):
     """The case of a method for continuous series."""
     constant = np.column_stack([np.ones(400), np.sin(np.arange(400))])
@@ -200,6 +214,7 @@ CASES = {
     PLRNN: state_space({**ELEMENTWISE, "forcing_interval": 10}),
     HankelStNN: delays(),
     PhyxMamba: patches(),
+    KoopmanVAE: windows(),
     LSTM: trained({"sequence_length": 20, "warm_up": 5}, longer={"n_updates": 300, "hidden_dim": 16}),
     GRU: trained({"sequence_length": 20, "warm_up": 5}, longer={"n_updates": 300, "hidden_dim": 16}),
     NeuralODE: trained({"segment": 3}, longer={"n_updates": 300}),

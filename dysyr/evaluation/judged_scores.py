@@ -10,6 +10,12 @@ TEST_SHARE = 0.2
 N_ITERATIONS = 400
 N_PUBLISHED, PUBLISHED_RATE = 2000, 1e-3
 """Steps of the published judge and their rate."""
+NAMES = {
+    "changes": "discriminative_score",
+    "values": "discriminative_score_of_values",
+    "published": "published_discriminative_score",
+}
+"""Names of the score by what the judge sees."""
 
 
 class DiscriminativeMeasure:
@@ -30,14 +36,14 @@ class DiscriminativeMeasure:
     changes little against the spread of all windows, as prices do, it hardly tells its samples in random order.
 
     Args:
-        published: compute the score of the published judge; it is given under a name of its own.
+        judge: "changes", as described; "values", the same without changes, a milder judge; or "published". The names of
+            the latter two scores are ``discriminative_score_of_values`` and ``published_discriminative_score``.
 
     Reference: yoon2019
     """
 
-    def __init__(self, *, published=False):
-        self.published = published
-        self.name = "published_discriminative_score" if published else "discriminative_score"
+    def __init__(self, *, judge="changes"):
+        self.judge, self.published, self.name = judge, judge == "published", NAMES[judge]
 
     def compute(self, context):
         """The Measure of a WindowContext."""
@@ -52,7 +58,10 @@ class DiscriminativeMeasure:
             trials.append(self._trial(context, windows, 0))
             kinds.append(name)
         recipe, settings = self._recipe(context)
-        shown = within_truth(trials, context.truth.x) if self.published else [values_and_changes(t) for t in trials]
+        if self.published:
+            shown = within_truth(trials, context.truth.x)
+        else:
+            shown = [standardised(t, changes=self.judge == "changes") for t in trials]
         right, kinds = accuracies(shown, recipe, seed=context.seed), np.array(kinds)
         scores = np.abs(right - 0.5) if self.published else np.maximum(right - 0.5, 0.0)
         own, floors = ([float(s) for s in scores[kinds == wanted]] for wanted in ("model", "floor"))
@@ -80,7 +89,8 @@ class DiscriminativeMeasure:
             seen, test, floor = "values in the range of the truth", "a fifth of the windows", "halves of the windows"
         else:
             recipe = Recipe(context.n_hidden, N_ITERATIONS)
-            seen, test, floor = "values and changes, standardised", "a fifth of the series", "halves of the series"
+            seen = "values and changes, standardised" if self.judge == "changes" else "values, standardised"
+            test, floor = "a fifth of the series", "halves of the series"
         return recipe, {"judge": f"GRU of {recipe.n_hidden} units, {seen}", "test": test, "floor": floor}
 
     def _trial(self, context, windows, k):
@@ -100,7 +110,7 @@ class DiscriminativeMeasure:
         return WindowSet(x, np.arange(len(x))) if self.published else context.truth
 
 
-def values_and_changes(trial):
+def standardised(trial, *, changes=True):
     """What a judge sees: values and changes from sample to sample, each with mean 0 and variance 1 in the training.
 
         s_t = ( (x_t - m) / sd, (d_t - m') / sd' ),   d_t = x_t - x_(t-1),  d_0 = d_1
@@ -108,18 +118,19 @@ def values_and_changes(trial):
     Args:
         trial: (first, second, first for the test, second for the test), (window, time, variable) arrays; means and
             standard deviations are those of the first two together.
+        changes: whether the second half is there.
 
     Returns:
-        tuple of (window, time, 2 variable) arrays.
+        tuple of (window, time, 2 variable) arrays, or (window, time, variable).
     """
-    seen = []
-    for x in trial:
-        change = np.diff(x, axis=1)
-        seen.append(np.concatenate([x, np.concatenate([change[:, :1], change], axis=1)], axis=2))
-    rows = np.concatenate([x.reshape(-1, x.shape[2]) for x in seen[:2]])
+    if changes:
+        steps = [np.diff(x, axis=1) for x in trial]
+        trial = [np.concatenate([x, np.concatenate([d[:, :1], d], axis=1)], axis=2)
+                 for x, d in zip(trial, steps, strict=True)]  # fmt: skip
+    rows = np.concatenate([x.reshape(-1, x.shape[2]) for x in trial[:2]])
     mean, sd = rows.mean(axis=0), rows.std(axis=0)
     sd = np.where(sd > 0, sd, 1.0)
-    return tuple((x - mean) / sd for x in seen)
+    return tuple((x - mean) / sd for x in trial)
 
 
 def within_truth(trials, truth):

@@ -57,6 +57,7 @@ REQUIREMENTS = {
     "persistence": Requirements(min_samples=60, handles_missing=True),
     "hiddenterms": Requirements(min_samples=4, handles_irregular=True, handles_missing=True, max_noise=0.6),
     "phyxmamba": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.6),
+    "koopmanvae": Requirements(min_samples=20, min_correlation_times=20, handles_missing=True, max_noise=0.6),
     "jumpem": Requirements(handles_irregular=True, handles_missing=True, max_states=50),
     "jumpfoundation": Requirements(handles_irregular=True, handles_missing=True, max_states=8),
 }

@@ -10,7 +10,11 @@ from dysyr.benchmark import koopman_windows
 
 def found(value=0.02):
     scores = {"value": value, "floor": 0.01, "controls": {"gaussian": 0.5, "autoregression": 0.4}, "runs": [value]}
-    names = ("discriminative_score", "predictive_score", "window_marginal", "window_autocorrelation")
+    scores |= {"accuracy": 0.53, "accuracy_of_truth": 0.51}
+    names = (
+        "discriminative_score", "discriminative_score_of_values", "predictive_score", "window_marginal",
+        "window_autocorrelation",
+    )  # fmt: skip
     return {"seconds": 50.0, "parameters": 47_749, "left_out": 0.0, **dict.fromkeys(names, scores)}
 
 
@@ -38,12 +42,28 @@ def test_stocks_are_read_oldest_row_first(tmp_path):
     np.testing.assert_array_equal(koopman_windows.stocks(place), [[3, 4], [1, 2]])
 
 
+def test_prices_come_back_from_their_logarithms():
+    rng = np.random.default_rng(0)
+    close, opened = (np.exp(rng.normal(4, 1, 50)) for _ in range(2))
+    high, low = np.maximum(opened, close) * 1.01, np.minimum(opened, close) / 1.02
+    rows = np.stack([opened, high, low, close, close, rng.uniform(1e5, 1e7, 50)], axis=-1)
+    z = koopman_windows.logarithms(rows)
+    np.testing.assert_allclose(z[:, 2:4], np.log([1.01, 1.02]) * np.ones((50, 1)))
+    np.testing.assert_allclose(koopman_windows.prices(z), rows)
+    made = koopman_windows.prices(rng.normal(size=(7, 24, 5)))
+    assert (made[..., 1] >= made[..., [0, 3]].max(axis=-1)).all()
+    assert (made[..., 2] <= made[..., [0, 3]].min(axis=-1)).all()
+
+
 def test_finished_cells_are_kept_and_the_page_names_no_place(tmp_path, monkeypatch, capsys):
     calls = []
 
     def cell(data, percent, seed, path):
         calls.append((data, percent, seed))
-        return found(0.01 * (1 + seed))
+        scores = found(0.01 * (1 + seed))
+        if seed == percent == 0:
+            scores["published_discriminative_score"] = scores["discriminative_score"]
+        return scores, np.zeros((3, 24, 5)), np.ones((3, 24, 5))
 
     monkeypatch.setattr(koopman_windows, "cell", cell)
     page = tmp_path / "page.md"
@@ -54,6 +74,11 @@ def test_finished_cells_are_kept_and_the_page_names_no_place(tmp_path, monkeypat
     assert len(calls) == 4
     assert "that half of the table is left out" in capsys.readouterr().err
     text = page.read_text()
-    assert "| sines | 50 % | 2 | 0.015 (0.010, 0.020) | 0.010 (0.010, 0.010) | 0.40 |" in text
+    scores = "0.015 (0.010, 0.020) | 0.020 (0.020, 0.020) | 0.010 (0.010, 0.010) | 0.40 | 0.015 (0.010, 0.020) [0.40]"
+    assert f"| sines | 50 % | 2 | {scores} |  |" in text
+    assert f"| sines | 0 % | 2 | {scores} | 0.010 [0.40] |" in text
+    shown = np.load(tmp_path / "out" / "sines_50_0.npz")
+    assert shown["truth"].shape == shown["generated"].shape == (3, 24, 5)
+    assert not (tmp_path / "out" / "sines_50_1.npz").exists()
     assert str(tmp_path) not in text
     assert json.loads((tmp_path / "out" / "sines_0_0.json").read_text())["parameters"] == 47_749

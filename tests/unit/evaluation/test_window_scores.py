@@ -132,25 +132,28 @@ def test_the_judge_sees_changes_and_the_published_one_does_not(monkeypatch):
     monkeypatch.setattr(judged_scores, "N_PUBLISHED", 100)
     truth = WindowSet(slow(400, 0), np.arange(400))
     prices = WindowContext(truth=truth, generated=slow(400, 1), dt=1.0, names=("a", "b"), n_judges=1)
-    ours, published = (DiscriminativeMeasure(published=p).compute(prices) for p in (False, True))
+    ours, values, published = (DiscriminativeMeasure(judge=j).compute(prices) for j in judged_scores.NAMES)
     assert ours.controls["time_shuffled"] > 0.35
+    assert values.controls["time_shuffled"] < 0.15
     assert published.controls["time_shuffled"] < 0.15
     assert ours.value < 0.15
-    assert (ours.name, published.name) == ("discriminative_score", "published_discriminative_score")
+    assert [m.name for m in (ours, values, published)] == list(judged_scores.NAMES.values())
+    assert "4 units, values and changes, standardised" in ours.settings["judge"]
+    assert "4 units, values, standardised" in values.settings["judge"]
     assert "1 units, values in the range of the truth" in published.settings["judge"]
 
 
 def test_the_published_judge_splits_windows_though_they_overlap():
     found = WindowSet.from_data(make_dataset(np.arange(600.0)[:, None], dt=1.0), 12)
     overlapping = WindowContext(truth=found, generated=found.x, dt=1.0, names=("a",))
-    own, tested = (DiscriminativeMeasure(published=True)._trial(overlapping, found.x, 0)[i] for i in (0, 2))
+    own, tested = (DiscriminativeMeasure(judge="published")._trial(overlapping, found.x, 0)[i] for i in (0, 2))
     assert set(own.ravel()) & set(tested.ravel())
     own, tested = (DiscriminativeMeasure()._trial(overlapping, found.x, 0)[i] for i in (0, 2))
     assert not set(own.ravel()) & set(tested.ravel())
 
 
 def test_values_and_changes_have_unit_variance_in_the_training():
-    first, second, test, _ = judged_scores.values_and_changes((slow(50, 0), slow(70, 1), slow(9, 2), slow(9, 3)))
+    first, second, test, _ = judged_scores.standardised((slow(50, 0), slow(70, 1), slow(9, 2), slow(9, 3)))
     rows = np.concatenate([first, second]).reshape(-1, 4)
     np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(rows.std(axis=0), 1, rtol=1e-12)
@@ -158,7 +161,9 @@ def test_values_and_changes_have_unit_variance_in_the_training():
     kept = np.diff(x, axis=1)
     np.testing.assert_allclose(np.corrcoef(test[:, 1:, 2].ravel(), kept[..., 0].ravel())[0, 1], 1.0)
     np.testing.assert_array_equal(test[:, 0, 2:], test[:, 1, 2:])
-    still = judged_scores.values_and_changes([np.ones((3, 5, 1))] * 4)
+    values = judged_scores.standardised((slow(50, 0), slow(70, 1), x, x), changes=False)
+    np.testing.assert_allclose(values[2], test[..., :2])
+    still = judged_scores.standardised([np.ones((3, 5, 1))] * 4)
     assert (still[0] == 0).all()
 
 

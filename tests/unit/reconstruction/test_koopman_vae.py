@@ -1,5 +1,8 @@
 """KoopmanVAE as a reconstructor: what it learns, draws, foretells and fills, and what it refuses."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +10,7 @@ import torch
 import dysyr
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError, NotConverged
-from dysyr.reconstruction.koopman_vae import KoopmanVAE, koopman_vae, training
+from dysyr.reconstruction.koopman_vae import KoopmanVAE, conditioning, koopman_vae, training
 from dysyr.reconstruction.koopman_vae.conditioning import closed
 from dysyr.reconstruction.koopman_vae.windows import bounds_of, change_of, windows_of
 
@@ -110,6 +113,7 @@ def test_data_that_do_not_suit_are_refused():
     ("name", "value"),
     [("window", 3), ("latent_dim", 1), ("encoder", "cnn"), ("head", "tanh"), ("prior", "linear"), ("n_unit", 5),
      ("prediction_steps", 16), ("divergence_weight", 0), ("divergence_start", 0.5), ("constraint", "circle"),
+     ("increment_weight", -1), ("rollout_weight", -1),
      ("rollout_noise", 2), ("learning_rate", -1), ("validation_fraction", 1), ("seed", -1), ("n_checks", 0)],
 )  # fmt: skip
 def test_arguments_out_of_range_are_refused(name, value):
@@ -159,3 +163,20 @@ def test_windows_cross_no_ends_and_gaps_close_with_the_nearest():
 
 def test_the_method_names_its_choices():
     assert koopman_vae.CONSTRAINTS == ("unit_circle", "stable")
+
+
+def test_the_example_runs(capsys, monkeypatch):
+    """As it stands but for a shorter training and search."""
+    monkeypatch.setattr(conditioning, "N_STEPS", 10)
+    code = (Path(__file__).parents[3] / "examples" / "generated_windows.py").read_text(encoding="utf-8")
+    for long, short in (
+        ("n_updates=600", "n_updates=60, hidden_dim=8"), ("n_steps=1_500", "n_steps=300"), ("n_steps=96", "n_steps=48"),
+        ("n_draws=8", "n_draws=2"), ("fit(record)", "fit(record, progress=False)"),
+    ):  # fmt: skip
+        assert long in code
+        code = code.replace(long, short)
+    exec(compile(code, "examples/generated_windows.py", "exec"), {})
+    said = capsys.readouterr().out
+    assert re.search(r"generated +mean \S+ \S+, standard deviation [\d.]+ [\d.]+", said)
+    assert float(re.search(r"median error of \d+ filled values (\S+),", said).group(1)) < 2
+    assert len(re.findall("frequency", said)) == 4
