@@ -81,12 +81,21 @@ def compare_states(
         "lattice": None if system is None else str(system.spins.lattice),
     }  # fmt: skip
     return StateComparison(
-        states=rows, settings=settings, verdict=decide_states(rows, measured), measured=measured, model=model,
+        states=rows, settings=settings, verdict=decide_states(rows, measured, _residual(method)),
+        measured=measured, model=model,
         exact=tensors, system=system, training=None if method is None else training_of(method),
         history={} if method is None else method.history_,
         provenance=provenance() if method is None else method.provenance_,
         label=model.family if method is None else type(method).__name__,
     )  # fmt: skip
+
+
+def _residual(method):
+    """Residual of a solution: the last one of a steady state, the largest one of the steps of a path; None of a fit."""
+    found = np.asarray([] if method is None else method.history_.get("residual_l1", []), float)
+    if not found.size:
+        return None
+    return float(found.max() if "time" in method.history_ else found[-1])
 
 
 def _exact(model, system, data, times, initial_state):

@@ -13,9 +13,14 @@ States fitted to outcomes:
 * ``at odds with the outcomes``: an average of the model is more than three standard errors from the measured one.
 * ``worse than the outcomes``: the true state is known, and the histogram of the outcomes is closer to it, or their own
   averages are within three standard errors of the true ones more often than those of the model.
+* ``consistent with the outcomes``: the true state is not known.
 * ``as good as the outcomes``: none of these. Where the outcomes are off, the model then is as well.
 
-``not compared``: neither exact states nor outcomes are known.
+Neither exact states nor outcomes are known:
+
+* ``not solved``: a residual above 0.3, the sum of |(A P)(a)| for a steady state, of what is left of a step's equation
+  for a path.
+* ``not compared``: else; a small residual is no proof.
 """
 
 from dysyr.evaluation.rule_line import RuleLine
@@ -23,20 +28,23 @@ from dysyr.evaluation.verdict import Verdict
 
 WRONG, LOCAL, CLOSE = "wrong states", "good for local averages", "close states"
 AT_ODDS, WORSE, AS_GOOD = "at odds with the outcomes", "worse than the outcomes", "as good as the outcomes"
-NOT_COMPARED = "not compared"
+CONSISTENT = "consistent with the outcomes"
+NOT_SOLVED, NOT_COMPARED = "not solved", "not compared"
 
 MOST_ERROR, CLOSE_ERROR, CLOSE_DISTANCE, LEAST_EIGENVALUE = 0.05, 0.01, 0.05, -0.01
 MOST_STDERR = 3.0
+MOST_RESIDUAL = 0.3
 NEARLY_PRODUCT = 1e-3
 """Total variation of the product of the single spins below which correlations are too small to be judged."""
 
 
-def decide_states(states, measured=None):
+def decide_states(states, measured=None, residual=None):
     """Apply the rules.
 
     Args:
         states: list of dict of ``state_rows``.
         measured: dict of ``measured_rows``, or None.
+        residual: of the method's own equation, or None; it is judged where there is nothing else.
 
     Returns:
         Verdict.
@@ -44,8 +52,12 @@ def decide_states(states, measured=None):
     if measured is not None:
         return _of_outcomes(states[-1], measured)
     if "exact" not in states[0]:
-        line = RuleLine("no exact states were made: only what the steps say of themselves is known", None)
-        return Verdict(NOT_COMPARED, (line, *_positive(states)))
+        lines = [RuleLine("no exact states were made: only what the steps say of themselves is known", None)]
+        if residual is not None:
+            text = f"residual of the equation {residual:.2g}; above {MOST_RESIDUAL:g} it is not solved"
+            lines.append(RuleLine(text, None if residual <= MOST_RESIDUAL else False))
+        word = NOT_SOLVED if lines[-1].passed is False else NOT_COMPARED
+        return Verdict(word, (*lines, *_positive(states)))
     errors = [("magnetisation", max(row["max_error"] for row in states))]
     if "max_correlator_error" in states[0]:
         worst = max(row["max_correlator_error"] for row in states)
@@ -99,7 +111,7 @@ def _of_outcomes(row, measured):
         return Verdict(AT_ODDS, (*lines, *_positive([row])))
     if "exact" not in measured:
         lines.append(RuleLine("the true state is not known: nothing is said of distances to it", None))
-        return Verdict(AS_GOOD, (*lines, *_positive([row])))
+        return Verdict(CONSISTENT, (*lines, *_positive([row])))
     if "histogram" in measured:
         own, plain = row["total_variation"], measured["histogram"]
         text = f"total variation from the true state {own:.2g}, that of the histogram of the outcomes {plain:.2g}"

@@ -136,9 +136,16 @@ _SUMMARIES = {
     "worse than the outcomes": (
         "The model follows the outcomes, but plain counting comes closer to the true state: use the outcomes."
     ),
+    "consistent with the outcomes": (
+        "Averages over one and two sites do not tell the model from the outcomes. The true state is not known."
+    ),
     "as good as the outcomes": (
-        "Nothing tells the model from the outcomes, and where the true state is known it is closer to it than their "
-        "histogram. No average is known better than the outcomes know it."
+        "Nothing tells the model from the outcomes, and it is closer to the true state than their histogram. No "
+        "average is known better than the outcomes know it."
+    ),
+    "not solved": (
+        "The residuals say that the equation is not solved: more steps, shorter ones, more samples or a larger network "
+        "are needed before averages mean anything."
     ),
     "not compared": (
         "Neither an exact state nor outcomes are known: the numbers below are what the method says of itself, and no "
@@ -149,7 +156,7 @@ _SUMMARIES = {
 
 _GOOD = (
     "plausible attractor", "plausible rates", "plausible windows", "indistinguishable at this length", "close states",
-    "as good as the outcomes",
+    "as good as the outcomes", "consistent with the outcomes",
 )  # fmt: skip
 _OPEN = ("undecidable at this length", "too few runs", "good for local averages", "not compared")
 

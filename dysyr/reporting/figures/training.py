@@ -35,6 +35,8 @@ def training_figure(curves, *, selected=None, restarts=()):
         positive = values[finite & (values > 0)]
         if len(positive) == finite.sum() > 0 and positive.max() > 20 * positive.min():
             ax.set_yscale("log")
+        else:
+            ax.ticklabel_format(axis="y", useOffset=False)
         if selected is not None:
             ax.axvline(np.searchsorted(steps, selected), color=MODEL, lw=1.1)
         for restart in restarts:
@@ -44,9 +46,11 @@ def training_figure(curves, *, selected=None, restarts=()):
     axes[-1].xaxis.set_major_formatter(lambda check, _: f"{steps[int(check)]:g}" if 0 <= check < len(steps) else "")
     axes[-1].set_xlabel("update, at equal distances from check to check")
     if selected is not None:
+        at = np.searchsorted(steps, selected)
+        side, ha = (-1, "right") if at > 0.1 * len(steps) else (1, "left")
         axes[0].annotate(
-            "chosen", (np.searchsorted(steps, selected), 1), xycoords=("data", "axes fraction"), xytext=(-3, -3),
-            textcoords="offset points", ha="right", va="top", color=MODEL, fontsize=7.5,
+            "chosen", (at, 1), xycoords=("data", "axes fraction"), xytext=(3 * side, -3), textcoords="offset points",
+            ha=ha, va="top", color=MODEL, fontsize=7.5,
         )  # fmt: skip
     return figure
 

@@ -42,10 +42,7 @@ def averages_section(comparison):
                 Picture(
                     uri=svg_uri(points_figure(row, names, titles)),
                     alt="Magnetisations and connected correlators, model and exact, and their differences.",
-                    caption=(
-                        "Left: averages, exact and by the model. Right: their differences on a logarithmic axis; a "
-                        "difference below 1e-9 is drawn at the edge."
-                    ),
+                    caption=_POINTS if comparison.exact is not None else _ALONE,
                 )
             )  # fmt: skip
     blocks.append(_table(comparison, row, names, titles))
@@ -58,6 +55,11 @@ _TEXT = (
     "Magnetisations are averages over all sites, correlators averages over all bonds with the product of the "
     "magnetisations at their ends taken off. "
 )
+_POINTS = (
+    "Left: averages, exact and by the model. Right: their differences on a logarithmic axis; a difference below 1e-9 "
+    "is drawn at the edge."
+)
+_ALONE = "Averages by the model; nothing is known beside."
 _CONSECUTIVE = "The outcomes do not tell which sites are neighbours: consecutive ones are taken for bonds. "
 
 

@@ -118,6 +118,9 @@ def test_verdict_on_solutions(changes, verdict, failed):
 def test_verdict_without_exact_states():
     found = decide_states([{"time": None}])
     assert found.verdict == "not compared" and [line.passed for line in found.lines] == [None, None]
+    assert decide_states([{"time": None}], residual=0.3).verdict == "not compared"
+    found = decide_states([{"time": None}], residual=0.31)
+    assert found.verdict == "not solved" and found.lines[1].text.startswith("residual of the equation 0.31")
 
 
 @pytest.mark.parametrize(
@@ -137,4 +140,4 @@ def test_verdict_on_fits(changes, verdict, failed):
     assert (failed is None and not broken) or failed in broken[0]
     without = {name: value for name, value in MEASURED.items() if name in ("names", "from_measured")}
     found = decide_states([ROW], without)
-    assert found.verdict == "as good as the outcomes" and found.lines[1].passed is None
+    assert found.verdict == "consistent with the outcomes" and found.lines[1].passed is None

@@ -106,6 +106,10 @@ def test_more_spins_than_exact_states_are_made_of():
     check(page)
     assert anchors(page) == ["why", "averages", "steps", "model", "cite", "reproduce"]
     assert "no proof that the states are right" in page
+    steady = dysyr.POVMTransformer(**TINY, symmetry="none", mode="sampled", n_samples=20, n_iterations=1)
+    compared = dysyr.compare_states(steady.solve(chain, progress=False), chain, exact=False, n_shots=50)
+    assert compared.verdict.verdict == "not solved" and steady.history_["residual_l1"][-1] > 0.3
+    assert "nothing is known beside" in render_states(compared)
 
 
 def test_outcomes_of_another_state_are_at_odds(fitted, ring):
