@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dysyr.core.errors import FormatError, InputError
 from dysyr.core.settings_text import check_keys
+from dysyr.evaluation import MEASURE_NAMES
 from dysyr.evaluation.settings import EvaluationSettings
 from dysyr.simulation.simulate import simulate
 
@@ -146,6 +147,11 @@ def check_experiment(content, path):
     shares = content.get("split", {}).values()
     valid = all(isinstance(share, float) and 0 < share < 1 for share in shares) and sum(shares) < 1
     _need(valid, f"[split] in {where}", str(list(shares)), "shares between 0 and 1 that leave some for training")
+    measures = content.get("evaluate", {}).get("measures", [])
+    measures = [measures] if isinstance(measures, str) else measures
+    named = isinstance(measures, list) and all(isinstance(name, str) for name in measures)
+    _need(named, f"measures of [evaluate] in {where}", repr(measures), "a list of names")
+    check_keys(measures, MEASURE_NAMES, what="measure", where=f"[evaluate] in {where}")
     seeds = content.get("seeds", [0])
     _need(
         isinstance(seeds, list) and seeds and all(type(s) is int and s >= 0 for s in seeds)

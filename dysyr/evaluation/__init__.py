@@ -97,3 +97,5 @@ _OF_KIND = {
     "labels": ("labels of states", RATE_MEASURES),
     "windows": ("windows", WINDOW_MEASURES),
 }
+MEASURE_NAMES = tuple(dict.fromkeys(measure.name for _, measures in _OF_KIND.values() for measure in measures))
+"""Names of the measures of all kinds."""

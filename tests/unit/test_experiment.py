@@ -79,6 +79,8 @@ def test_the_examples_are_valid(path):
         ('seeds = [0, 0]\n[data]\npath = "a"\n', "different whole numbers"),
         ('seeds = 3\n[data]\npath = "a"\n', "whole numbers"),
         ('[data]\npath = "a"\n[evaluate]\nn_run = 3\n', "did you mean 'n_runs'"),
+        ('[data]\npath = "a"\n[evaluate]\nmeasures = ["d_stp"]\n', "measure .*d_stp.*did you mean 'd_stsp'"),
+        ('[data]\npath = "a"\n[evaluate]\nmeasures = [3]\n', "measures of .evaluate. .*a list of names"),
         ('[data]\npath = "a"\nembed = 3\n', "true, false or a table"),
         ('[data]\npath = "a"\n[[reconstructor]]\nmethod="shplrnn"\n[[reconstructor]]\nmethod="shplrnn"\n', "labels"),
         ('[data]\npath = "a"\n[[reconstructor]]\nmethod="shplrnn"\nlabel="../../x"\n', "labels"),
