@@ -1,13 +1,8 @@
 """Sweeps: what a file expands to, that finished tasks stay, what failures leave, and the table."""
 
-import csv
 import json
-import os
-import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +11,10 @@ import xarray as xr
 from typer.testing import CliRunner
 
 import dysyr
-from dysyr.benchmark import sweep_run
+from dysyr.benchmark import sweep_run, sweep_trials
 from dysyr.benchmark.sweep_file import Sweep, Task, read_sweep
 from dysyr.benchmark.sweep_run import read_sweep_folder, run_sweep, run_task, write_results
+from dysyr.benchmark.sweep_trials import VICTIMS, page, run_on_own_scheduler, run_with_kills, table
 from dysyr.cli import app
 
 FILE = """
@@ -101,8 +97,9 @@ def test_numbers_in_tables_are_combined(read):
     assert sweep.settings["two_state_channel-n_steps_40-label_noise_0"]["simulate.n_steps"] == 40
 
 
-def test_the_example_is_valid():
-    sweep = read_sweep(Path(__file__).parents[3] / "examples" / "sweep.toml")
+@pytest.mark.parametrize("name", ["sweep.toml", "quick_sweep.toml"])
+def test_the_examples_are_valid(name):
+    sweep = read_sweep(Path(__file__).parents[3] / "examples" / name)
     assert len(sweep.tasks()) == 4 * 4 * 5
 
 
@@ -251,85 +248,49 @@ def test_the_commands(tmp_path):
     assert done.exit_code == 2
     assert "is not for a sweep" in done.output
     done = runner.invoke(app, ["report", str(out / "runs"), "-o", str(page)])
-    assert done.exit_code == 2
-    assert "judged by test data" in done.output
+    assert done.exit_code == 1
+    assert "is not a run" in done.output
 
 
-def command(tmp_path, out, *options):
-    """Start the sweep of CALM in a process of its own."""
-    (tmp_path / "channels.toml").write_text(CALM)
-    program = "from dysyr.cli import main; main()"
-    arguments = ["sweep", str(tmp_path / "channels.toml"), "-o", str(out), *options]
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
-    )  # fmt: skip
-
-
-def finished(out):
-    return len(list(out.glob("runs/*/*/*/metrics.json")))
-
-
-def scores(out):
-    """All columns but the processor time, which is never the same."""
-    rows = list(csv.DictReader((out / "table.csv").read_text().splitlines()))
-    return sorted(tuple(value for key, value in row.items() if key != "fit_seconds") for row in rows)
+@pytest.fixture
+def calm(tmp_path, read):
+    """A sweep file, and the table that it gives in one process."""
+    pytest.importorskip("distributed")
+    run_sweep(read(CALM), tmp_path / "whole", workers=0, say=lambda text: None)
+    return tmp_path / "channels.toml", table(tmp_path / "whole")
 
 
 @pytest.mark.slow
-def test_killed_at_any_time_it_ends_with_the_same_table(read, tmp_path):
-    pytest.importorskip("distributed")
-    run_sweep(read(CALM), tmp_path / "whole", workers=0, say=lambda text: None)
-    out = tmp_path / "killed"
-    for n_done in (0, 2, 5, 8):
-        running = command(tmp_path, out, "--workers", "2")
-        while finished(out) < n_done or (n_done == 0 and not (out / "sweep.json").exists()):
-            assert running.poll() is None, running.stdout.read()
-            time.sleep(0.05)
-        victim = worker_of(running) if n_done in (2, 8) else None
-        if victim is None:
-            os.killpg(running.pid, signal.SIGKILL)
-        else:
-            os.kill(victim, signal.SIGKILL)
-        said = running.communicate(timeout=300)[0]
-        assert "Traceback" not in said
-    running = command(tmp_path, out, "--workers", "2")
-    said = running.communicate(timeout=300)[0]
-    assert running.returncode == 0, said
-    assert scores(out) == scores(tmp_path / "whole")
-
-
-def worker_of(running):
-    """A worker process of a sweep; None where there is none yet."""
-    psutil = pytest.importorskip("psutil")
-    children = psutil.Process(running.pid).children(recursive=True)
-    workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-    return workers[-1].pid if workers else None
+def test_killed_at_any_time_it_ends_with_the_same_table(calm, tmp_path):
+    file, whole = calm
+    kills = run_with_kills(file, tmp_path / "killed", 4, np.random.default_rng(1))
+    assert {who for _, who in kills} == set(VICTIMS)
+    assert table(tmp_path / "killed") == whole
+    assert "Traceback" not in (tmp_path / "killed.log").read_text()
 
 
 @pytest.mark.slow
-def test_on_a_scheduler_of_ones_own(read, tmp_path):
-    pytest.importorskip("distributed")
-    run_sweep(read(CALM), tmp_path / "whole", workers=0, say=lambda text: None)
-    port = free_port()
-    programs = [["scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]]
-    programs += [["worker", f"tcp://127.0.0.1:{port}", "--nthreads", "1", "--no-dashboard"]] * 2
-    own = [
-        subprocess.Popen([sys.executable, "-m", "distributed.cli.dask_" + name, *rest], stderr=subprocess.DEVNULL)
-        for name, *rest in programs
-    ]
-    try:
-        with command(tmp_path, tmp_path / "out", "--scheduler", f"tcp://127.0.0.1:{port}") as running:
-            said = running.communicate(timeout=300)[0]
-        assert running.returncode == 0, said
-    finally:
-        for process in own:
-            process.kill()
-            process.wait()
-    assert scores(tmp_path / "out") == scores(tmp_path / "whole")
+def test_on_a_scheduler_of_ones_own(calm, tmp_path):
+    file, whole = calm
+    run_on_own_scheduler(file, tmp_path / "own")
+    assert table(tmp_path / "own") == whole
 
 
-def free_port():
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
+def test_a_sweep_that_ends_before_the_kill_is_an_error(read, tmp_path, monkeypatch):
+    read(CALM)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    monkeypatch.setattr(sweep_trials, "start", lambda file, out, *options: ended)
+    with pytest.raises(dysyr.DysyrError, match="ended before it was killed: 0 finished tasks"):
+        run_with_kills(tmp_path / "channels.toml", tmp_path / "out", 2, np.random.default_rng(0))
+
+
+def test_the_page_of_trials_tells_of_a_table_that_differs(read):
+    seconds = {"one worker": 100.0, "two workers": 50.0, "killed 1 times": 70.0}
+    text = page("the command", read(), seconds, [(3, "a worker")], {"two workers": True, "killed 1 times": False})
+    assert "12 tasks: 2 data sets, 3 methods, 2 seeds" in text
+    assert "| one worker | 100 | – |" in text
+    assert "| two workers | 50 | yes |" in text
+    assert "| killed 1 times | 70 | NO |" in text
+    assert "2.00 times as many" in text
+    assert "| 3 | a worker |" in text
