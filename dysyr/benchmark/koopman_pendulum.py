@@ -1,21 +1,31 @@
 """Energy of a pendulum in rollouts of KoopmanVAE by its Koopman matrix, with and without a spectral constraint.
 
-    python -m dysyr.benchmark.koopman_pendulum [--amplitudes 0.5 2.7] [--updates 600] [--seed 0]
+    python -m dysyr.benchmark.koopman_pendulum -o FOLDER [--seeds 3] [--weights 1 0] [--updates 600] [--write FILE]
 
 400 windows of 32 samples 0.1 apart, angle and velocity, exact by elliptic functions, random phase, amplitudes uniform
-in a range, g/L = 9.81. 200 rollouts without noise; change of the energy from the first to the tenth period (of the mean
-amplitude), each averaged over the period: of the mean over rollouts, and the median of single ones.
+from 0.5 to 2.7, g/L = 9.81. 200 rollouts by C without noise, over ten periods of the mean amplitude; the energy is
+averaged over each period. First to tenth: change of the mean over rollouts, and the median change of single ones.
+Largest: the largest change of the mean from the first to any other period. Numbers are medians over seeds, brackets
+their range. Rollout weight: that of the error of windows decoded from a rollout, in the training. Training is
+processor time on one core that was shared with other work.
 """
 
 import argparse
+import json
+import shlex
+import time
+from pathlib import Path
 
 import numpy as np
 from scipy.special import ellipj, ellipk
 
+from dysyr.core.atomic import write_text
 from dysyr.core.dataset import make_dataset
 from dysyr.reconstruction.koopman_vae import KoopmanVAE
 
+MODULE = "dysyr.benchmark.koopman_pendulum"
 GRAVITY, DT, WINDOW, N_WINDOWS, N_RUNS, N_PERIODS = 9.81, 0.1, 32, 400, 200, 10
+AMPLITUDES = (0.5, 2.7)
 
 
 def period(amplitude):
@@ -45,31 +55,87 @@ def energy(x):
 
 
 def changes(x, n):
-    """(change of the mean, median change of single runs) of the energy from period 1 to 10, n samples each."""
-    first, last = (energy(x[:, i * n : (i + 1) * n]).mean(axis=1) for i in (0, N_PERIODS - 1))
-    return float(abs(last.mean() / first.mean() - 1)), float(np.median(np.abs(last / first - 1)))
+    """Changes of the energy of runs (run, time, 2) over ten periods of n samples.
+
+    Returns:
+        dict: ``mean``, change of the mean over runs from the first to the tenth period; ``single``, median change of
+        single runs; ``largest``, largest change of the mean from the first to any other period.
+    """
+    each = energy(x[:, : N_PERIODS * n]).reshape(len(x), N_PERIODS, n).mean(axis=2)
+    mean = each.mean(axis=0)
+    return {
+        "mean": float(abs(mean[-1] / mean[0] - 1)), "single": float(np.median(np.abs(each[:, -1] / each[:, 0] - 1))),
+        "largest": float(np.abs(mean / mean[0] - 1).max()),
+    }  # fmt: skip
+
+
+def cell(constraint, weight, n_updates, seed):
+    """One fit and its rollouts, a dict."""
+    rng = np.random.default_rng(seed)
+    x = pendulum(rng.uniform(*AMPLITUDES, N_WINDOWS), rng.random(N_WINDOWS), WINDOW)
+    n = round(period(np.mean(AMPLITUDES)) / DT)
+    began = time.process_time()
+    fitted = KoopmanVAE(
+        window=WINDOW, prior="koopman", rollout_noise=False, constraint=constraint, prediction_weight=1.0,
+        prediction_steps=3, rollout_weight=weight, n_updates=n_updates, seed=seed,
+    ).fit(make_dataset(x, dt=DT), progress=False)  # fmt: skip
+    seconds = time.process_time() - began
+    runs = fitted.generate(N_PERIODS * n, n_trajectories=N_RUNS, transient=0, seed=seed)["x"].values
+    return {**changes(runs, n), "seconds": seconds, "parameters": fitted.model_.n_parameters}
 
 
 def main(arguments=None):
-    """Fit, roll out, print."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dysyr.benchmark.koopman_pendulum", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("--amplitudes", type=float, nargs=2, default=[0.5, 2.7])
+    """Compute what is missing in the folder, and write the page."""
+    parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--output", required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--weights", type=float, nargs="+", default=[1.0, 0.0])
     parser.add_argument("--updates", type=int, default=600)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--write")
     options = parser.parse_args(arguments)
-    rng = np.random.default_rng(options.seed)
-    x = pendulum(rng.uniform(*options.amplitudes, N_WINDOWS), rng.random(N_WINDOWS), WINDOW)
-    n = round(period(np.mean(options.amplitudes)) / DT)
-    for constraint in ("unit_circle", None):
-        fitted = KoopmanVAE(
-            window=WINDOW, prior="koopman", rollout_noise=False, constraint=constraint, prediction_weight=1.0,
-            prediction_steps=3, n_updates=options.updates, seed=options.seed,
-        ).fit(make_dataset(x, dt=DT), progress=False)  # fmt: skip
-        runs = fitted.generate(N_PERIODS * n, n_trajectories=N_RUNS, transient=0, seed=options.seed)["x"].values
-        mean, single = changes(runs, n)
-        print(f"constraint {constraint}: mean energy {mean:.1%}, median of single runs {single:.1%}")
+    done = {}
+    for weight in options.weights:
+        for seed in range(options.seeds):
+            for constraint in ("unit_circle", None):
+                name = f"{constraint or 'free'}_{weight:g}_{options.updates}_{seed}.json"
+                place = Path(options.output) / name
+                if not place.exists():
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    write_text(place, json.dumps(cell(constraint, weight, options.updates, seed)))
+                done.setdefault((constraint, weight), []).append(json.loads(place.read_text()))
+                print(line(constraint, weight, done[constraint, weight][-1:]), flush=True)
+    if options.write:
+        weights = " ".join(f"{weight:g}" for weight in options.weights)
+        command = shlex.split(
+            f"python -m {MODULE} -o out/koopman_pendulum --seeds {options.seeds} --weights {weights} "
+            f"--updates {options.updates} --write docs/results/koopmanvae_pendulum.md"
+        )
+        write_text(options.write, page(done, shlex.join(command)))
+
+
+def page(done, command):
+    """The page of results as Markdown."""
+    head = ("constraint", "rollout weight", "seeds", "mean, first to tenth", "single runs", "largest", "training",
+            "parameters")  # fmt: skip
+    rows = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    rows += [line(*key, cells) for key, cells in done.items()]
+    text = __doc__.split("\n\n", 2)[2].strip()
+    return "\n".join(["# KoopmanVAE: energy of a pendulum", "", f"    {command}", "", text, "", *rows, ""])
+
+
+def line(constraint, weight, cells):
+    """One row of the table."""
+
+    def each(name, form="{:.1%}"):
+        values = [found[name] for found in cells]
+        text = form.format(np.median(values))
+        return text if len(values) == 1 else f"{text} ({form.format(min(values))}, {form.format(max(values))})"
+
+    entries = [
+        constraint or "none", f"{weight:g}", str(len(cells)), each("mean"), each("single"), each("largest"),
+        each("seconds", "{:.0f}") + " s", f"{cells[0]['parameters']:,}",
+    ]  # fmt: skip
+    return f"| {' | '.join(entries)} |"
 
 
 if __name__ == "__main__":

@@ -20,14 +20,28 @@ def test_the_pendulum_is_exact(monkeypatch):
 
 def test_changes_of_energy_are_seen():
     x = bench.pendulum(np.full(5, 1.0), np.linspace(0, 1, 5), 210)
-    mean, single = bench.changes(x, 21)
-    assert mean < 0.01
+    still = bench.changes(x, 21)
+    assert still["mean"] < 0.01
+    assert still["largest"] < 0.02
     fading = x * np.exp(-0.01 * np.arange(210))[:, None]
-    assert bench.changes(fading, 21)[1] == pytest.approx(1 - np.exp(-2 * 0.01 * 189), abs=0.03)
+    found = bench.changes(fading, 21)
+    assert found["single"] == pytest.approx(1 - np.exp(-2 * 0.01 * 189), abs=0.03)
+    assert found["mean"] == pytest.approx(found["single"], abs=0.01)
+    once = x.copy()
+    once[:, 42:63] *= 0.5
+    assert bench.changes(once, 21)["mean"] < 0.01
+    assert bench.changes(once, 21)["largest"] == pytest.approx(0.75, abs=0.02)
 
 
-def test_the_command_prints_both(capsys, monkeypatch):
+def test_the_command_keeps_cells_and_writes_a_page(tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "N_WINDOWS", 40)
-    bench.main(["--updates", "20"])
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["constraint unit_circle", "constraint None"]
+    page, out = tmp_path / "page.md", tmp_path / "out"
+    arguments = ["-o", str(out), "--seeds", "1", "--weights", "1", "--updates", "10", "--write", str(page)]
+    bench.main(arguments)
+    text = page.read_text()
+    assert "| unit_circle | 1 | 1 | " in text
+    assert "| none | 1 | 1 | " in text
+    assert str(tmp_path) not in text
+    monkeypatch.setattr(bench, "cell", None)
+    bench.main(arguments)
+    assert page.read_text() == text
