@@ -18,6 +18,12 @@ HEADS = {
 SCORES = tuple(HEADS)
 WORST = {"vpt": 0.0, "vpt_long": 0.0, "valid_time": 0.0, "dimension": 0.0, "smape_1": 200.0, "smape_4": 200.0,
          "smape_10": 200.0}  # fmt: skip
+WHY = """On clean data the error of the first step decides, since it grows as all errors do in chaos: a hundred times
+smaller means nearly five Lyapunov times more. Ridge regression of a readout solves its least squares to the end, while
+networks trained by gradients stop earlier (column "first step, sd"). With noise the error of the start decides. The row
+"equations" shows how far the truth itself comes from the last noisy sample; methods that run along the context with a
+memory of their own start nearer to the truth than that sample is, and can be ahead of it.
+"""
 PUBLISHED_SCORES = ("vpt", "smape_1", "smape_4", "smape_10", "d_frac", "d_stsp_raw")
 
 
@@ -40,7 +46,7 @@ def page(records, command, body, *, n_tasks):
         )
     return (
         f"# Forecasts under one protocol\n\nWritten by `{command}`.\n\n{body}\n"
-        f"## Who is ahead\n\n{leaders(records)}\n\n## All numbers\n\n{table(records).rstrip()}\n"
+        f"## Who is ahead\n\n{leaders(records)}\n\n{WHY}\n## All numbers\n\n{table(records).rstrip()}\n"
     )  # fmt: skip
 
 
@@ -56,17 +62,19 @@ def leaders(records):
         text.
     """
     lines = [
-        "| system | noise | best without the true terms | VPT | VPT of 900 samples | valid time, true "
+        "| system | noise | best without the true terms | seeds | VPT | VPT of 900 samples | valid time, true "
         "| PhyxMamba here, VPT | PhyxMamba as published (clean), VPT "
         "| best whose library holds the true terms | VPT | valid time, true |",
-        "|" + "---|" * 11,
+        "|" + "---|" * 12,
     ]  # fmt: skip
     for name, noise, by_method in _groups(records):
         learned = [m for m in by_method if m not in NOT_LEARNED]
         general = max((m for m in learned if m not in TRUE_TERMS), key=lambda m: _rank(by_method[m]), default=None)
         with_terms = max((m for m in learned if m in TRUE_TERMS), key=lambda m: _rank(by_method[m]), default=None)
         cells = [name, f"{100 * noise:g} %", general or ABSENT]
-        cells += _some(by_method.get(general), ("vpt", "vpt_long", "valid_time"))
+        cells += [str(len(by_method.get(general, ())))] + _some(
+            by_method.get(general), ("vpt", "vpt_long", "valid_time")
+        )
         cells += _some(by_method.get("phyxmamba"), ("vpt",)) + [f"{PUBLISHED[name]['PhyxMamba'][0]:.4g}"]
         cells += [with_terms or ABSENT, *_some(by_method.get(with_terms), ("vpt", "valid_time"))]
         lines.append("| " + " | ".join(cells) + " |")
@@ -120,11 +128,16 @@ def _some(records, keys):
 
 
 def _middle(records, key):
-    """(median, median absolute deviation), failed fits as the worst value; None where some lack the score."""
+    """(median, median absolute deviation), failed fits as the worst value; None where some lack the score.
+
+    One seed has no deviation.
+    """
     if any(key not in r for r in records if not r["failure"]):
         return None
     values = [WORST.get(key, math.inf) if r["failure"] else _number(r[key]) for r in records]
     middle = float(np.median(values))
+    if len(values) == 1:
+        return middle, None
     spread = [abs(v - middle) if math.isfinite(v) else math.inf for v in values]
     return middle, float(np.median(spread)) if math.isfinite(middle) else math.inf
 
@@ -150,6 +163,8 @@ def _cell(found):
     if found is None:
         return ABSENT
     middle, deviation = found
+    if deviation is None:
+        return f"{middle:.3g}" if math.isfinite(middle) else "∞"
     return f"{middle:.3g} ({deviation:.2g})" if math.isfinite(middle) else "∞"
 
 

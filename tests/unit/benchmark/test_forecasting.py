@@ -113,16 +113,22 @@ def test_a_score_that_older_results_lack_is_not_told(tmp_path):
     assert "| lstm | 10 (0) | – | 0 (0) |" in table(older + records[1:])
 
 
+def test_one_seed_has_no_deviation(tmp_path):
+    records = run_all(tmp_path, kept_records(tmp_path, "lstm", d_stsp_raw=None), 1)
+    assert "| lstm | 10 | 30 | 0 | 0 | 0 | 0 | ∞ |" in table(records[:1])
+    assert "| lstm | 10 (0) | 30 (0) | 0 (0) | 0 (0) | 0 (0) | 0 (0) | ∞ |" in table(records)
+
+
 def test_leaders_are_told_in_two_groups_and_what_was_not_run_is_named(tmp_path):
     tasks = kept_records(tmp_path, "lstm", vpt=4.0) + kept_records(tmp_path, "gru", vpt=3.0)
     tasks += kept_records(tmp_path, "sindy_weak", vpt=9.0) + kept_records(tmp_path, "truth", vpt=99.0)
     records = run_all(tmp_path, tasks, 1)
-    assert "| rossler | 0 % | lstm | 4 (0) | 30 (0) |" in leaders(records)
+    assert "| rossler | 0 % | lstm | 3 | 4 (0) | 30 (0) |" in leaders(records)
     assert "| – | 9.83 | sindy_weak | 9 (0) |" in leaders(records)
     noisy = [r | {"noise": 0.05} for r in records if r["method"] == "gru"]
     lines = page(records + noisy, "the command", "what it is", n_tasks=15).splitlines()
     assert "Written by `the command`." in lines
-    assert any(line.startswith("| rossler | 5 % | gru | 3 (0) |") for line in lines)
+    assert any(line.startswith("| rossler | 5 % | gru | 3 | 3 (0) |") for line in lines)
     clean, rest = (lines.index(f"### rossler, {p} % noise") for p in (0, 5))
     rows = [line.split(" |")[0] for line in lines[clean:rest] if line.startswith("| ")]
     assert rows[1:5] == ["| lstm", "| gru", "| sindy_weak (library holds the true terms)", "| truth"]
