@@ -18,6 +18,8 @@ LARGEST_GRADIENT = 1.0
 AVERAGED = 0.995
 """Weights that are kept are a running mean over some two hundred updates."""
 N_HELD = 512
+USELESS = 100.0
+"""A loss so many times that of the mean of the data is that of a latent path that ran away."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -89,7 +91,8 @@ class Training:
             (held-out loss, update) of the best check.
 
         Raises:
-            NotConverged: a loss that is not finite; where there is a checkpoint, its last state stays as it is.
+            NotConverged: a loss that is not finite, or in the end far above that of the mean of the data; where there
+                is a checkpoint, its last state stays as it is.
         """
         if checkpoint is not None and (saved := checkpoint.read()) is not None:
             self._restore(*saved)
@@ -106,6 +109,13 @@ class Training:
                 checkpoint.write(*self._state())
                 written = time.monotonic()
         self._set(self.best[2])
+        of_mean = 0.5 * self.x[0].numel()
+        if self.best[0] > USELESS * (1 + self.recipe.weights.increment + self.recipe.weights.rollout) * of_mean:
+            raise NotConverged(
+                "the training diverged", got=f"a loss of {self.best[0]:.3g} at its best check",
+                expected=f"about {of_mean:.3g} is that of the mean of the data",
+                do="lower learning_rate, or shorten the window",
+            )  # fmt: skip
         return self.best[:2]
 
     def _check(self):

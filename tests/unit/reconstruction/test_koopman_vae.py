@@ -140,6 +140,15 @@ def test_a_training_that_diverges_says_so_and_loses_nothing(tmp_path, monkeypatc
         np.testing.assert_array_equal(value, resumed.model_.arrays()[name], err_msg=name)
 
 
+def test_latent_paths_that_run_away_are_no_result():
+    """A prior that grows along a long window: the loss is finite, and useless."""
+    t = DT * np.arange(1100)
+    with pytest.raises(NotConverged, match=r"the training diverged: a loss of .*e\+.*lower learning_rate, or shorten"):
+        KoopmanVAE(**{**SMALL, "window": 200, "latent_dim": 12, "n_updates": 1, "n_checks": 1}).fit(
+            np.column_stack([np.cos(t), np.sin(t)]), dt=DT, progress=False
+        )
+
+
 def test_a_saved_model_is_the_same_model(fitted, tmp_path, monkeypatch):
     model = type(fitted.model_).from_state(fitted.model_.config(), fitted.model_.arrays())
     np.testing.assert_array_equal(model.generate(40, seed=1)["x"], fitted.generate(40, seed=1)["x"])
