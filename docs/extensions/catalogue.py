@@ -107,14 +107,15 @@ def _grid(names):
 
 def _facts(system):
     defaults = system.to_dict()["defaults"]
-    unit = "steps" if system.kind == "map" else "time units"
+    unit = "iterations" if system.kind == "map" else "time units"
     facts = [("name", f"`{system.name}`"), ("kind", KINDS[system.kind])]
     if system.jumps and system.jumps.states:
         facts.append(("states", ", ".join(f"`{name}`" for name in system.jumps.states)))
     else:
         fields = ", ".join(f"`{name}`" for name in system.fields)
         facts.append(("variables", fields if system.dim <= 12 else f"{fields}, {system.dim} in all"))
-    facts.append(("sampling interval", f"{defaults['dt']:g} {unit}"))
+    if system.kind != "map":
+        facts.append(("sampling interval", f"{defaults['dt']:g} {unit}"))
     if system.transient:
         facts.append(("dropped at the start", f"{system.transient:g} {unit}"))
     return facts

@@ -11,9 +11,9 @@ HEADER = """Examples
 ========
 
 Scripts of the folder ``examples``, with what they print and draw. They ran when these pages were built, except where a
-page says that they take too long for that. To run one: ``python examples/NAME.py``.
+page says otherwise. To run one: ``python examples/NAME.py``.
 """
-NOT_RUN = "\n\n*Not run when this page was built, since it takes minutes; the code is shown as it stands.*"
+NOT_RUN = "\n\n*Not run when this page was built, to keep that short; the code is shown as it stands.*"
 _CELL = re.compile(r"^# %% \[markdown\]\n((?:^#.*\n)+)", flags=re.M)
 
 
@@ -38,8 +38,8 @@ def gallery_text(script, *, runs=True, thumbnail=None):
     title = lines[0].removeprefix("# ")
     body = _restructured("\n".join(lines[1:])).strip() + ("" if runs else NOT_RUN)
     rest = _CELL.sub(lambda cell: f"# %%\n{_restructured(cell[1])}", script[first.end() :])
-    setting = f"# sphinx_gallery_thumbnail_path = '{thumbnail}'\n" if thumbnail else ""
-    return f'r"""{title}\n{"=" * len(title)}\n\n{body}\n"""\n{setting}{rest}'
+    setting = f"\n# sphinx_gallery_thumbnail_path = '{thumbnail}'\n" if thumbnail else ""
+    return f'r"""{title}\n{"=" * len(title)}\n\n{body}\n"""\n{rest}{setting}'
 
 
 def thumbnail_of(name, script, docs):

@@ -15,7 +15,7 @@ SIZE = (3.9, 3.1)
 DPI = 120
 COLOURS = (TRUTH, MODEL, SECOND, BEST)
 N_FLOW, N_MAP, N_SERIES, N_ROWS = 12_000, 12_000, 1_500, 300
-MANY = 12
+MANY = 4
 
 
 def portrait(system, definition):

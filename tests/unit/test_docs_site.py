@@ -124,7 +124,7 @@ def test_an_example_is_turned_into_a_page_of_the_gallery():
     assert text.startswith('r"""A title\n=======\n\nWith ``code`` and :math:`x^2`.\n"""\n')
     assert "\na = `1`\n" in text and text.endswith("# %%\n# See ``b``.\n")
     assert "Not run" in gallery_text(script, runs=False)
-    assert "# sphinx_gallery_thumbnail_path = 'a.png'\n" in gallery_text(script, thumbnail="a.png")
+    assert gallery_text(script, thumbnail="a.png") == f"{text}\n# sphinx_gallery_thumbnail_path = 'a.png'\n"
     with pytest.raises(ValueError, match="begins with"):
         gallery_text("import dysyr\n")
 
