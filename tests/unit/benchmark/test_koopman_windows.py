@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from dysyr.benchmark import koopman_windows
+from dysyr.benchmark import koopman_picture, koopman_windows
+from dysyr.core.errors import InputError
 
 
 def found(value=0.02):
@@ -82,3 +83,16 @@ def test_finished_cells_are_kept_and_the_page_names_no_place(tmp_path, monkeypat
     assert not (tmp_path / "out" / "sines_50_1.npz").exists()
     assert str(tmp_path) not in text
     assert json.loads((tmp_path / "out" / "sines_0_0.json").read_text())["parameters"] == 47_749
+
+
+def test_kept_windows_are_drawn(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("sines_0_0", "sines_50_0", "stocks_0_0", "stocks_50_1"):
+        np.savez(tmp_path / f"{name}.npz", truth=rng.normal(size=(30, 8, 2)), generated=rng.normal(size=(20, 8, 2)))
+    koopman_picture.main(["-o", str(tmp_path), "--write", str(tmp_path / "all.png")])
+    assert (tmp_path / "all.png").read_bytes()[:4] == b"\x89PNG"
+    cells = {("sines", 0): (rng.normal(size=(30, 8, 2)), rng.normal(size=(20, 8, 2)))}
+    (ax,) = koopman_picture.picture(cells).axes
+    assert [len(points.get_xdata()) for points in ax.lines] == [30, 20]
+    with pytest.raises(InputError, match="no windows to draw.*run python -m dysyr.benchmark.koopman_windows first"):
+        koopman_picture.main(["-o", str(tmp_path / "none"), "--write", str(tmp_path / "none.png")])
