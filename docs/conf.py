@@ -48,7 +48,7 @@ html_theme_options = {
     "show_prev_next": False,
     "footer_start": [],
     "footer_end": [],
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "api": []},
 }
 
 bibtex_bibfiles = ["references.bib"]
