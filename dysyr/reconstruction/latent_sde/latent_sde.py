@@ -74,8 +74,8 @@ class LatentSDE(TrainedReconstructor):
     TASK = GappyTask
 
     def __init__(
-        self, *, latent_dim=None, hidden_dim=64, n_layers=2, encoder="gru", diffusion="additive", segment=10,
-        n_substeps=2, n_updates=2000, batch_size=64, learning_rate=1e-2, learning_rate_end=1e-4, gradient_clip=1.0,
+        self, *, latent_dim=None, hidden_dim=64, n_layers=2, encoder="gru", diffusion="additive", segment=6,
+        n_substeps=4, n_updates=2000, batch_size=64, learning_rate=1e-2, learning_rate_end=1e-4, gradient_clip=1.0,
         validation_fraction=0.2, n_checks=10, seed=0,
     ):  # fmt: skip
         self.latent_dim = latent_dim
