@@ -22,7 +22,7 @@ class StateComparison:
             ``max_error`` (largest error of X, Y, Z) and ``max_correlator_error``; to nine sites
             ``smallest_eigenvalue`` and, beside exact states, ``total_variation``, ``trace_distance``,
             ``classical_fidelity`` (of the outcomes; no quantum fidelity) and ``scale``, what the two distances are of
-            the mixed state, the product of the single spins, and histograms.
+            the mixed state, the product of the single spins, and, for the state farthest off, histograms.
         settings: what was compared: frame, number of sites, shots.
         verdict: Verdict.
         measured: averages of the model, of outcomes and of the true state, see ``measured_rows``; None where nothing

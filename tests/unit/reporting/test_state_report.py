@@ -48,6 +48,9 @@ def check(page):
 
 def test_a_path(path, ring, tmp_path):
     compared = dysyr.compare_states(path, ring)
+    drawn = ["histogram" in row["scale"] for row in compared.states]
+    far = [row["total_variation"] for row in compared.states]
+    assert sum(drawn) == 1 and far[drawn.index(True)] == max(far)
     page = compared.to_html(tmp_path / "report.html").read_text()
     check(page)
     assert anchors(page) == ["why", "averages", "states", "steps", "model", "cite", "reproduce"]
