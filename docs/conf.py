@@ -80,6 +80,7 @@ def write_generated(app):
     for name, path in {"changelog": ROOT / "CHANGELOG.md", "data": ROOT / "data" / "README.md"}.items():
         shutil.copyfile(path, GENERATED / f"{name}.markdown")
     catalogue.write_pages(DOCS)
+    (GENERATED / "experiments.markdown").write_text(gallery.experiments_page(ROOT / "examples"), encoding="utf-8")
     gallery.prepare(ROOT / "examples", EXAMPLES, DOCS, NOT_RUN)
 
 

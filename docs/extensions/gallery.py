@@ -11,7 +11,18 @@ HEADER = """Examples
 ========
 
 Scripts of the folder ``examples``, with what they print and draw. They ran when these pages were built, except where a
-page says otherwise. To run one: ``python examples/NAME.py``.
+page says otherwise. To run one: ``python examples/NAME.py``. What ``dysyr run`` and ``dysyr sweep`` read lies there,
+too: :doc:`experiment files </generated/experiments>`.
+
+.. toctree::
+   :hidden:
+
+   Experiment files </generated/experiments>
+"""
+EXPERIMENTS = """# Experiment files
+
+Files of the folder `examples` for `dysyr run` and `dysyr sweep`. A file says what to fit to what, and how to judge it;
+the [tutorial](../tutorial.md) and [sweeps](../how-to/run_a_sweep.md) tell how to write one.
 """
 NOT_RUN = "\n\n*Not run when this page was built, to keep that short; the code is shown as it stands.*"
 _CELL = re.compile(r"^# %% \[markdown\]\n((?:^#.*\n)+)", flags=re.M)
@@ -40,6 +51,14 @@ def gallery_text(script, *, runs=True, thumbnail=None):
     rest = _CELL.sub(lambda cell: f"# %%\n{_restructured(cell[1])}", script[first.end() :])
     setting = f"\n# sphinx_gallery_thumbnail_path = '{thumbnail}'\n" if thumbnail else ""
     return f'r"""{title}\n{"=" * len(title)}\n\n{body}\n"""\n{rest}{setting}'
+
+
+def experiments_page(examples):
+    """The experiment files of a folder on one page, as Markdown."""
+    parts = [EXPERIMENTS]
+    for path in sorted(examples.glob("*.toml")):
+        parts.append(f"## {path.stem}\n\n```toml\n{path.read_text(encoding='utf-8').strip()}\n```\n")
+    return "\n".join(parts)
 
 
 def thumbnail_of(name, script, docs):

@@ -31,8 +31,10 @@ def place(text, keys):
     name = named[1] if named else text
     if name in dysyr.__all__ and (named or name[0].isupper()):
         return REFERENCE_OF_NAMES, name.lower()
-    example = re.match(r"^examples/(\w+)\.py$", text)
-    return (f"generated/gallery/{example[1]}", "") if example else None
+    example = re.match(r"^examples/(\w+)\.(py|toml)$", text)
+    if example is None:
+        return None
+    return (f"generated/gallery/{example[1]}", "") if example[2] == "py" else ("generated/experiments", example[1])
 
 
 def on_resolved(app, doctree, docname):

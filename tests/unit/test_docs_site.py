@@ -110,6 +110,7 @@ def test_spans_lead_to_what_they_name():
     assert place('dysyr.load_system("NAME")', keys) == ("api", "load_system")
     assert place("SHPLRNN", keys) == ("api", "shplrnn")
     assert place("examples/own_csv.py", keys) == ("generated/gallery/own_csv", "")
+    assert place("examples/lorenz63.toml", keys) == ("generated/experiments", "lorenz63")
     for text in ("inspect", "split", "hess1923", "dysyr.nothing", "dysyr inspect", "NONE"):
         assert place(text, keys) is None
 
@@ -135,6 +136,14 @@ def test_examples_have_a_title_and_stay_code(path):
 
     script = path.read_text(encoding="utf-8")
     compile(gallery_text(script), str(path), "exec")
+
+
+def test_experiment_files_are_on_a_page():
+    from extensions.gallery import experiments_page
+
+    page = experiments_page(ROOT / "examples")
+    for path in (ROOT / "examples").glob("*.toml"):
+        assert f"## {path.stem}\n" in page and path.read_text(encoding="utf-8").strip() in page
 
 
 def test_every_system_has_a_page():
