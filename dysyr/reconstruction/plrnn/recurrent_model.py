@@ -58,8 +58,9 @@ class RecurrentModel(Sampled, PiecewiseLinear):
             return self.scaler.inverse(self.standardised_readout(z))
 
     def standardised_readout(self, z):
-        """Observation in standardised units; z (..., M) -> (..., N)."""
-        return z @ self.parameters.B.T if self.affine_readout else z[..., : len(self.names)]
+        """Observation in standardised units; z (..., M) -> (..., N), not a number where z has left the numbers."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return z @ self.parameters.B.T if self.affine_readout else z[..., : len(self.names)]
 
     def _driven(self, after, u):
         """``after`` plus what the inputs u (batch, K) in their own units add to it."""

@@ -66,6 +66,19 @@ def test_a_model_comes_back_from_its_state(form):
     assert (again.n_rectified, again.clipped) == (model.n_rectified, model.clipped)
 
 
+def test_states_that_left_the_numbers_are_read_out_without_a_warning():
+    own = made()
+    model = ElementwisePLRNN(
+        own.parameters._replace(B=np.array([[1.0, -1.0, 0, 0, 0], [0, 1.0, 0, 0, 0]])), n_rectified=2, dt=0.1,
+        names=own.names, scaler=own.scaler, initial_states=own.initial_states,
+    )  # fmt: skip
+    z = np.zeros((2, M))
+    z[1, :2] = np.inf
+    found = model.standardised_readout(z)
+    np.testing.assert_array_equal(found[0], 0.0)
+    assert np.isnan(found[1]).any()
+
+
 def test_parameters_are_all_numbers_that_were_fitted():
     assert made().n_parameters == M + M**2 + M + (M - N) * N
     assert made(n_bases=N_BASES).n_parameters == M + M**2 + M + N_BASES + M * N_BASES + (M - N) * N
