@@ -1,6 +1,6 @@
 """Energy of a pendulum in rollouts of KoopmanVAE by its Koopman matrix, with and without a spectral constraint.
 
-    python -m dysyr.benchmark.koopman_pendulum -o FOLDER [--seeds 3] [--weights 1 0] [--updates 600] [--write FILE]
+    python -m dysyr.benchmark.koopman_pendulum -o FOLDER [--seeds 3] [--weights 3 0] [--updates 800] [--write FILE]
 
 400 windows of 32 samples 0.1 apart, angle and velocity, exact by elliptic functions, random phase, amplitudes uniform
 from 0.5 to 2.7, g/L = 9.81. 200 rollouts by C without noise, over ten periods of the mean amplitude; the energy is
@@ -89,8 +89,8 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", required=True)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--weights", type=float, nargs="+", default=[1.0, 0.0])
-    parser.add_argument("--updates", type=int, default=600)
+    parser.add_argument("--weights", type=float, nargs="+", default=[3.0, 0.0])
+    parser.add_argument("--updates", type=int, default=800)
     parser.add_argument("--write")
     options = parser.parse_args(arguments)
     done = {}

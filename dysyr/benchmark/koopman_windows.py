@@ -13,8 +13,7 @@ Scores are those of ``dysyr.evaluation.judged_scores``: judges see values and ch
 they were not trained on (sines: whole series; stocks: 40 blocks of the record), five judges a fit. Excess: accuracy
 over that with true windows in the place of generated ones, the stricter score where series differ. Floor: halves of the
 truth. Controls, worst of the seeds: time-shuffled, gaussian and linear autoregression. Of values: the milder judge that
-sees no changes, in square brackets its worst control. Published: the published judge (values alone, half as many units
-as variables, windows split at random), of complete data and the first seed. Predictive: mean over judges that learned
+sees no changes, as the published one, in square brackets its worst control. Predictive: mean over judges that learned
 on generated windows, as a multiple of those that learned on other series of the truth. Numbers are medians over seeds,
 brackets their range. Training is processor time on one core that was shared with other work.
 """
@@ -99,9 +98,8 @@ def cell(data, percent, seed, path):
     )  # fmt: skip
     left_out = float(fitted.history_["left_out"][0])
     found = {"seconds": seconds, "parameters": fitted.model_.n_parameters, "left_out": left_out}
-    judges = ("changes", "values", "published") if seed == percent == 0 else ("changes", "values")
-    judges = [DiscriminativeMeasure(judge=judge) for judge in judges]
-    for measure in (*judges, PredictiveMeasure(), *WINDOW_DISTANCES):
+    judges = (DiscriminativeMeasure(), DiscriminativeMeasure(judge="values"), PredictiveMeasure())
+    for measure in (*judges, *WINDOW_DISTANCES):
         m = measure.compute(context)
         found[m.name] = {"value": m.value, "floor": m.floor, "controls": m.controls, "runs": list(m.runs)}
         found[m.name] |= {name: m.settings[name] for name in ("accuracy", "accuracy_of_truth") if name in m.settings}
@@ -146,7 +144,7 @@ def arguments_of(options):
 
 def page(done, command):
     """The page of results as Markdown."""
-    head = ("data", "missing", "seeds", "discriminative", "excess", "floor", "worst control", "of values", "published",
+    head = ("data", "missing", "seeds", "discriminative", "excess", "floor", "worst control", "of values",
             "predictive / real", "marginal", "its floor", "autocorrelation", "its floor", "training",
             "parameters")  # fmt: skip
     rows = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
@@ -168,12 +166,10 @@ def line(data, percent, cells):
     worst = min(min(found[d]["controls"].values()) for found in cells)
     mild = d + "_of_values"
     weakest = min(min(found[mild]["controls"].values()) for found in cells)
-    old = [found["published_" + d] for found in cells if "published_" + d in found]
     entries = [
         data, f"{percent} %", str(len(cells)), each(lambda c: c[d]["value"]),
         each(lambda c: c[d]["accuracy"] - c[d]["accuracy_of_truth"]), each(lambda c: c[d]["floor"]), f"{worst:.2f}",
         f"{each(lambda c: c[mild]['value'])} [{weakest:.2f}]",
-        f"{old[0]['value']:.3f} [{min(old[0]['controls'].values()):.2f}]" if old else "",
         each(lambda c: c[p]["value"] / c[p]["floor"]), each(lambda c: c[m]["value"]), each(lambda c: c[m]["floor"]),
         each(lambda c: c[a]["value"], "{:.4f}"), each(lambda c: c[a]["floor"], "{:.4f}"),
         each(lambda c: c["seconds"], "{:.0f}") + " s", f"{cells[0]['parameters']:,}",
