@@ -73,6 +73,14 @@ def test_every_method_is_on_the_list_of_methods():
     assert {method.__name__ for method in (*METHODS, *STATE_METHODS)} <= names
 
 
+def test_every_page_of_a_method_says_when_to_use_it_and_when_not():
+    from dysyr.reconstruction import METHODS, STATE_METHODS
+
+    for method in (*METHODS, *STATE_METHODS):
+        text = (DOCS / "methods" / f"{method.__name__.lower()}.md").read_text(encoding="utf-8")
+        assert "When to use it" in text and "When not" in text, method.__name__
+
+
 def test_contents_carry_the_names_of_the_list():
     from extensions.navigation import contents
 
