@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
 from dysyr.core.catalogue import catalogue_system
 from dysyr.core.errors import DivergedError, FormatError, InputError
+from dysyr.core.model import StateSpace
 from dysyr.core.system import System
 from dysyr.spectrum import lyapunov_spectrum
 
@@ -306,9 +309,19 @@ def load(path):
     try:
         reconstructor = methods[run["method"]](**run["parameters"])
         model = families[run["model"]["family"]].from_state(run["model"], run["arrays"])
+        if isinstance(model, StateSpace):
+            _try_a_step(model)
     except (TypeError, KeyError, ValueError, IndexError) as error:
         raise FormatError(f"the run '{path}' is damaged", got=str(error), do="fit the model again") from error
     return reconstructor.restored(model, run["history"], run["provenance"])
+
+
+def _try_a_step(model):
+    """Raise ValueError where the arrays of a model do not fit one another."""
+    z = np.asarray(model.initial_states[:1], dtype=float)
+    ahead = model.trajectory(z, 1, np.zeros((1, 1, model.n_inputs)) if model.n_inputs else None)
+    if ahead.shape != (1, 1, model.latent_dim) or model.readout(ahead).shape != (1, 1, len(model.names)):
+        raise ValueError(f"arrays that do not fit {model.latent_dim} latent and {len(model.names)} observed variables")
 
 
 def inspect(data, *, dt=None, seed=0):

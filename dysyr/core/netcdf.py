@@ -11,6 +11,8 @@ from dysyr.core.errors import FormatError, InputError
 
 FORMAT = 1
 DIMS = ("trajectory", "time", "state")
+MOST_COMPRESSION = 1032
+"""Bytes that one byte of zlib can stand for at most."""
 
 
 def save_dataset(ds, path):
@@ -46,17 +48,7 @@ def read_dataset(path):
     path = Path(path)
     if not path.is_file():
         raise InputError("no such file", got=f"'{path}'")
-    try:
-        with h5py.File(path):
-            pass  # h5netcdf leaves a half-open object behind when the file is not HDF5
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
-            ds = opened.load()
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
-        raise FormatError(
-            f"cannot read '{path}' as NetCDF",
-            got=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            expected="a file written by dysyr (simulate, generate, forecast, save)",
-        ) from error  # fmt: skip
+    ds = load_netcdf(path)
     if "x" not in ds or ds["x"].dims != DIMS:
         found = ", ".join(f"{name}{ds[name].dims}" for name in ds.data_vars) or "no variables"
         raise FormatError(
@@ -77,6 +69,36 @@ def read_dataset(path):
             ds[name] = ds[name].astype(str)
     ds.encoding = {}
     return ds
+
+
+def load_netcdf(path):
+    """The whole content of a NetCDF file.
+
+    A damaged header can claim any size; no more is read than the file could hold at the best compression of zlib.
+
+    Args:
+        path: NetCDF file.
+
+    Returns:
+        Dataset.
+
+    Raises:
+        FormatError: the file is not NetCDF, or is damaged.
+    """
+    try:
+        with h5py.File(path) as opened:  # h5netcdf leaves a half-open object behind when the file is not HDF5
+            sizes = []
+            opened.visititems(lambda name, one: sizes.append(one.nbytes) if isinstance(one, h5py.Dataset) else None)
+        if sum(sizes) > MOST_COMPRESSION * Path(path).stat().st_size:
+            raise OSError(f"it claims to hold {sum(sizes) / 1e9:.3g} GB")
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
+            return opened.load()
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        raise FormatError(
+            f"cannot read '{path}' as NetCDF",
+            got=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            expected="a file written by dysyr (simulate, generate, forecast, save)",
+        ) from error  # fmt: skip
 
 
 def _storable(key, value):

@@ -1,6 +1,7 @@
 """Frames, arrays and files read as tables: columns with names, and times where there are any."""
 
 import dataclasses
+import tokenize
 import zipfile
 from pathlib import Path
 
@@ -235,9 +236,10 @@ def _from_numpy_file(path, time, columns, attrs):
     if not magic.startswith(b"\x93NUMPY") and not zipfile.is_zipfile(path):
         raise FormatError(f"'{path}' is not a NumPy file, or damaged", got=f"it begins with {magic!r}")
     try:
-        loaded = np.load(path, allow_pickle=False)
-        arrays = loaded if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        with open(path, "rb") as opened:
+            loaded = np.load(opened, allow_pickle=False)
+            arrays = loaded if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded}
+    except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, tokenize.TokenError) as error:
         raise FormatError(
             f"cannot read '{path}' as a NumPy file",
             got=str(error).splitlines()[0] if str(error) else type(error).__name__,
@@ -245,7 +247,6 @@ def _from_numpy_file(path, time, columns, attrs):
         ) from error  # fmt: skip
     if isinstance(arrays, np.ndarray):
         return _from_arrays(arrays, time, columns, attrs)
-    loaded.close()
     clocks = [key for key in arrays if key.lower() in TIME_KEYS]
     series = [key for key in arrays if key not in clocks and arrays[key].ndim > 0]
     chosen = [key for key in ("x", "data") if key in series] or series

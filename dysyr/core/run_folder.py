@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from dysyr.core.atomic import atomic_path, write_text
 from dysyr.core.errors import DysyrError, FormatError
 from dysyr.core.measure import plain
+from dysyr.core.netcdf import load_netcdf
 
 FORMAT = 1
 KIND = "dysyr run"
@@ -96,9 +97,8 @@ def read_run(path):
             raise FormatError(f"'{folder / 'config.json'}' is damaged", got=f"no valid '{key}'")
     try:
         arrays = safetensors.numpy.load_file(folder / "model.safetensors")
-        with xr.open_dataset(folder / "history.nc", engine="h5netcdf") as opened:
-            history = {name: values.values for name, values in opened.load().data_vars.items()}
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        history = {name: values.values for name, values in load_netcdf(folder / "history.nc").data_vars.items()}
+    except (OSError, SafetensorError, ValueError, KeyError, FormatError) as error:
         raise FormatError(f"the run '{path}' is damaged", got=str(error), do="fit the model again") from error
     return {
         "method": config["method"],

@@ -266,7 +266,6 @@ def test_killed_at_any_time_it_ends_with_the_same_table(calm, tmp_path):
     kills = run_with_kills(file, tmp_path / "killed", 4, np.random.default_rng(1))
     assert {who for _, who in kills} == set(VICTIMS)
     assert table(tmp_path / "killed") == whole
-    assert "Traceback" not in (tmp_path / "killed.log").read_text()
 
 
 @pytest.mark.slow
