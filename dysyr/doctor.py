@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 from dysyr.api import load_system
 from dysyr.core.provenance import provenance
 from dysyr.core.version import VERSION
-from dysyr.kernels.jit import cache_folder
+from dysyr.kernels.cache_folder import cache_folder, cache_is_kept
 from dysyr.simulation.simulate import simulate
 
 CHECK_TIME = 1.0
@@ -30,7 +30,7 @@ class Health:
         extras: ``{extra: whether its package is installed}``.
         devices: tuple of the devices that can compute.
         cache: folder of compiled kernels.
-        cache_writable: whether kernels can be kept there.
+        cache_kept: whether kernels are kept there after this process.
         check_error: largest difference between dysyr's and SciPy's Lorenz orbit after one time unit.
         check_seconds: time that dysyr took, compilation included.
     """
@@ -39,7 +39,7 @@ class Health:
     extras: dict
     devices: tuple
     cache: str
-    cache_writable: bool
+    cache_kept: bool
     check_error: float
     check_seconds: float
 
@@ -53,7 +53,7 @@ class Health:
         return {**dataclasses.asdict(self), "passed": self.passed}
 
     def __str__(self):
-        kept = "kept between runs" if self.cache_writable else "NOT writable: kernels are compiled every time"
+        kept = "kept between runs" if self.cache_kept else "TEMPORARY: kernels are compiled every time"
         result = "agrees" if self.passed else f"DOES NOT AGREE (allowed: {CHECK_TOLERANCE:g})"
         lines = [f"{name:<14}{version or 'missing'}" for name, version in self.versions.items()]
         missing = [name for name, there in self.extras.items() if not there]
@@ -82,7 +82,7 @@ def examine():
         extras={extra: importlib.util.find_spec(package) is not None for extra, package in EXTRAS.items()},
         devices=tuple(_devices()),
         cache=str(folder),
-        cache_writable=os.access(folder, os.W_OK),
+        cache_kept=cache_is_kept(),
         check_error=error,
         check_seconds=seconds,
     )

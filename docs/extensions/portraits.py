@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import dysyr
-from dysyr.kernels.jit import cache_folder
+from dysyr.kernels.cache_folder import cache_folder
 from dysyr.reporting.figures.attractors import frame_space
 from dysyr.reporting.figures.style import BEST, MODEL, PLATE, SECOND, TRUTH, new_figure, styled
 

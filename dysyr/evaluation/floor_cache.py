@@ -10,7 +10,7 @@ from dysyr.core.atomic import atomic_path
 from dysyr.core.errors import DysyrError
 from dysyr.core.measure import plain
 from dysyr.core.version import VERSION
-from dysyr.kernels.jit import cache_folder
+from dysyr.kernels.cache_folder import cache_folder
 
 FOLDER = "reference_truths"
 LARGEST_ENTRY = 128 * 2**20

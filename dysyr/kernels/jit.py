@@ -15,15 +15,15 @@ import platform
 import re
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 
 import numba
 import numpy as np
 from numba import types
-from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
 from dysyr.core.errors import DysyrError
+from dysyr.kernels.cache_folder import cache_folder
+from dysyr.kernels.code_cache import KernelCache
 
 _IMPORT = re.compile(r"^\s*from dysyr\.kernels(\.[\w.]+)? import (\([^)]*\)|[^\n]*)", re.MULTILINE)
 
@@ -128,19 +128,6 @@ def import_generated(text, module_name):
     return module
 
 
-def cache_folder():
-    """Folder of generated modules: DYSYR_CACHE_DIR, else the user's cache folder, else a temporary one with a
-    warning.
-
-    Returns:
-        an existing writable folder (pathlib.Path).
-
-    Raises:
-        DysyrError: DYSYR_CACHE_DIR is set to a folder that cannot be written.
-    """
-    return _cache_folder(os.environ.get("DYSYR_CACHE_DIR"))
-
-
 @functools.cache
 def _first_class(function, signature):
     compiled = _cached(numba.njit(nogil=True, error_model="numpy", fastmath=FAST)(function))
@@ -149,78 +136,16 @@ def _first_class(function, signature):
     return compiled
 
 
-class _KernelCacheImpl(CompileResultCacheImpl):
-    """Names cache files after the text of a function's module and of all kernel modules that it imports.
-
-    numba by itself looks at the module of the function alone: it would go on with a callee of yesterday, and stumble
-    over types that no longer exist.
-    """
-
-    def __init__(self, py_func):
-        super().__init__(py_func)
-        self._texts = _module_fingerprint(py_func.__code__.co_filename)
-
-    @property
-    def filename_base(self):
-        return f"{super().filename_base}-{self._texts}"
-
-
-class _KernelCache(FunctionCache):
-    _impl_class = _KernelCacheImpl
-
-
 def _cached(dispatcher):
-    """The dispatcher with numba's disk cache, or without it, and a warning, where no folder can be
-    written."""
-    try:
-        dispatcher._cache = _KernelCache(dispatcher.py_func)
-    except RuntimeError as error:
-        warnings.warn(
-            f"kernels are compiled again in each process: {error}; set NUMBA_CACHE_DIR to a writable folder",
-            RuntimeWarning,
-            stacklevel=3,
-        )
+    """The dispatcher with a cache on disk."""
+    function = dispatcher.py_func
+    dispatcher._cache = KernelCache(function, _module_fingerprint(function.__code__.co_filename))
     return dispatcher
 
 
 @functools.cache
 def _module_fingerprint(path):
     return _fingerprint(Path(path).read_text(encoding="utf-8"))[:12]
-
-
-@functools.cache
-def _cache_folder(configured):
-    if configured:
-        folder = Path(configured).expanduser() / "kernels"
-        if not _writable(folder):
-            raise DysyrError(
-                "kernel cache cannot be written",
-                got=f"DYSYR_CACHE_DIR={configured!r}",
-                do="name a writable folder",
-            )
-        return folder
-    import platformdirs
-
-    folder = Path(platformdirs.user_cache_dir("dysyr")) / "kernels"
-    if _writable(folder):
-        return folder
-    temporary = Path(tempfile.mkdtemp(prefix="dysyr-kernels-"))
-    warnings.warn(
-        f"the cache folder '{folder}' cannot be written: kernels are compiled again in each process; "
-        "set DYSYR_CACHE_DIR to a writable folder",
-        RuntimeWarning,
-        stacklevel=2,
-    )
-    return temporary
-
-
-def _writable(folder):
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
 
 
 def _write_once(path, text):

@@ -154,6 +154,16 @@ def test_doctor_checks_against_scipy(run):
     health = json.loads(out)
     assert code == 0 and health["passed"] and health["check_error"] < 1e-6
     assert "numba" in health["versions"]
+    assert health["cache_kept"]
+
+
+def test_doctor_says_when_kernels_are_not_kept(run, monkeypatch):
+    from dysyr import doctor
+
+    monkeypatch.setattr(doctor, "cache_is_kept", lambda: False)
+    code, out, _ = run("doctor")
+    assert code == 0
+    assert "(TEMPORARY: kernels are compiled every time)" in out
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
-import pytest
 
-from dysyr.core.errors import DysyrError
 from dysyr.kernels import jit
 
 SOURCE = """
@@ -88,24 +86,6 @@ def test_fingerprint_depends_on_text_and_on_imported_kernels(monkeypatch, tmp_pa
     original = jit._kernel_file
     monkeypatch.setattr(jit, "_kernel_file", lambda name: changed if name == "philox" else original(name))
     assert jit._fingerprint(text) != plain
-
-
-def test_unwritable_cache_folder_is_named(tmp_path):
-    blocked = tmp_path / "file"
-    blocked.write_text("not a folder")
-    with pytest.raises(
-        DysyrError, match=r"kernel cache cannot be written: DYSYR_CACHE_DIR=.*file.*name a writable"
-    ):
-        jit._cache_folder(str(blocked))
-
-
-def test_without_a_writable_user_folder_a_temporary_one_is_taken_with_a_warning(monkeypatch, tmp_path):
-    blocked = tmp_path / "file"
-    blocked.write_text("not a folder")
-    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(blocked))
-    with pytest.warns(RuntimeWarning, match="set DYSYR_CACHE_DIR"):
-        folder = jit._cache_folder.__wrapped__(None)
-    assert folder.is_dir()
 
 
 def test_nan_and_infinity_keep_their_meaning():
