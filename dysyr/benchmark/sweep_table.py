@@ -5,7 +5,7 @@ import math
 import numpy as np
 import xarray as xr
 
-from dysyr.core.atomic import atomic_path
+from dysyr.core.netcdf import write_netcdf
 from dysyr.reporting.numbers import headline
 
 KEYS = ("condition", "method", "seed")
@@ -63,5 +63,4 @@ def as_table(records):
 
 def save_table(table, path):
     """Write a table as NetCDF, whole or not at all."""
-    with atomic_path(path) as temporary:
-        table.to_netcdf(temporary, engine="h5netcdf")
+    write_netcdf(table, path)

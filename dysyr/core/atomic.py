@@ -54,6 +54,23 @@ def write_text(target, text):
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_bytes(target, content):
+    """Write a binary file atomically.
+
+    Libraries that write files themselves report a full disk each in its own way, and HDF5 crashes later on; what they
+    make in memory is written here.
+
+    Args:
+        target: path.
+        content: bytes-like.
+
+    Raises:
+        DysyrError: the folder cannot be written, or the disk is full.
+    """
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(content)
+
+
 def _cannot_write(target, error):
     reason = error.strerror or error
     return DysyrError(f"cannot write '{target}'", got=str(reason), do="choose another place or free some room")

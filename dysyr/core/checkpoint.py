@@ -7,7 +7,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from dysyr.core.atomic import atomic_path
+from dysyr.core.atomic import write_bytes
 from dysyr.core.errors import DysyrError, FormatError
 
 NAME = "checkpoint.safetensors"
@@ -36,8 +36,7 @@ class Checkpoint:
         """Replace the file by this state."""
         head = {"format": str(FORMAT), "fingerprint": self.fingerprint, "numbers": json.dumps(numbers)}
         arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
-        with atomic_path(self.path) as temporary:
-            safetensors.numpy.save_file(arrays, temporary, metadata=head)
+        write_bytes(self.path, safetensors.numpy.save(arrays, metadata=head))
 
     def read(self):
         """(arrays, numbers) of the last state, or None where there is none.

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from dysyr.core.atomic import atomic_path
+from dysyr.core.atomic import write_bytes
 from dysyr.core.errors import FormatError, InputError
 
 FORMAT = 1
@@ -28,8 +28,21 @@ def save_dataset(ds, path):
     stored = ds.copy()
     stored.attrs = {key: _storable(key, value) for key, value in ds.attrs.items() if value is not None}
     encoding = {name: {"_FillValue": None} for name in ds.variables if ds[name].dtype.kind == "f"}
-    with atomic_path(path) as temporary:
-        stored.to_netcdf(temporary, engine="h5netcdf", format="NETCDF4", encoding=encoding)
+    write_netcdf(stored, path, encoding=encoding)
+
+
+def write_netcdf(ds, path, *, encoding=None):
+    """Write an xarray Dataset of any content as NetCDF, whole or not at all.
+
+    Args:
+        ds: Dataset.
+        path: file name.
+        encoding: of variables, as in ``Dataset.to_netcdf``.
+
+    Raises:
+        DysyrError: the folder cannot be written, or the disk is full.
+    """
+    write_bytes(path, ds.to_netcdf(engine="h5netcdf", format="NETCDF4", encoding=encoding))
 
 
 def read_dataset(path):

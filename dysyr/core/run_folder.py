@@ -16,10 +16,11 @@ import safetensors.numpy
 import xarray as xr
 from safetensors import SafetensorError
 
-from dysyr.core.atomic import atomic_path, write_text
+from dysyr.core.atomic import write_bytes, write_text
 from dysyr.core.errors import DysyrError, FormatError
+from dysyr.core.folder_lock import locked
 from dysyr.core.measure import plain
-from dysyr.core.netcdf import load_netcdf
+from dysyr.core.netcdf import load_netcdf, write_netcdf
 
 FORMAT = 1
 KIND = "dysyr run"
@@ -47,7 +48,7 @@ def check_target(path, *, allow_run=True):
 
 
 def write_run(path, *, method, parameters, model, history, provenance):
-    """Write a run folder; each file is replaced as a whole.
+    """Write a run folder; each file is replaced as a whole, and processes at work in one folder wait for each other.
 
     Args:
         path: folder.
@@ -60,13 +61,12 @@ def write_run(path, *, method, parameters, model, history, provenance):
     check_target(path)
     folder = Path(path)
     arrays = {name: np.ascontiguousarray(value) for name, value in model.arrays().items()}
-    with atomic_path(folder / "model.safetensors") as temporary:
-        safetensors.numpy.save_file(arrays, temporary)
-    with atomic_path(folder / "history.nc") as temporary:
-        _history_dataset(history).to_netcdf(temporary, engine="h5netcdf")
-    write_text(folder / "provenance.json", _json(provenance))
     config = {"format": FORMAT, "kind": KIND, "method": method, "parameters": parameters, "model": model.config()}
-    write_text(folder / "config.json", _json(config))
+    with locked(folder):
+        write_bytes(folder / "model.safetensors", safetensors.numpy.save(arrays))
+        write_netcdf(_history_dataset(history), folder / "history.nc")
+        write_text(folder / "provenance.json", _json(provenance))
+        write_text(folder / "config.json", _json(config))
 
 
 def read_run(path):
@@ -85,12 +85,17 @@ def read_run(path):
     if not (folder / "config.json").is_file():
         reason = "it has no config.json" if folder.is_dir() else "there is no such folder"
         raise FormatError(f"'{path}' is not a run", got=reason, expected="a folder written by dysyr fit or save")
+    with locked(folder, shared=True):
+        return _read(folder)
+
+
+def _read(folder):
     config = read_json(folder / "config.json")
     if not isinstance(config, dict) or config.get("kind") != KIND:
-        raise FormatError(f"'{path}' is not a run", got="a config.json of something else")
+        raise FormatError(f"'{folder}' is not a run", got="a config.json of something else")
     if config.get("format") != FORMAT:
         raise FormatError(
-            f"'{path}' is of another format", got=repr(config.get("format")), expected=f"this dysyr reads {FORMAT}"
+            f"'{folder}' is of another format", got=repr(config.get("format")), expected=f"this dysyr reads {FORMAT}"
         )
     for key, kind in (("method", str), ("parameters", dict), ("model", dict)):
         if not isinstance(config.get(key), kind):
@@ -99,7 +104,7 @@ def read_run(path):
         arrays = safetensors.numpy.load_file(folder / "model.safetensors")
         history = {name: values.values for name, values in load_netcdf(folder / "history.nc").data_vars.items()}
     except (OSError, SafetensorError, ValueError, KeyError, FormatError) as error:
-        raise FormatError(f"the run '{path}' is damaged", got=str(error), do="fit the model again") from error
+        raise FormatError(f"the run '{folder}' is damaged", got=str(error), do="fit the model again") from error
     return {
         "method": config["method"],
         "parameters": config["parameters"],

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import importlib.resources
 import json
+from pathlib import Path
 
 import numpy as np
 import safetensors
@@ -75,7 +76,7 @@ def write_weights(path, network, said):
         said: JSON-ready dict: seed, numbers of contexts and updates, losses.
     """
     about = {"prior_version": str(VERSION), "sizes": json.dumps(network.sizes), "training": json.dumps(said)}
-    safetensors.torch.save_file({k: v.contiguous() for k, v in network.state_dict().items()}, str(path), about)
+    Path(path).write_bytes(safetensors.torch.save({k: v.contiguous() for k, v in network.state_dict().items()}, about))
 
 
 def read_weights(path):
