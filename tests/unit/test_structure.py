@@ -41,7 +41,7 @@ ALLOWED = {
 }
 FORBIDDEN_EXTERNAL = {"core": {"torch", "numba", "sklearn"}}
 MAY_USE_SKLEARN = {"core/reconstructor.py"}
-HEAVY = ("torch", "numba", "sklearn", "xarray")
+HEAVY = ("torch", "numba", "sklearn", "xarray", "pandas", "matplotlib", "scipy", "sympy", "dask", "distributed")
 
 
 def sources():
@@ -164,9 +164,33 @@ def _docstrings(path):
             yield ast.get_docstring(node) or ""
 
 
-def test_every_package_is_in_the_wheel():
+def setup_file():
     listed = configparser.ConfigParser()
-    listed.read(PACKAGE.parent / "setup.cfg")
-    packages = set(listed["options"]["packages"].split())
-    folders = {path.parent.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("__init__.py")}
-    assert {".".join(folder.parts) for folder in folders} <= packages
+    listed.read(ROOT / "setup.cfg")
+    return listed
+
+
+def package_folders():
+    """``{package: folder}`` of everything that a wheel should hold."""
+    moved = (line.split("=") for line in setup_file()["options"]["package_dir"].strip().splitlines())
+    homes = {"dysyr": PACKAGE, **{name.strip(): ROOT / folder.strip() for name, folder in moved}}
+    return {
+        ".".join([name, *path.parent.relative_to(home).parts]): path.parent
+        for name, home in homes.items()
+        for path in home.rglob("__init__.py")
+    }
+
+
+def test_every_package_is_in_the_wheel():
+    assert set(package_folders()) == set(setup_file()["options"]["packages"].split())
+
+
+def test_every_file_of_a_package_is_in_the_wheel():
+    patterns = {name: text.replace(",", " ").split() for name, text in setup_file()["options.package_data"].items()}
+    found = {}
+    for name, folder in package_folders().items():
+        for path in folder.iterdir():
+            if path.is_file() and path.suffix != ".py":
+                assert any(path.match(pattern) for pattern in patterns.get(name, ())), path
+                found.setdefault(name, set()).add(path.suffix)
+    assert {"dysyr.systems", "dysyr.data", "dysyr.reporting"} <= set(found) == set(patterns)
