@@ -23,6 +23,8 @@ N_CONTEXTS = 32
 CONTEXT = 50
 HORIZON = 400
 MAX_VALIDATION = 2500
+MOST_SAMPLES = 100_000
+MOST_STRETCHES, SAMPLES_OF_A_STRETCH = 10, 10_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,7 +33,8 @@ class Record:
 
     Attributes:
         train: Dataset.
-        pieces: list of (time, variable) complete stretches, standardised by ``scaler``.
+        pieces: list of (time, variable) complete stretches, standardised by ``scaler``; of more than 100,000 samples
+            those of ``spread_stretches``.
         scaler: Scaler.
         names: names of the variables, a tuple of str.
         dt: sampling interval in system time units.
@@ -50,7 +53,8 @@ class Record:
         """The complete stretches of a Dataset."""
         names = tuple(str(name) for name in train["state"].values)
         scaler = Scaler.from_data(trajectories(train), names)
-        pieces = [scaler.transform(x[start:stop]) for x in trajectories(train) for start, stop in complete_stretches(x)]
+        whole = [x[start:stop] for x in trajectories(train) for start, stop in complete_stretches(x)]
+        pieces = [scaler.transform(x) for x in spread_stretches(whole)]
         return cls(train, pieces, scaler, names, sampling_interval(train))
 
     @property
@@ -73,6 +77,30 @@ class Record:
         return delay_form(self.train, self.pieces, self.scaler, window)
 
 
+def spread_stretches(pieces, most=MOST_SAMPLES):
+    """The pieces, or where they have more than ``most`` samples, as many in stretches spread over them.
+
+    Memory and time of a fit in closed form grow with the samples; its error is below that of the form long before.
+
+    Args:
+        pieces: list of (time, variable).
+        most: largest number of samples.
+
+    Returns:
+        list of (time, variable) views: of each piece up to ten stretches at equal distances, one for each 10,000
+        samples of the piece, the first from its begin and the last to its end; of a shorter piece one, from its begin.
+    """
+    total = sum(len(x) for x in pieces)
+    if total <= most:
+        return pieces
+    kept = []
+    for x in pieces:
+        n = min(MOST_STRETCHES, max(1, len(x) // SAMPLES_OF_A_STRETCH))
+        length = len(x) * most // (total * n)
+        kept += [x[start : start + length] for start in np.linspace(0, len(x) - length, n).astype(int) if length]
+    return kept
+
+
 class CandidateReconstructor(Reconstructor):
     """Fits a model in closed form for each of several candidates and keeps the best one.
 
@@ -81,7 +109,7 @@ class CandidateReconstructor(Reconstructor):
     in [0, 1], on up to 2500 samples a trajectory that were not fitted, see ``drift_of_forecasts``. Candidates are all
     combinations of the hyperparameters that the user leaves open; one that cannot be fitted scores infinity.
     ``history_`` holds ``criterion``, ``drift`` and ``score`` of each candidate, the numbers among their
-    hyperparameters, and ``chosen``.
+    hyperparameters, and ``chosen``. Of more than 100,000 samples that many are used, in stretches spread over the data.
 
     Subclasses name their arguments, ``validation_fraction`` and ``seed`` among them.
     """

@@ -12,6 +12,7 @@ from dysyr.core.candidate_search import (
     options,
     ridge_solution,
     shortened,
+    spread_stretches,
 )
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError, NotConverged
@@ -147,3 +148,22 @@ def test_combinations_and_options():
     assert combinations(a=(1, 2), b=("x",)) == [{"a": 1, "b": "x"}, {"a": 2, "b": "x"}]
     assert options("auto", [1, 2]) == (1, 2)
     assert options(3, [1, 2]) == (3,)
+
+
+def test_long_data_are_taken_in_stretches_that_are_spread_over_them():
+    first, second, short = np.arange(150_000)[:, None], 200_000 + np.arange(40_000)[:, None], np.arange(10_000)[:, None]
+    assert spread_stretches([second, short]) == [second, short]
+    kept = spread_stretches([first, second, short])
+    assert [len(x) for x in kept] == [7500] * 10 + [5000] * 4 + [5000]
+    assert sum(len(x) for x in kept) <= 100_000
+    assert (kept[0][0], kept[9][-1], kept[10][0], kept[13][-1]) == (0, 149_999, 200_000, 239_999)
+    assert all((np.diff(x[:, 0]) == 1).all() for x in kept)
+    assert spread_stretches([first[:150_000]] * 200_000, most=1_000) == []
+
+
+def test_a_record_of_long_data_is_bounded(monkeypatch):
+    monkeypatch.setattr(candidate_search, "SAMPLES_OF_A_STRETCH", 100)
+    monkeypatch.setattr(spread_stretches, "__defaults__", (500,))
+    record = Record.of(make_dataset(sines(2000), dt=0.1))
+    assert [len(x) for x in record.pieces] == [50] * 10
+    assert record.scaler.mean == pytest.approx(sines(2000).mean(axis=0))
