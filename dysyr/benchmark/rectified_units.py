@@ -49,7 +49,8 @@ floors those of truth against truth. Collapse: a run of 200,000 steps ends at a 
 is in use if at least a thousandth of 100,000 steps lie in it. Distances of fixed points are root mean squares over the
 variables, in standard deviations of the data; the leading exponent of a fixed point is the logarithm of its eigenvalue
 with the largest modulus, per time unit. The jump code has one symbol for each region entered; its entropies are those
-of the code divided by the mean time between two jumps. Seconds are on the clock of machines that had other work as well.
+of the code divided by the mean time between two jumps. Seconds are on the clock of machines that had other work as
+well.
 
 """
 N_TRAIN = N_TEST = 100_000
