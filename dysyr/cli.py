@@ -141,6 +141,7 @@ def simulate(
         float, typer.Option(help="Chains of states: probability that a sample is reported as another state.", min=0.0)
     ] = 0.0,
     observe: Annotated[str | None, typer.Option(help="Variables to observe, separated by commas.")] = None,
+    events: Annotated[bool, typer.Option("--events", help="Jump processes: keep every event between samples.")] = False,
     seed: Seed = 0,
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     n_shots: Annotated[int | None, typer.Option(help="Spins: measurements at the last time.", min=1)] = None,
@@ -159,7 +160,7 @@ def simulate(
     data = dysyr.simulate(
         model, n_steps=n_steps, t_end=t_end, dt=dt, n_trajectories=n_trajectories, transient=transient,
         method=method, observation_noise=observation_noise, observe=names(observe), seed=seed, dtype=dtype,
-        label_noise=label_noise, n_shots=n_shots, frame=frame,
+        label_noise=label_noise, events=events, n_shots=n_shots, frame=frame,
     )  # fmt: skip
     save_dataset(data, output)
     sizes = data.sizes
