@@ -55,19 +55,21 @@ def exact_expectations(expectations, ends):
     return LocalExpectations(np.array(sites), np.array(bonds).reshape(3, -1), np.zeros(3), np.zeros(3), ends)
 
 
-def model_expectations(model, ends, *, state=-1, n_shots=None, seed=0):
+def model_expectations(model, ends, *, state=-1, probabilities=None, n_shots=None, seed=0):
     """LocalExpectations of an OutcomeModel.
 
     Args:
         model: OutcomeModel.
         ends: (bond, 2) pairs of sites.
         state: which of its states.
+        probabilities: those of the state, where they are known already.
         n_shots: samples to draw; None for sums over all strings.
         seed: of the samples.
     """
     ends = _pairs(ends)
     if n_shots is None:
-        return exact_expectations(along_sites(model.frame.to_pauli, model.probabilities(state)), ends)
+        p = model.probabilities(state) if probabilities is None else probabilities
+        return exact_expectations(along_sites(model.frame.to_pauli, p), ends)
     return measured_expectations(model.frame, model.sample(n_shots, state=state, seed=seed), ends)
 
 

@@ -37,7 +37,8 @@ def state_rows(model, exact, ends, *, n_shots=None, floor_shots=None, seed=0):
     found = []
     times = list(model.times) if len(model.times) else [None]
     for k, time in enumerate(times):
-        own = model_expectations(model, ends, state=k, n_shots=n_shots, seed=seed)
+        p = model.probabilities(k) if model.n_sites <= MATRIX_SITES else None
+        own = model_expectations(model, ends, state=k, probabilities=p, n_shots=n_shots, seed=seed)
         row = {
             "time": None if time is None else float(time), "values": own.values(), "stderr": own.site_stderr.tolist(),
         }  # fmt: skip
@@ -46,8 +47,7 @@ def state_rows(model, exact, ends, *, n_shots=None, floor_shots=None, seed=0):
             row |= {"exact": truth, "max_error": _largest(row["values"], truth, "XYZ")}
             if len(ends):
                 row["max_correlator_error"] = _largest(row["values"], truth, CONNECTED)
-        if model.n_sites <= MATRIX_SITES:
-            p = model.probabilities(k)
+        if p is not None:
             rho = model.frame.density_matrix(p)
             row["smallest_eigenvalue"] = smallest_eigenvalue(rho)
             if exact is not None:
