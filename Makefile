@@ -24,6 +24,7 @@ bench: $(READY)
 
 lint: $(READY)
 	$(BIN)/ruff check dysyr tests examples systems data docs
+	$(BIN)/mypy
 
 docs: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"

@@ -111,9 +111,9 @@ def evaluate(
             dt=None if model is None else model.dt,
         )  # fmt: skip
     else:
-        knows_dt = model is None or isinstance(truth, xr.Dataset)
+        dt = None if model is None or isinstance(truth, xr.Dataset) else model.dt
         shortest = 1 if isinstance(model, RateModel) else 2
-        data = as_dataset(truth, dt=None if knows_dt else model.dt, mask=True, min_samples=shortest)
+        data = as_dataset(truth, dt=dt, mask=True, min_samples=shortest)
         system = system_behind(data)
     if isinstance(model, RateModel) or holds_labels(data):
         return _evaluate_rates(
@@ -161,7 +161,7 @@ def evaluate(
         inspection=inspection,
         training=training,
         provenance=provenance(seed=seed, data_hash=data_hash(data)),
-        label=label or (model.family if model is not None else "free runs"),
+        label=label or ("free runs" if model is None else model.family or type(model).__name__),
     )
 
 
@@ -205,7 +205,7 @@ def _evaluate_rates(
         measures=computed, verdict=decide_rates(context, computed), truth=data, runs=given, rates=context, model=model,
         system=system, inspection=inspection, training=training,
         provenance=provenance(seed=seed, data_hash=data_hash(data)),
-        label=label or (model.family if model is not None else "free runs"),
+        label=label or ("free runs" if model is None else model.family or type(model).__name__),
     )  # fmt: skip
 
 

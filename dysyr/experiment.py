@@ -5,6 +5,7 @@ import json
 import time
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 from dysyr.api import evaluate, inspect, load
 from dysyr.core.atomic import write_text
@@ -18,7 +19,8 @@ from dysyr.evaluation.settings import EvaluationSettings
 from dysyr.experiment_data import make_data
 from dysyr.experiment_file import Experiment, read_experiment
 from dysyr.reconstruction import METHODS
-from dysyr.reporting.comparison import compare, failure_card
+from dysyr.reporting.card import Card
+from dysyr.reporting.comparison import Comparison, compare, failure_card
 from dysyr.reporting.metrics_file import read_metrics
 from dysyr.reporting.report import render_report
 
@@ -38,9 +40,9 @@ class Result:
         folder: where everything lies.
     """
 
-    comparison: object
+    comparison: Comparison
     chosen: dict
-    card: object
+    card: Card
     folder: Path
 
     def to_dict(self):
@@ -234,7 +236,8 @@ def _fitted(reconstructor, data, folder, name, say):
 def _card(reconstructor, data, experiment, label):
     given = dict(experiment.evaluate)
     options = {key: given.pop(key) for key in ("measures", "seed") if key in given}
-    settings = EvaluationSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+    numbers: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    settings = EvaluationSettings(**numbers)
     return evaluate(
         reconstructor, data.test, reference=data.reference, settings=settings, label=label, **options
     )

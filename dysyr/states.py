@@ -86,7 +86,7 @@ def compare_states(
         exact=tensors, system=system, training=None if method is None else training_of(method),
         history={} if method is None else method.history_,
         provenance=provenance() if method is None else method.provenance_,
-        label=model.family if method is None else type(method).__name__,
+        label=(model.family or type(model).__name__) if method is None else type(method).__name__,
     )  # fmt: skip
 
 

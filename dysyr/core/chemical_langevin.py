@@ -46,7 +46,7 @@ def chemical_langevin(system):
     let = {new: f"max({name}, 0)" for name, new in kept.items()}
     let |= {name: _renamed(text, kept) for name, text in definition.get("let", {}).items()}
     let |= {name: f"max({_renamed(text, kept)}, 0)" for name, text in zip(rates, system.jumps.trees.texts, strict=True)}
-    changes = system.jumps.stoichiometry
+    changes = np.array(system.jumps.trees.changes)
     directions, noises = _noises(changes, rates)
     single = (np.count_nonzero(directions, axis=1) == 1).all() and (np.count_nonzero(directions, axis=0) == 1).all()
     equations, diffusion = {}, {}
@@ -65,7 +65,7 @@ def _noises(changes, rates):
 
     Reactions with parallel changes c_r d share the direction d, and their noise has the variance sum c_r^2 a_r.
     """
-    directions = {}
+    directions: dict[tuple, list] = {}
     for change, rate in zip(changes, rates, strict=True):
         divisor = np.gcd.reduce(change) * np.sign(change[np.flatnonzero(change)[0]])
         directions.setdefault(tuple((change // divisor).tolist()), []).append((int(divisor), rate))

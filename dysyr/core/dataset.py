@@ -76,7 +76,7 @@ def make_dataset(
     clocks, dt = clocks_of(lengths, dt, time)
 
     size = max(lengths)
-    variables = {"x": (DIMS, padded(series, size))}
+    variables: dict[str, tuple] = {"x": (DIMS, padded(series, size))}
     if present is not None:
         variables["mask"] = (DIMS, padded(present, size, fill=True))
     coords = {"state": np.array(names)}
@@ -303,6 +303,6 @@ def _from_tables(tables, dt, mask, source):
     clocks = [table.time for table in tables]
     timed = all(clock is not None for clock in clocks)
     if timed and mask is True:
-        series, clocks = zip(*map(fill_missing_rows, series, clocks), strict=True)
+        series, clocks = map(list, zip(*map(fill_missing_rows, series, clocks), strict=True))
     attrs = dict(tables[0].attrs)
     return make_dataset(list(series), dt=dt, time=list(clocks) if timed else None, names=names, mask=mask, attrs=attrs)

@@ -18,8 +18,8 @@ class Model(abc.ABC):
     ``reference`` is what to cite for the method, a key of docs/references.bib.
     """
 
-    family = None
-    reference = None
+    family: str | None = None
+    reference: str | None = None
 
     @property
     @abc.abstractmethod

@@ -18,8 +18,8 @@ class OutcomeModel(abc.ABC):
     give log P and samples; what follows from these is here. States are counted along ``times``; -1 is the last one.
     """
 
-    family = None
-    reference = None
+    family: str | None = None
+    reference: str | None = None
 
     @property
     @abc.abstractmethod

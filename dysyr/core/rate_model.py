@@ -151,7 +151,8 @@ class RateModel(Model):
         """
         dt = None if isinstance(context, xr.Dataset) else self.dt
         data = as_dataset(context, dt=dt, mask=True, min_samples=1)
-        return np.stack([self._filter(*found, t) for found, t in zip(self._evidence(data), times(data), strict=True)])
+        panels = zip(self._evidence(data), times(data), strict=True)
+        return np.stack([self._filter(logs, seen, t) for (logs, seen), t in panels])
 
     def pair_log_likelihood(self, data):
         """Mean log-probability of each label, or log-density of each value of a signal, given those before it.
@@ -162,9 +163,9 @@ class RateModel(Model):
         Returns:
             float, -inf where something impossible was seen; 0 where there is no second sample.
         """
-        gains = []
-        for found, t in zip(self._evidence(data), times(data), strict=True):
-            self._filter(*found, t, gains)
+        gains: list[float] = []
+        for (logs, seen), t in zip(self._evidence(data), times(data), strict=True):
+            self._filter(logs, seen, t, gains)
         return float(np.mean(gains)) if gains else 0.0
 
     def _evidence(self, data):

@@ -127,12 +127,8 @@ def _visits(paths, system):
     time = np.bincount(number.ravel(), weights=stays)
     if counts.min() < 0:
         raise InputError("counts of a path", got=f"{counts.min()}", expected="whole numbers >= 0")
-    fired, from_counts = [], []
-    for k, path in enumerate(paths):
-        jumps = _jumps_of(path, system, k)
-        fired.append(jumps)
-        from_counts.append(path.states[:-1])
-    fired, from_counts = np.concatenate(fired), np.concatenate(from_counts)
+    fired = np.concatenate([_jumps_of(path, system, k) for k, path in enumerate(paths)])
+    from_counts = np.concatenate([path.states[:-1] for path in paths])
     rates = system.jumps.propensities(from_counts)
     impossible = rates[np.arange(len(fired)), fired] <= 0
     if impossible.any():
@@ -172,7 +168,9 @@ def _own_reactions(system, counts, constants):
     for name in constants or ():
         if name not in system.parameters:
             raise unknown_entry("parameter in constants", name, tuple(system.parameters))
-    own, taken, probes = {}, {}, np.concatenate([counts, counts + ELSEWHERE])
+    own: dict[str, np.ndarray] = {}
+    taken: dict[int, str] = {}
+    probes = np.concatenate([counts, counts + ELSEWHERE])
     for name in system.parameters if constants is None else constants:
         one, two, half = (_rates(system, probes, {name: value}) for value in (1.0, 2.0, 0.5))
         rows = np.flatnonzero((one != two).any(axis=0))
@@ -185,7 +183,7 @@ def _own_reactions(system, counts, constants):
             raise InputError(f"{name} {what}", expected="constants that rates are proportional to")
         if not linear or not rows.size:
             continue
-        for r in rows:
+        for r in rows.tolist():
             if r in taken:
                 raise InputError(
                     f"rate of {system.jumps.names[r]} has two constants", got=f"{taken[r]} and {name}",

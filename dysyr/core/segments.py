@@ -105,7 +105,7 @@ def split(ds, fractions=(0.7, 0.15, 0.15), *, min_samples=2):
         cuts = np.rint(edges * n_trajectories).astype(int)
         cuts = np.maximum.accumulate(np.maximum(cuts, np.arange(len(cuts))))
         cuts[-1] = n_trajectories
-        parts = [[(i, 0, None) for i in range(a, b)] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        parts: list[list] = [[(i, 0, None) for i in range(a, b)] for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
     else:
         parts = [[] for _ in shares]
         for i, x in enumerate(trajectories(ds)):

@@ -76,7 +76,8 @@ class System(SystemMakers):
         self.interpretation = definition.get("interpretation")
         self.symplectic = definition.get("symplectic", False)
         used = postorder(trees.drift + tuple(term for row in trees.diffusion or () for term in row))
-        self.n_noise, self.noise_kind = (0, None) if trees.diffusion is None else noise_of(trees, self.dim)
+        noise: tuple[int, str | None] = (0, None) if trees.diffusion is None else noise_of(trees, self.dim)
+        self.n_noise, self.noise_kind = noise
         self.jumps = None if trees.jumps is None else JumpProcess(trees)
         self.spins = None if trees.spins is None else OpenSpinSystem(trees)
         self.has_time = any(node.op == "time" for node in used) or (self.spins is not None and self.spins.has_time)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 from dysyr.core.atomic import write_text
 from dysyr.core.measure import Measure, plain
@@ -33,7 +34,7 @@ class Card:
     """
 
     measures: dict[str, Measure]
-    verdict: object
+    verdict: Any
     truth: object
     runs: object
     forecasts: object = None

@@ -194,3 +194,11 @@ def test_every_file_of_a_package_is_in_the_wheel():
                 assert any(path.match(pattern) for pattern in patterns.get(name, ())), path
                 found.setdefault(name, set()).add(path.suffix)
     assert {"dysyr.systems", "dysyr.data", "dysyr.reporting"} <= set(found) == set(patterns)
+
+
+def test_types_are_checked_where_public_names_live():
+    checked = {path.strip() for path in setup_file()["mypy"]["files"].split(",")}
+    assert all((ROOT / path).is_file() for path in checked)
+    homes = {f"{home.replace('.', '/')}.py" for home in set(dysyr._HOME_OF.values())}
+    top = {f"dysyr/{path.name}" for path in PACKAGE.glob("*.py")}
+    assert {home for home in homes if home.startswith("dysyr/core/")} | top <= checked
