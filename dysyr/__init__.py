@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dysyr.core.model import Model, PiecewiseLinear, StateSpace
     from dysyr.core.outcome_model import OutcomeModel
     from dysyr.core.povm import Frame
+    from dysyr.core.probabilistic import Probabilistic
     from dysyr.core.qutip_exchange import from_qutip, to_qutip
     from dysyr.core.rate_model import RateModel
     from dysyr.core.reaction_rates import ReactionRates, reaction_rates
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         JumpEM,
         JumpFoundation,
         KoopmanVAE,
+        LatentSDE,
         LinearAR,
         NeuralODE,
         NextGenReservoir,
@@ -88,6 +90,7 @@ _HOMES = {
     "dysyr.core.reaction_rates": ("ReactionRates", "reaction_rates"),
     "dysyr.core.outcome_model": ("OutcomeModel",),
     "dysyr.core.povm": ("Frame",),
+    "dysyr.core.probabilistic": ("Probabilistic",),
     "dysyr.core.qutip_exchange": ("from_qutip", "to_qutip"),
     "dysyr.core.reconstructor": ("Reconstructor",),
     "dysyr.core.resample": ("resample",),
@@ -109,7 +112,8 @@ _HOMES = {
     "dysyr.experiment": ("run_experiment",),
     "dysyr.reconstruction": (
         "ALRNN", "GRU", "HAVOK", "LSTM", "PLRNN", "SHPLRNN", "DendPLRNN", "HankelDMD", "HankelStNN", "HiddenTerms",
-        "JumpEM", "JumpFoundation", "KoopmanVAE", "LinearAR", "NeuralODE", "NextGenReservoir", "Persistence",
+        "JumpEM", "JumpFoundation", "KoopmanVAE", "LatentSDE", "LinearAR", "NeuralODE", "NextGenReservoir",
+        "Persistence",
         "PhyxMamba", "POVMTransformer", "ReservoirComputer", "SINDy",
     ),
     "dysyr.reconstruction.jump_em.foundation": ("pretrain_jump",),

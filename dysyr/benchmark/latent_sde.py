@@ -18,7 +18,8 @@ what the log-likelihood of 500 test samples lacks to the exact value of the true
 sample; below zero only by chance, since the true parameters are not the best for the sample.
 
 Numbers are medians over seeds with their range; a free run or forecast that is not finite counts as infinitely bad, and
-fits that fail are counted. Training is processor time.
+fits that fail are counted. LatentSDE makes 500 updates (800 on Lorenz 1963, 600 on its first variable alone), NeuralODE
+500. Training is processor time.
 """
 
 import argparse

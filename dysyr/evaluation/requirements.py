@@ -45,6 +45,7 @@ REQUIREMENTS = {
     "lstm": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.6),
     "gru": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.6),
     "neuralode": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.6),
+    "latentsde": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.9),
     "reservoircomputer": Requirements(min_samples=60, min_correlation_times=20, handles_missing=True, max_noise=0.3),
     "nextgenreservoir": Requirements(min_samples=60, min_correlation_times=10, handles_missing=True, max_noise=0.1),
     "sindy": Requirements(

@@ -8,6 +8,7 @@ from dysyr.reconstruction.hidden_terms import HiddenTerms, HiddenTermsModel
 from dysyr.reconstruction.jump_em import JumpEM, JumpModel
 from dysyr.reconstruction.jump_em.foundation import JumpFoundation, JumpPosterior
 from dysyr.reconstruction.koopman_vae import KoopmanModel, KoopmanVAE
+from dysyr.reconstruction.latent_sde import LatentDiffusion, LatentSDE
 from dysyr.reconstruction.linear_ar import LinearAR
 from dysyr.reconstruction.neural_ode import NeuralField, NeuralODE
 from dysyr.reconstruction.next_gen_reservoir import NextGenReservoir, PolynomialDelays
@@ -20,14 +21,14 @@ from dysyr.reconstruction.reservoir_computer import ReservoirComputer, Reservoir
 from dysyr.reconstruction.sindy import PolynomialField, SINDy
 
 METHODS = (
-    SHPLRNN, ALRNN, DendPLRNN, PLRNN, HankelStNN, LSTM, GRU, NeuralODE, ReservoirComputer, NextGenReservoir, SINDy,
-    HankelDMD, HAVOK, LinearAR, Persistence, HiddenTerms, PhyxMamba, KoopmanVAE, JumpEM, JumpFoundation,
+    SHPLRNN, ALRNN, DendPLRNN, PLRNN, HankelStNN, LSTM, GRU, NeuralODE, LatentSDE, ReservoirComputer, NextGenReservoir,
+    SINDy, HankelDMD, HAVOK, LinearAR, Persistence, HiddenTerms, PhyxMamba, KoopmanVAE, JumpEM, JumpFoundation,
 )  # fmt: skip
 """All reconstructors."""
 
 MODELS = (
-    ShallowPLRNN, ElementwisePLRNN, HankelModel, GatedModel, NeuralField, ReservoirModel, PolynomialDelays,
-    PolynomialField, HankelModes, ForcedModes, LinearDelays, HiddenTermsModel,
+    ShallowPLRNN, ElementwisePLRNN, HankelModel, GatedModel, NeuralField, LatentDiffusion, ReservoirModel,
+    PolynomialDelays, PolynomialField, HankelModes, ForcedModes, LinearDelays, HiddenTermsModel,
     PhyxMambaModel, KoopmanModel, JumpModel, JumpPosterior, POVMState,
 )  # fmt: skip
 """The classes of model that a run folder may hold."""
