@@ -62,6 +62,7 @@ METHODS = {
     "lstm": ("lstm", {"n_updates": 1500}),
     "gru": ("gru", {"sequence_length": 50, "n_updates": 1000}),
     "neuralode": ("neuralode", {"n_updates": 2000}),
+    "latentsde": ("latentsde", {"n_updates": 1000, "n_checks": 5}),
     "shplrnn": ("shplrnn", {"hidden_dim": 100, "jitter": 0.003}),
     "alrnn": ("alrnn", {"n_rectified": 8, "n_starts": 1, "n_updates": 5000, "n_generations": 15, **QUICK}),
     "plrnn": ("plrnn", {"n_updates": 3000, "n_refinements": 10, "n_generations": 10, **QUICK}),
