@@ -37,9 +37,7 @@ def in_deviations(method, values, x):
     return (values - x.mean(axis=0)) / x.std(axis=0)
 
 
-@pytest.mark.parametrize(
-    "unit", [2.0**40, pytest.param(2.0**-40, marks=pytest.mark.slow)], ids=["large", "small"]
-)
+@pytest.mark.parametrize("unit", [2.0**40, pytest.param(2.0**-40, marks=pytest.mark.slow)], ids=["large", "small"])
 def test_the_unit_of_the_data_changes_nothing(method, plain, unit):
     """Powers of two, so that the numbers differ in their exponents alone."""
     x = series(method) * unit
