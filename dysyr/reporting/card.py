@@ -1,17 +1,15 @@
 """What one model scored on one truth, with everything needed to read and to repeat it."""
 
 import dataclasses
-import json
-from pathlib import Path
 from typing import Any
 
-from dysyr.core.atomic import write_text
 from dysyr.core.measure import Measure, plain
 from dysyr.reporting.metrics_file import FORMAT, measures_table, no_silent_nulls
+from dysyr.reporting.report_writer import ReportMakers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Card:
+class Card(ReportMakers):
     """The evaluation of one model.
 
     Attributes:
@@ -62,33 +60,10 @@ class Card:
             "provenance": plain(self.provenance),
         }
 
-    def save_metrics(self, path):
-        """Write ``metrics.json`` atomically.
-
-        Args:
-            path: the file to write.
-
-        Raises:
-            DysyrError: the folder cannot be written, or the disk is full.
-        """
-        write_text(path, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
-
-    def to_html(self, path):
-        """Write the report: one HTML file that needs nothing else.
-
-        Args:
-            path: the file to write.
-
-        Returns:
-            The path.
-
-        Raises:
-            DysyrError: the folder cannot be written, or the disk is full.
-        """
+    def _page(self):
         from dysyr.reporting.report import render_report
 
-        write_text(path, render_report(self))
-        return Path(path)
+        return render_report(self)
 
     def __str__(self):
         heading = f"{self.label}: {self.verdict.verdict}"

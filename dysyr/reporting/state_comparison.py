@@ -1,19 +1,17 @@
 """States of a model of outcomes, beside exact ones and beside what was measured."""
 
 import dataclasses
-import json
-from pathlib import Path
 
-from dysyr.core.atomic import write_text
 from dysyr.core.measure import plain
 from dysyr.evaluation.verdict import Verdict
+from dysyr.reporting.report_writer import ReportMakers
 
 FORMAT = 1
 _WHOLE = ("total_variation", "trace_distance", "smallest_eigenvalue")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
-class StateComparison:
+class StateComparison(ReportMakers):
     """A model's states beside exact ones and beside outcomes, as far as these are known.
 
     Attributes:
@@ -64,30 +62,10 @@ class StateComparison:
             }
         )  # fmt: skip
 
-    def save_metrics(self, path):
-        """Write ``to_dict`` as JSON.
-
-        Args:
-            path: file.
-        """
-        write_text(path, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
-
-    def to_html(self, path):
-        """Write the report: one HTML file that needs nothing else.
-
-        Args:
-            path: the file to write.
-
-        Returns:
-            The path.
-
-        Raises:
-            DysyrError: the folder cannot be written, or the disk is full.
-        """
+    def _page(self):
         from dysyr.reporting.state_report import render_states
 
-        write_text(path, render_states(self))
-        return Path(path)
+        return render_states(self)
 
     def __str__(self):
         lines = [
