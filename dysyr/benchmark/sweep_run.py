@@ -155,12 +155,23 @@ def _finished(out, task, retry_failed):
     return json.loads(path.read_text(encoding="utf-8"))["provenance"].get("final", True)
 
 
+def _run_on_worker(out, task):
+    """``run_task`` where xarray must not take the worker's client for a scheduler of its own.
+
+    It would ask that one for a lock by the name of a file in memory, and every task would fail.
+    """
+    import dask
+
+    with dask.config.set(scheduler="synchronous"):
+        return run_task(out, task)
+
+
 def _run_on_dask(out, tasks, scheduler, workers, memory, say):
     with _client(scheduler, workers, memory) as client:
         say(f"workers: {scheduler or f'{workers} here'}; dashboard: {client.dashboard_link}")
         from distributed import as_completed
 
-        futures = {client.submit(run_task, str(out), task, pure=False, retries=1): task for task in tasks}
+        futures = {client.submit(_run_on_worker, str(out), task, pure=False, retries=1): task for task in tasks}
         try:
             for i, future in enumerate(as_completed(futures)):
                 task = futures[future]
