@@ -57,7 +57,12 @@ def pretrain(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the weights; it is gone on with.")],
     n_contexts: Annotated[int | None, typer.Option(help="Data sets to train on.", min=1)] = None,
     n_updates: Annotated[int | None, typer.Option(help="Steps of training.", min=1)] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Data sets of a step.", min=1)] = None,
+    width: Annotated[int | None, typer.Option(help="Width of the network.", min=1)] = None,
+    inner: Annotated[int | None, typer.Option(help="Width between its layers.", min=1)] = None,
+    rounds: Annotated[int | None, typer.Option(help="Its rounds.", min=1)] = None,
     processes: Annotated[int, typer.Option(help="Processes that draw data sets.", min=1)] = 1,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     seed: Seed = 0,
 ):
     """Train a shipped network again."""
@@ -65,4 +70,8 @@ def pretrain(
 
     if what != "jump":
         raise typer.BadParameter(f"no such network: {what}", param_hint="WHAT")
-    typer.echo(dysyr.pretrain_jump(output, n_contexts=n_contexts, n_updates=n_updates, processes=processes, seed=seed))
+    place = dysyr.pretrain_jump(
+        output, n_contexts=n_contexts, n_updates=n_updates, batch_size=batch_size, width=width, inner=inner,
+        rounds=rounds, processes=processes, device=device, seed=seed,
+    )  # fmt: skip
+    typer.echo(place)

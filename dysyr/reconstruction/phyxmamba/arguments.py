@@ -12,7 +12,9 @@ from dysyr.core.arguments import (
     whole_from,
 )
 from dysyr.reconstruction.phyxmamba.discrepancy import ESTIMATORS
+from dysyr.reconstruction.phyxmamba.mamba import LONGEST_SHORT
 from dysyr.reconstruction.phyxmamba.recipe import SCHEDULES
+from dysyr.training.device import check_device
 
 CORES, PADDINGS = ("ssd", "selective"), ("history", "zeros")
 COUNTS = (
@@ -60,4 +62,7 @@ def check(method):
         ("n_rollout", f"a multiple of patch_length = {method.patch_length}", lambda v: v % method.patch_length == 0),
         ("n_updates", "at least one update in both stages together", lambda v: updates >= 1),
         ("n_checks", f"at most n_updates + n_rollout_updates = {updates}", lambda v: v <= updates),
+        ("device", f"'cpu' with core 'selective', and with more than {LONGEST_SHORT} patches",
+         lambda v: v != "cuda" or (method.core == "ssd" and method.n_tokens <= LONGEST_SHORT)),
     )  # fmt: skip
+    check_device(method)

@@ -1,7 +1,7 @@
 """Mamba layers: a short causal convolution, a state space whose coefficients depend on its input, and a gate.
 
-Both layers can be run in pieces. ``layer(x, state)`` continues from the state that an earlier call returned: the last
-inputs of the convolution, and the state of the scan.
+Both layers can be run in pieces. ``layer(x, state, keep=True)`` continues from the state that an earlier call returned:
+the last inputs of the convolution, and the state of the scan. Without ``keep`` the state is None, and costs nothing.
 """
 
 import math
@@ -75,8 +75,8 @@ class Mamba2(torch.nn.Module):
         self.norm = parameter(np.ones(self.inner))
         self.out_proj = uniform(rng, d_model, self.inner, fan_in=self.inner)
 
-    def forward(self, x, state=None):
-        """x (batch, time, d_model), state of an earlier call or None -> (y, the new state)."""
+    def forward(self, x, state=None, *, keep=False):
+        """x (batch, time, d_model), state of an earlier call or None -> (y, the new state where it is to be kept)."""
         tail, S = (None, None) if state is None else state
         sizes = (self.inner, self.inner + 2 * self.d_state, self.n_heads)
         z, u, dt = (x @ self.in_proj.T).split(sizes, dim=-1)
@@ -86,12 +86,12 @@ class Mamba2(torch.nn.Module):
         dt = functional.softplus(dt + self.dt_bias)
         A = -torch.exp(self.A_log)
         if x.shape[1] <= LONGEST_SHORT:
-            y, S = short_ssd(v, dt, A, B, C, S)
+            y, S = short_ssd(v, dt, A, B, C, S, return_last_state=keep)
         else:
             y, S = ssd(v, dt, A, B, C, h0=S, return_last_state=True)
         y = (y + self.D.unsqueeze(-1) * v).flatten(2) * functional.silu(z)
         y = self.norm * y * torch.rsqrt(y.square().mean(-1, keepdim=True) + NORM_EPS)
-        return y @ self.out_proj.T, (tail, S)
+        return y @ self.out_proj.T, (tail, S) if keep else None
 
 
 class Mamba1(torch.nn.Module):
@@ -123,8 +123,8 @@ class Mamba1(torch.nn.Module):
         self.D = parameter(np.ones(self.inner))
         self.out_proj = uniform(rng, d_model, self.inner, fan_in=self.inner)
 
-    def forward(self, x, state=None):
-        """x (batch, time, d_model), state of an earlier call or None -> (y, the new state)."""
+    def forward(self, x, state=None, *, keep=False):
+        """x (batch, time, d_model), state of an earlier call or None -> (y, the new state where it is to be kept)."""
         tail, h = (None, None) if state is None else state
         v, z = (x @ self.in_proj.T).chunk(2, dim=-1)
         v, tail = self.conv(v, tail)
@@ -133,4 +133,4 @@ class Mamba1(torch.nn.Module):
             v, d @ self.dt_proj.T, -torch.exp(self.A_log), B, C, D=self.D, z=z, delta_bias=self.dt_bias,
             delta_softplus=True, h0=h, return_last_state=True,
         )  # fmt: skip
-        return y @ self.out_proj.T, (tail, h)
+        return y @ self.out_proj.T, (tail, h) if keep else None

@@ -44,7 +44,7 @@ class PhyxMambaModel(Sampled, StateSpace):
 
     def __init__(self, network, *, scaler, scale, covariance, dt, names, windows):
         self.shape = dataclasses.replace(network.shape, n_heads=0)
-        unit = network.unit.numpy().copy()
+        unit = network.unit.cpu().numpy().copy()
         self.network = PatchNetwork(self.shape, unit, np.random.default_rng(0)).double()
         known = network.state_dict()
         self.network.load_state_dict({name: known[name].double() for name in self.network.state_dict()})

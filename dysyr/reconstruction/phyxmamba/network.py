@@ -113,12 +113,15 @@ class PatchNetwork(torch.nn.Module):
         place = self.positions[first : first + tokens.shape[1]]
         return tokens @ self.embed_weight.T + self.embed_bias + place
 
-    def stack(self, e, states=None):
-        """The residual stack: (batch, token, d_model), states of earlier tokens or None -> (H, the new states)."""
+    def stack(self, e, states=None, *, keep=False):
+        """The residual stack: (batch, token, d_model), states of earlier tokens or None -> (H, the new states).
+
+        The new states are None, layer by layer, unless they are to be kept.
+        """
         total, after = 0.0, []
         states = [None] * len(self.layers) if states is None else states
         for layer, state in zip(self.layers, states, strict=True):
-            h, state = layer(e, state)
+            h, state = layer(e, state, keep=keep)
             after.append(state)
             total = total + h
             e = e - (h @ self.back_weight.T + self.back_bias)
@@ -171,7 +174,7 @@ class PatchNetwork(torch.nn.Module):
             (batch, patch, variable), and the states of all layers with the number of tokens.
         """
         tokens = self.tokens(window)
-        h, states = self.stack(self.embed(tokens))
+        h, states = self.stack(self.embed(tokens), keep=True)
         return self.decode(h[:, -1], window[:, -1]), (states, tokens.shape[1])
 
     def grow(self, window, cache):
@@ -185,7 +188,7 @@ class PatchNetwork(torch.nn.Module):
             (batch, patch, variable), and the new cache.
         """
         states, n_tokens = cache
-        h, states = self.stack(self.embed(self.tokens(window)[:, -1:], n_tokens), states)
+        h, states = self.stack(self.embed(self.tokens(window)[:, -1:], n_tokens), states, keep=True)
         return self.decode(h[:, -1], window[:, -1]), (states, n_tokens + 1)
 
 

@@ -59,6 +59,8 @@ class PhyxMamba(Reconstructor):
         validation_fraction: share at the end of each trajectory that is held out when ``fit`` gets no validation data.
         n_checks: looks at validation data; the parameters of the last good one are kept, see ``Training``.
         seed: of initial parameters, windows and noise.
+        device: "cpu", one core; "cuda": a card trains, of core "ssd" with at most 64 patches. The fitted model computes
+            on the processor.
 
     Attributes after fit: ``model_`` (PhyxMambaModel); ``history_`` (update, stage, loss, criterion per check;
     ``chosen``: attempt (0), update and criterion of what was kept; ``embedding``: delay and dimension; ``setbacks``:
@@ -70,6 +72,7 @@ class PhyxMamba(Reconstructor):
 
     handles_missing = True
     min_samples = 60
+    budget = ("n_updates", "n_rollout_updates", "n_decoder_updates")
 
     def __init__(
         self, *, patch_length=5, n_tokens=2, dim="auto", delay="auto", padding="history", core="ssd", n_layers=2,
@@ -78,7 +81,7 @@ class PhyxMamba(Reconstructor):
         n_rollout=30, n_rollout_updates=150, rollout_batch_size=128, rollout_rate=5e-6, rollout_rate_end=5e-7,
         gradient_clip=1.0, n_decoder_updates=0, conditional_weight=100.0, unconditional_weight=1.0,
         bandwidths=None, mmd_estimator="v", schedule="cosine", jitter=0.0, validation_fraction=0.2, n_checks=10,
-        seed=0,
+        seed=0, device="cpu",
     ):  # fmt: skip
         self.patch_length = patch_length
         self.n_tokens = n_tokens
@@ -117,6 +120,7 @@ class PhyxMamba(Reconstructor):
         self.validation_fraction = validation_fraction
         self.n_checks = n_checks
         self.seed = seed
+        self.device = device
 
     @classmethod
     def published(cls, name, **changes):
@@ -163,6 +167,7 @@ class PhyxMamba(Reconstructor):
         place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(train, held))
         with threadpool_limits(1):
             network = PatchNetwork(shape, self._unit(pieces), np.random.default_rng([self.seed, 0x696E6974]))
+            network.to(self.device)
             recipe = self._recipe(spread.sd / scaler.sd)
             training = Training(network, pieces, recipe, seed=self.seed, criterion=criterion)
             disable = None if progress else True

@@ -10,6 +10,7 @@ from dysyr.core.errors import NotConverged
 from dysyr.reconstruction.phyxmamba.discrepancy import squared_mmd
 from dysyr.reconstruction.phyxmamba.optimiser import FlatAdam
 from dysyr.reconstruction.phyxmamba.windows import Windows, free_run
+from dysyr.training.device import LossAndGradient
 
 SECONDS_BETWEEN_WRITES = 5.0
 STREAM = 0x50687978
@@ -33,7 +34,7 @@ class Training:
     the parameters back to the last good check and halves the learning rate.
 
     Args:
-        network: PatchNetwork.
+        network: PatchNetwork, on the device on which it is trained.
         pieces: list of (time, variable) standardised complete stretches.
         recipe: Recipe.
         seed: of windows, noise and dropout.
@@ -44,18 +45,19 @@ class Training:
 
     def __init__(self, network, pieces, recipe, *, seed, criterion):
         self.network, self.recipe, self.seed, self.criterion = network, recipe, seed, criterion
-        self._spread = torch.tensor(recipe.spread, dtype=torch.float32)
-        shape = network.shape
+        self._device, shape = network.unit.device, network.shape
+        self._spread = self._tensor(recipe.spread)
         lengths = (shape.patch, recipe.n_rollout)
         self._windows = [
-            Windows(pieces, shape.window + n) if stage.n_updates else None
+            Windows(pieces, shape.window + n, self._device) if stage.n_updates else None
             for n, stage in zip(lengths, recipe.stages, strict=True)
         ]
-        self._losses = (self._forced_loss, self._free_loss)
         named = dict(network.named_parameters())
         self.optimiser = FlatAdam(list(named.values()))
+        losses = (self._forced_loss, self._free_loss)
+        self._losses = [LossAndGradient(loss, list(named.values())) for loss in losses]
         decoder = [torch.full((p.numel(),), float(name.startswith("decode"))) for name, p in named.items()]
-        self._decoder = torch.cat(decoder)
+        self._decoder = torch.cat(decoder).to(self._device)
         self.update, self.slowed, self.waited, self.setbacks = 0, 1.0, 0, 0
         self.history = {"update": [], "stage": [], "loss": [], "criterion": []}
         self.least = math.inf
@@ -128,11 +130,10 @@ class Training:
         if number == 1 and done == 0:
             self.optimiser.forget()
         rng = np.random.default_rng([self.seed, STREAM, number, done, self.setbacks])
-        loss = self._losses[number](self._windows[number].draw(stage.batch_size, rng), rng)
-        if not math.isfinite(loss.item()):
+        loss = self._losses[number](*self._drawn(number, rng)).item()
+        if not math.isfinite(loss):
             self._set_back()
-            return loss.item()
-        loss.backward()
+            return loss
         share = 0.5 + 0.5 * math.cos(math.pi * done / stage.n_updates)
         rate = stage.rate
         if self.recipe.schedule == "cosine":
@@ -144,7 +145,7 @@ class Training:
         self.update += 1
         if self.update == self.recipe.stages[0].n_updates:
             self.after_first.copy_(self.optimiser.theta)
-        return loss.item()
+        return loss
 
     def _set_back(self):
         self.setbacks += 1
@@ -158,21 +159,29 @@ class Training:
         self.optimiser.forget()
         self.slowed *= 0.5
 
-    def _shown(self, window, rng):
-        """The window that the network sees: with noise."""
-        if not self.recipe.jitter:
-            return window
-        noise = rng.normal(scale=self.recipe.jitter, size=tuple(window.shape))
-        return window + torch.tensor(noise, dtype=window.dtype)
+    def _drawn(self, number, rng):
+        """Windows of an update; noise on what the network sees of them, and which entries of its embedding it keeps,
+        or None."""
+        recipe, shape, count = self.recipe, self.network.shape, self.recipe.stages[number].batch_size
+        windows, noise, kept = self._windows[number].draw(count, rng), None, None
+        if recipe.jitter:
+            noise = self._tensor(rng.normal(scale=recipe.jitter, size=(count, shape.window, shape.n_variables)))
+        if recipe.dropout and number == 0:
+            kept = self._tensor(rng.random((count, shape.n_tokens, shape.d_model)) < 1.0 - recipe.dropout)
+        return windows, noise, kept
 
-    def _forced_loss(self, windows, rng):
-        shape, keep = self.network.shape, 1.0 - self.recipe.dropout
+    def _tensor(self, values):
+        return torch.tensor(values, dtype=torch.float32, device=self._device)
 
-        def drop(e):
-            return e * torch.tensor(rng.random(tuple(e.shape)) < keep, dtype=e.dtype) / keep
+    def _shown(self, windows, noise):
+        """The part of windows that the network sees: with noise."""
+        seen = windows[:, : self.network.shape.window]
+        return seen if noise is None else seen + noise
 
-        shown = self._shown(windows[:, : shape.window], rng)
-        predicted, later = self.network.teacher_forced(shown, drop if self.recipe.dropout else None)
+    def _forced_loss(self, windows, noise, kept):
+        shape, share = self.network.shape, 1.0 - self.recipe.dropout
+        drop = None if kept is None else lambda e: e * kept / share
+        predicted, later = self.network.teacher_forced(self._shown(windows, noise), drop)
         truth = windows[:, shape.history + shape.patch :].unflatten(1, (-1, shape.patch))
         loss = (predicted - truth).square().mean()
         if later:
@@ -180,10 +189,9 @@ class Training:
             loss = loss + self.recipe.head_weight * sum(heads) / len(heads)
         return loss
 
-    def _free_loss(self, windows, rng):
-        recipe, n = self.recipe, self.network.shape.window
-        run = free_run(self.network, self._shown(windows[:, :n], rng), recipe.n_rollout)
-        truth = windows[:, n:]
+    def _free_loss(self, windows, noise, kept):
+        recipe, truth = self.recipe, windows[:, self.network.shape.window :]
+        run = free_run(self.network, self._shown(windows, noise), recipe.n_rollout)
         loss = (run - truth).square().mean()
         first, truth, states = (x / self._spread for x in (windows[:, 0], truth, run))
         how = {"bandwidths": recipe.bandwidths, "estimator": recipe.estimator}
@@ -201,7 +209,7 @@ class Training:
             "theta": self.optimiser.theta, "m": self.optimiser.m, "v": self.optimiser.v, "kept": self.kept[2],
             "after_first": self.after_first,
         }  # fmt: skip
-        arrays = {name: value.numpy() for name, value in rows.items()}
+        arrays = {name: value.cpu().numpy() for name, value in rows.items()}
         arrays |= {f"history_{name}": np.asarray(column, dtype=np.float64) for name, column in self.history.items()}
         return arrays, {
             "update": self.update, "count": self.optimiser.count, "kept": list(self.kept[:2]), "least": self.least,
@@ -210,10 +218,11 @@ class Training:
 
     def _restore(self, arrays, numbers):
         self.optimiser.theta.copy_(torch.from_numpy(arrays["theta"]))
-        self.optimiser.m, self.optimiser.v = (torch.from_numpy(arrays[name].copy()) for name in ("m", "v"))
+        self.optimiser.m.copy_(torch.from_numpy(arrays["m"]))
+        self.optimiser.v.copy_(torch.from_numpy(arrays["v"]))
         self.optimiser.count, self.update = numbers["count"], numbers["update"]
         self.slowed, self.waited, self.setbacks = (numbers[name] for name in ("slowed", "waited", "setbacks"))
         self.after_first.copy_(torch.from_numpy(arrays["after_first"]))
         self.least = numbers["least"]
-        self.kept = (*numbers["kept"], torch.from_numpy(arrays["kept"].copy()))
+        self.kept = (*numbers["kept"], torch.tensor(arrays["kept"], device=self._device))
         self.history = {name: list(arrays[f"history_{name}"]) for name in self.history}

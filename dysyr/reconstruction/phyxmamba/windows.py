@@ -12,12 +12,13 @@ class Windows:
     Args:
         pieces: list of (time, variable) standardised arrays without missing values.
         length: samples of a window.
+        device: where they lie.
 
     Raises:
         InputError: no window fits.
     """
 
-    def __init__(self, pieces, length):
+    def __init__(self, pieces, length, device="cpu"):
         longest = max((len(x) for x in pieces), default=0)
         if longest < length:
             raise InputError(
@@ -26,14 +27,14 @@ class Windows:
             )  # fmt: skip
         at = np.cumsum([0, *(len(x) for x in pieces)])
         starts = [a + np.arange(max(0, len(x) - length + 1)) for a, x in zip(at[:-1], pieces, strict=True)]
-        self._rows = torch.tensor(np.concatenate(pieces), dtype=torch.float32)
+        self._rows = torch.tensor(np.concatenate(pieces), dtype=torch.float32, device=device)
         self._starts = np.concatenate(starts)
-        self._steps = torch.arange(length)
+        self._steps = torch.arange(length, device=device)
 
     def draw(self, count, rng):
         """(count, length, variable) windows."""
         chosen = self._starts[rng.integers(len(self._starts), size=count)]
-        return self._rows[torch.from_numpy(chosen).unsqueeze(1) + self._steps]
+        return self._rows[torch.from_numpy(chosen).to(self._rows.device).unsqueeze(1) + self._steps]
 
 
 def free_run(network, window, n_samples):

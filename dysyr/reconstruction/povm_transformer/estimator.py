@@ -5,7 +5,6 @@ import json
 import time
 
 import numpy as np
-import torch
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -24,6 +23,7 @@ from dysyr.reconstruction.povm_transformer.solution import STEPPERS, Evolution, 
 from dysyr.reconstruction.povm_transformer.steady_state import SteadyState
 from dysyr.reconstruction.povm_transformer.string_state import new_state
 from dysyr.reconstruction.povm_transformer.sums import EXACT_SITES, Sums, check_exact
+from dysyr.training.device import check_device
 
 SECONDS_BETWEEN_WRITES = 5.0
 OBJECTIVES = ("chi2", "l1")
@@ -234,10 +234,8 @@ def _check(method):
         ("learning_rate", *POSITIVE),
         ("dt", POSITIVE[0] + ", or None", lambda v: v is None or POSITIVE[1](v)),
         ("seed", *whole_from(0)),
-        ("device", "'cpu' or 'cuda'", lambda v: v in ("cpu", "cuda")),
     )
-    if method.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("there is no CUDA device", do="take device='cpu'")
+    check_device(method)
 
 
 def _checked_times(times):

@@ -79,7 +79,7 @@ def test_true_equations_go_on_from_the_last_sample(orbit):
 def kept_records(folder, label, n_failed=0, **changes):
     made = scores("lorenz63", *(2 * [np.cumsum(np.ones((2, 900, 3)), axis=1)]), np.ones(3))
     for seed in range(3):
-        record = {"system": "rossler", "noise": 0.0, "method": label, "seed": seed, "made_by": METHODS[label]}
+        record = {"system": "rossler", "noise": 0.0, "method": label, "seed": seed, "made_by": forecasting.settings(label, "rossler")}
         failure = {"failure": "no"} if seed < n_failed else {"failure": None, "seconds": 3.0, "parameters": 12_345}
         text = json.dumps(record | failure | ({} if seed < n_failed else made | changes))
         (folder / f"rossler-noise_0-{label}-{seed}.json").write_text(text)
@@ -154,3 +154,23 @@ def test_command_tells_of_what_is_not_finished(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["forecasting", *given])
     forecasting.main()
     assert "**Not finished**: 3 of 5 fits" in capsys.readouterr().out
+
+
+def test_what_needs_a_card_is_printed_where_it_was_run_and_run_only_when_named(tmp_path, monkeypatch, capsys):
+    kept_records(tmp_path, "gru")
+    given = ["-o", str(tmp_path), "--systems", "rossler", "--noise", "0", "--seeds", "3", "--processes", "0"]
+    monkeypatch.setattr(sys, "argv", ["forecasting", *given])
+    forecasting.main()
+    assert "phyxmamba_published |" not in capsys.readouterr().out
+    kept_records(tmp_path, "phyxmamba_published")
+    forecasting.main()
+    assert "| phyxmamba_published | 10 (0) |" in capsys.readouterr().out
+
+
+def test_settings_of_the_published_sizes_are_those_of_the_system():
+    method, given = forecasting.settings("phyxmamba_published", "rossler")
+    assert method == "phyxmamba"
+    assert (given["n_layers"], given["d_state"], given["n_tokens"], given["delay"]) == (1, 1024, 6, 7)
+    assert (given["n_updates"], given["device"]) == (12_000, "cuda")
+    assert forecasting.settings("phyxmamba_published", "lorenz96")[1]["n_layers"] == 3
+    assert forecasting.settings("gru", "rossler") == METHODS["gru"]

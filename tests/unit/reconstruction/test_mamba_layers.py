@@ -109,10 +109,10 @@ def test_values_and_gradients_are_those_of_the_loop(name, time, batch):
 def test_in_pieces_as_in_one(name, pieces):
     layer = LAYERS[name]()
     x = torch.tensor(np.random.default_rng(0).normal(size=(2, sum(pieces), D_MODEL)))
-    whole, (tail, last) = layer(x)
+    whole, (tail, last) = layer(x, keep=True)
     state, parts = None, []
     for part in x.split(pieces, dim=1):
-        y, state = layer(part, state)
+        y, state = layer(part, state, keep=True)
         parts.append(y)
     torch.testing.assert_close(torch.cat(parts, dim=1), whole, rtol=1e-11, atol=1e-13)
     torch.testing.assert_close(state[0], tail)

@@ -102,7 +102,7 @@ class PairNetwork(torch.nn.Module):
             correction of the log initial probabilities (batch, state).
         """
         n = pairs.shape[1]
-        off = (1 - torch.eye(n, dtype=pairs.dtype))[..., None]
+        off = (1 - torch.eye(n, dtype=pairs.dtype, device=pairs.device))[..., None]
         pairs = (pairs - self.pair_mean) / self.pair_scale * off
         source, target = self.enter_state((states - self.state_mean) / self.state_scale).chunk(2, dim=-1)
         h = self.enter_pair(torch.cat([pairs, pairs.transpose(1, 2)], dim=-1)) + source[:, :, None] + target[:, None, :]

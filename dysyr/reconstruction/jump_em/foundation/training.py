@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from dysyr.reconstruction.jump_em.foundation.network import new_network
 from dysyr.reconstruction.jump_em.foundation.statistics import codes_of, log_starts
+from dysyr.training.device import LossAndGradient
 
 LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 2e-3, 0.02, 300
 BATCH = 64
@@ -32,9 +33,10 @@ class Batches:
 
     Args:
         examples: dict number of states -> Examples.
+        device: where they lie.
     """
 
-    def __init__(self, examples):
+    def __init__(self, examples, device="cpu"):
         self.parts, self.sizes = {}, {}
         for n, each in examples.items():
             codes = codes_of(each.statistics)
@@ -43,7 +45,7 @@ class Batches:
                 codes.pairs, codes.states, codes.whole, codes.log_rates, codes.spread, each.rates, start, each.initial,
                 np.where(each.rates.max(axis=(1, 2)) > PUBLISHED_RANGE, BEYOND, 1.0),
             )  # fmt: skip
-            self.parts[n] = [torch.as_tensor(np.asarray(array, dtype=np.float32)) for array in arrays]
+            self.parts[n] = [torch.as_tensor(np.asarray(array, dtype=np.float32), device=device) for array in arrays]
             self.sizes[n] = len(each)
 
     def scales(self):
@@ -53,17 +55,19 @@ class Batches:
             rows = []
             for n, part in self.parts.items():
                 values = part[place]
-                rows.append(values[:, ~torch.eye(n, dtype=torch.bool)] if name == "pair" else values)
+                rows.append(
+                    values[:, ~torch.eye(n, dtype=torch.bool, device=values.device)] if name == "pair" else values
+                )
             flat = torch.cat([row.reshape(-1, row.shape[-1]) for row in rows])
             found[f"{name}_mean"], found[f"{name}_scale"] = flat.mean(dim=0), flat.std(dim=0) + 1e-3
         return found
 
     def draw(self, rng, size):
-        """A batch of one number of states, chosen in proportion to how often it occurs."""
+        """(states, batch) of one number of states, chosen in proportion to how often it occurs."""
         sizes = np.array(list(self.sizes.values()), dtype=float)
         n = int(rng.choice(list(self.sizes), p=sizes / sizes.sum()))
-        rows = torch.as_tensor(rng.integers(0, self.sizes[n], size))
-        return [part[rows] for part in self.parts[n]]
+        rows = torch.as_tensor(rng.integers(0, self.sizes[n], size), device=self.parts[n][0].device)
+        return n, [part[rows] for part in self.parts[n]]
 
     def all(self, size=256):
         """Every example once, in batches."""
@@ -86,7 +90,7 @@ def losses(network, batch):
     pairs, states, whole, log_rates, spread, rates, start, initial, weight = batch
     logit, shift, log_spread, correction = network(pairs, states, whole)
     n = rates.shape[1]
-    off = ~torch.eye(n, dtype=torch.bool)
+    off = ~torch.eye(n, dtype=torch.bool, device=rates.device)
     edge = rates > 0
     log_mean, log_cv = log_rates + spread * shift, torch.log(spread) + log_spread
     shape = torch.exp(-2 * log_cv)
@@ -100,43 +104,49 @@ def losses(network, batch):
     return nats, cross, weight
 
 
-def train(examples, held_out, *, n_updates, seed=0, learning_rate=LEARNING_RATE, progress=True, log=None):
+def train(
+    examples, held_out, *, n_updates, seed=0, sizes=None, batch_size=BATCH, learning_rate=LEARNING_RATE, device="cpu",
+    progress=True, log=None,
+):  # fmt: skip
     """Train a network.
 
     Args:
         examples: dict number of states -> Examples.
         held_out: the same, on which the weights are judged.
-        n_updates: steps of 64 examples.
+        n_updates: steps.
         seed: of the first weights and of the batches.
+        sizes: dict of arguments of PairNetwork, or None.
+        batch_size: examples of a step.
         learning_rate: largest step of AdamW.
+        device: "cpu" or "cuda".
         progress: show a bar when standard error is a terminal.
         log: function of one line of text, called at each check, or None.
 
     Returns:
-        PairNetwork, and dict ``update``, ``loss`` (training), ``held_out`` of
+        PairNetwork on the processor, and dict ``update``, ``loss`` (training), ``held_out`` of
         each check, as lists.
     """
     rng = np.random.default_rng([seed, 0x70726574])
-    network = new_network(seed)
-    training, judging = Batches(examples), Batches(held_out)
+    network = new_network(seed, **(sizes or {})).to(device)
+    training, judging = Batches(examples, device), Batches(held_out, device)
     network.load_state_dict({**network.state_dict(), **training.scales()})
     averaged = copy.deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY)
+    steps = {n: _Step(network) for n in training.parts}
     history, recent = {"update": [], "loss": [], "held_out": []}, []
     for update in tqdm(range(1, n_updates + 1), desc="network", unit="update", disable=None if progress else True):
         rate = min(update / WARM_UP, 0.5 * (1 + math.cos(math.pi * update / n_updates)))
         optimiser.param_groups[0]["lr"] = learning_rate * rate
-        nats, cross, weight = losses(network, training.draw(rng, BATCH))
-        loss = (weight * (nats + cross)).sum() / weight.sum()
-        optimiser.zero_grad()
-        loss.backward()
+        n, batch = training.draw(rng, batch_size)
+        optimiser.zero_grad(set_to_none=False)
+        nats = steps[n](batch)
         torch.nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT)
         optimiser.step()
         keep = min(AVERAGED, update / (update + 10))
         with torch.no_grad():
             for mean, now in zip(averaged.parameters(), network.parameters(), strict=True):
                 mean.lerp_(now, 1 - keep)
-        recent.append(float(nats.mean().detach()))
+        recent.append(nats)
         if update % max(n_updates // 20, 1) == 0 or update == n_updates:
             history["update"].append(update)
             history["loss"].append(float(np.mean(recent)))
@@ -147,7 +157,24 @@ def train(examples, held_out, *, n_updates, seed=0, learning_rate=LEARNING_RATE,
             if log is not None:
                 log(f"update {update}: loss {history['loss'][-1]:.4f}, held out {history['held_out'][-1]:.4f}")
     averaged.load_state_dict(best)
-    return averaged, history
+    return averaged.cpu(), history
+
+
+class _Step:
+    """Gradient of the loss of batches of one number of states; called, it gives their mean nats per pair."""
+
+    def __init__(self, network):
+        self.network = network
+        self._gradient = LossAndGradient(self._loss, list(network.parameters()))
+
+    def __call__(self, batch):
+        self._gradient(*batch)
+        return float(self._nats)
+
+    def _loss(self, *batch):
+        nats, cross, weight = losses(self.network, batch)
+        self._nats = nats.mean().detach()
+        return (weight * (nats + cross)).sum() / weight.sum()
 
 
 @torch.no_grad()
