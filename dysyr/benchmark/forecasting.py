@@ -27,7 +27,7 @@ those of the tables. Libraries of SINDy and of the next-generation reservoir are
 systems: the true terms are among the candidates, so that they stand apart. A forecast that leaves the range of numbers
 is counted and scores as badly as can be; a fit that fails counts as worse than everything. Numbers are medians over
 seeds with their median absolute deviation; training is processor time. "phyxmamba_published" has the published sizes
-and settings but a quarter and less of the published updates, with a falling rate; a card trains it, several fits at
+and settings but a fifth and less of the published updates, with a falling rate; a card trains it, several fits at
 once, and its seconds are those of the clock, the looks at validation data on the processor included.
 """
 
@@ -58,10 +58,10 @@ from dysyr.reconstruction import PhyxMamba
 QUICK = {"max_restarts": 0, "n_checks": 8}
 HANKEL = {"window": 16, "n_blocks": 8, "n_windows": 1024, "n_iterations": 1000, "jitter": 1e-3}
 ON_A_CARD = {
-    "n_updates": 12_000, "n_rollout_updates": 2_000, "n_decoder_updates": 125, "schedule": "cosine", "n_checks": 5,
+    "n_updates": 10_000, "n_rollout_updates": 1_500, "n_decoder_updates": 100, "schedule": "cosine", "n_checks": 5,
     "device": "cuda",
 }  # fmt: skip
-"""What differs from the published settings of PhyxMamba: a quarter and less of the updates."""
+"""What differs from the published settings of PhyxMamba: a fifth and less of the updates."""
 METHODS = {
     "truth": None,
     "equations": None,

@@ -171,6 +171,6 @@ def test_settings_of_the_published_sizes_are_those_of_the_system():
     method, given = forecasting.settings("phyxmamba_published", "rossler")
     assert method == "phyxmamba"
     assert (given["n_layers"], given["d_state"], given["n_tokens"], given["delay"]) == (1, 1024, 6, 7)
-    assert (given["n_updates"], given["device"]) == (12_000, "cuda")
+    assert (given["n_updates"], given["device"]) == (10_000, "cuda")
     assert forecasting.settings("phyxmamba_published", "lorenz96")[1]["n_layers"] == 3
     assert forecasting.settings("gru", "rossler") == METHODS["gru"]
