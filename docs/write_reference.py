@@ -28,7 +28,7 @@ GROUPS = (
                         "HiddenTerms", "PhyxMamba", "KoopmanVAE", "JumpEM", "JumpFoundation",
                         "pretrain_jump", "select_n_states", "StateSelection", "RatePosterior", "Reconstructor",
                         "Model", "StateSpace", "PiecewiseLinear", "VectorField", "WindowGenerator", "RateModel",
-                        "Probabilistic",
+                        "Probabilistic", "tune", "Tuning",
                         "reaction_rates", "ReactionRates", "save", "load")),
     ("Symbols, fixed points and cycles", ("encode", "Encoding", "compare_codes", "export_code", "fixed_points",
                                           "cycles", "stable_manifold", "unstable_manifold", "bifurcations",

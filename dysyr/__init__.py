@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from dysyr.simulation.steady_state import steady_state
     from dysyr.spectrum import lyapunov_spectrum
     from dysyr.states import compare_states
+    from dysyr.tuning.tune import Tuning, tune
 
 _HOMES = {
     "dysyr.api": ("evaluate", "inspect", "load", "load_system", "save"),
@@ -129,6 +130,7 @@ _HOMES = {
     "dysyr.simulation.steady_state": ("steady_state",),
     "dysyr.spectrum": ("lyapunov_spectrum",),
     "dysyr.states": ("compare_states",),
+    "dysyr.tuning.tune": ("Tuning", "tune"),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

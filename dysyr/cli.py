@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from dysyr import cli_states, cli_sweep, cli_upkeep
+from dysyr import cli_states, cli_sweep, cli_tune, cli_upkeep
 from dysyr.cli_input import (
     code_of,
     labelled,
@@ -16,6 +16,7 @@ from dysyr.cli_input import (
     names,
     parse,
     read_data,
+    read_training,
     refuse_options,
     refusing,
     series_run,
@@ -191,10 +192,8 @@ def fit(
     --set gives the method's arguments, for example --set latent_dim=3. The run folder holds all that the
     other commands need.
     """
-    import dysyr
     from dysyr.core.state_reconstructor import StateReconstructor
     from dysyr.experiment import build_reconstructor
-    from dysyr.experiment_data import embed_alike
     from dysyr.reconstruction import METHODS, STATE_METHODS
 
     arguments = parse(settings) | {k: v for k, v in (("seed", seed), ("device", device)) if v is not None}
@@ -208,14 +207,7 @@ def fit(
         reconstructor.save(output)
         typer.echo(cli_states.fitted_outcomes(reconstructor, data, output))
         return
-    train = read_data(data, dt, time, columns, mask)
-    extra = None if validation is None else read_data(str(validation), dt, time, columns, mask)
-    if resample is not None:
-        train = dysyr.resample(train, dt=resample)
-        extra = None if extra is None else dysyr.resample(extra, dt=resample)
-    if embed:
-        train, *rest = embed_alike([train] if extra is None else [train, extra])
-        extra = rest[0] if rest else None
+    train, extra = read_training(data, validation, dt, time, columns, mask, resample, embed)
     reconstructor.fit(train, validation=extra, checkpoint=output)
     reconstructor.save(output)
     typer.echo(f"{output}: {reconstructor}")
@@ -370,5 +362,7 @@ def run(
     show(result.to_dict() if as_json else str(result), as_json)
 
 
-for command in (cli_states.solve, cli_sweep.sweep, cli_upkeep.doctor, cli_upkeep.bench, cli_upkeep.pretrain):
+for command in (
+    cli_tune.tune, cli_states.solve, cli_sweep.sweep, cli_upkeep.doctor, cli_upkeep.bench, cli_upkeep.pretrain,
+):  # fmt: skip
     app.command()(command)

@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from dysyr.core.errors import InputError, NoSamplingInterval
-from dysyr.core.settings_text import check_keys, parse_settings
+from dysyr.core.settings_text import check_keys, parse_settings, parse_values
 
 EXIT_USAGE = 2
 
@@ -23,6 +23,11 @@ def refusing(function, *args, **kwargs):
 def parse(settings):
     """The ``--set`` options as a dict."""
     return refusing(parse_settings, settings or [])
+
+
+def parse_choices(settings):
+    """The ``--set`` options as a dict from key to a list of values."""
+    return refusing(parse_settings, settings or [], parse_values)
 
 
 def refuse_options(given, what):
@@ -73,6 +78,33 @@ def read_data(text, dt=None, time=None, columns=None, mask=False):
     if text in DATASETS and not Path(text).exists():
         return dysyr.load_dataset(text)
     return dysyr.as_dataset(text, dt=dt, time=time, columns=names(columns), mask=True if mask else None)
+
+
+def read_training(text, validation, dt, time, columns, mask, resample, embed):
+    """Data to fit and validation data, put onto a sampling interval and embedded alike where that is asked for.
+
+    Args:
+        text: file or name of data.
+        validation: path of a file, or None.
+        dt, time, columns, mask: see ``read_data``.
+        resample: sampling interval, or None.
+        embed: whether to delay-embed.
+
+    Returns:
+        (Dataset, Dataset or None).
+    """
+    import dysyr
+    from dysyr.experiment_data import embed_alike
+
+    train = read_data(text, dt, time, columns, mask)
+    extra = None if validation is None else read_data(str(validation), dt, time, columns, mask)
+    if resample is not None:
+        train = dysyr.resample(train, dt=resample)
+        extra = None if extra is None else dysyr.resample(extra, dt=resample)
+    if embed:
+        train, *rest = embed_alike([train] if extra is None else [train, extra])
+        extra = rest[0] if rest else None
+    return train, extra
 
 
 def like_training(text, fitted):

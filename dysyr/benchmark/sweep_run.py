@@ -1,6 +1,5 @@
 """Sweeps: all tasks of a sweep file, on processes of this machine or on workers of a Dask scheduler."""
 
-import contextlib
 import csv
 import functools
 import io
@@ -17,12 +16,9 @@ from dysyr.experiment import fit_and_score
 from dysyr.experiment_data import make_data
 from dysyr.reporting.comparison import failure_card
 from dysyr.reporting.ranking import render_ranking
+from dysyr.workers import MEMORY, Workers
 
 NOTE = "sweep.json"
-MEMORY = "4GiB"
-ATTEMPTS = 2
-"""Workers that may die over one task before it counts as failed."""
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")}
 
 
 def run_sweep(sweep, out, *, scheduler=None, workers=2, memory=MEMORY, retry_failed=False, say=print):
@@ -51,11 +47,10 @@ def run_sweep(sweep, out, *, scheduler=None, workers=2, memory=MEMORY, retry_fai
     _claim(out, sweep)
     missing = [task for task in sweep.tasks() if not _finished(out, task, retry_failed)]
     say(f"{sweep.title}: {len(sweep.tasks())} tasks, {len(missing)} of them to do")
-    if missing and workers == 0 and scheduler is None:
-        for i, task in enumerate(missing):
-            say(f"{i + 1}/{len(missing)} {_text(task)}: {run_task(out, task)}")
-    elif missing:
-        _run_on_dask(out, missing, scheduler, min(workers, len(missing)), memory, say)
+    with Workers(workers, scheduler=scheduler, memory=memory, say=say) as crew:
+        for i, (task, verdict, reason) in enumerate(crew.run(functools.partial(run_task, str(out)), missing)):
+            said = verdict if reason is None else _verdict_without_result(out, task, reason)
+            say(f"{i + 1}/{len(missing)} {_text(task)}: {said}")
     return write_results(sweep, out)
 
 
@@ -155,72 +150,12 @@ def _finished(out, task, retry_failed):
     return json.loads(path.read_text(encoding="utf-8"))["provenance"].get("final", True)
 
 
-def _run_on_worker(out, task):
-    """``run_task`` where xarray must not take the worker's client for a scheduler of its own.
-
-    It would ask that one for a lock by the name of a file in memory, and every task would fail.
-    """
-    import dask
-
-    with dask.config.set(scheduler="synchronous"):
-        return run_task(out, task)
-
-
-def _run_on_dask(out, tasks, scheduler, workers, memory, say):
-    with _client(scheduler, workers, memory) as client:
-        say(f"workers: {scheduler or f'{workers} here'}; dashboard: {client.dashboard_link}")
-        from distributed import as_completed
-
-        futures = {client.submit(_run_on_worker, str(out), task, pure=False, retries=1): task for task in tasks}
-        try:
-            for i, future in enumerate(as_completed(futures)):
-                task = futures[future]
-                say(f"{i + 1}/{len(tasks)} {_text(task)}: {_outcome(out, task, future)}")
-        except (OSError, TimeoutError) as error:
-            raise DysyrError("the scheduler was lost", got=str(error), do="give the same command again") from error
-        finally:
-            client.cancel(list(futures))
-
-
-def _outcome(out, task, future):
-    """The verdict of a task that is done; where its worker died or the program failed, that is recorded."""
-    if future.status == "cancelled":
-        raise OSError("the scheduler forgot the task")
-    if future.status == "finished":
-        return future.result()
-    error = future.exception()
-    if (out / task.folder / "metrics.json").exists():
-        return json.loads((out / task.folder / "metrics.json").read_text(encoding="utf-8"))["verdict"]
-    kind = type(error).__name__
-    died = f"{ATTEMPTS} workers died over it, for want of memory perhaps"
-    reason = died if kind == "KilledWorker" else f"{kind}: {error}"
+def _verdict_without_result(out, task, reason):
+    """What is said of a task that came back without a verdict; where it has left no scores, that is recorded."""
+    path = out / task.folder / "metrics.json"
+    if path.exists():
+        return json.loads(path.read_text(encoding="utf-8"))["verdict"]
     return f"{_write_failure(out, task, reason, final=False)['verdict']}, {reason}"
-
-
-@contextlib.contextmanager
-def _client(scheduler, workers, memory):
-    try:
-        import dask
-        from distributed import Client, LocalCluster
-    except ImportError as error:
-        raise DysyrError(
-            "sweeps on several workers need Dask", got=str(error), do="pip install 'dysyr[sweep]', or give --workers 0"
-        ) from error
-    with contextlib.ExitStack() as stack:
-        settings = {
-            "distributed.scheduler.allowed-failures": ATTEMPTS - 1, "distributed.nanny.pre-spawn-environ": ONE_THREAD,
-        }  # fmt: skip
-        stack.enter_context(dask.config.set(settings))
-        if scheduler is None:
-            cluster = LocalCluster(
-                n_workers=workers, threads_per_worker=1, memory_limit=memory, dashboard_address=":0"
-            )  # fmt: skip
-            scheduler = stack.enter_context(cluster)
-        try:
-            client = Client(scheduler)
-        except OSError as error:
-            raise DysyrError("no scheduler answers", got=str(scheduler), do="start one with dask scheduler") from error
-        yield stack.enter_context(client)
 
 
 def _claim(out, sweep):

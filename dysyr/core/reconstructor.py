@@ -55,6 +55,8 @@ class Reconstructor(Estimator, abc.ABC):
         uses_seed: another seed gives another fit.
         min_samples: fewest samples in all.
         min_path_samples: fewest samples of a trajectory.
+        budget: names of the arguments that say how long a fit trains, which ``tune`` shortens alike; none where a fit
+            is in closed form or stops by itself.
     """
 
     handles_irregular = False
@@ -63,6 +65,7 @@ class Reconstructor(Estimator, abc.ABC):
     uses_seed = True
     min_samples = 20
     min_path_samples = 2
+    budget: tuple[str, ...] = ()
 
     @abc.abstractmethod
     def fit(self, X, y=None, *, dt=None, validation=None, progress=True, checkpoint=None):

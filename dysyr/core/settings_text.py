@@ -6,13 +6,14 @@ import tomllib
 from dysyr.core.errors import InputError
 
 
-def parse_settings(pairs):
+def parse_settings(pairs, read=None):
     """Read ``key=value`` texts.
 
     A value is read as TOML (3, 0.1, true, [1, 2], "text"); what is not TOML is taken as text.
 
     Args:
         pairs: sequence of str.
+        read: function of the text of a value, by default ``parse_value``.
 
     Returns:
         dict of key to value, in the order given.
@@ -30,7 +31,7 @@ def parse_settings(pairs):
             )
         if key in settings:
             raise InputError("a setting is given twice", got=f"'{key}'", expected="each key once")
-        settings[key] = parse_value(text.strip())
+        settings[key] = (read or parse_value)(text.strip())
     return settings
 
 
@@ -45,8 +46,23 @@ def parse_value(text):
     """
     try:
         return tomllib.loads(f"value = {text}")["value"] if "\n" not in text else text
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return text
+
+
+def parse_values(text):
+    """Values separated by commas, or a list written as in TOML.
+
+    Args:
+        text: str, such as ``3,5,10``, ``adaptive,annealed`` or ``[[1, 2], [3]]``.
+
+    Returns:
+        list of bool, int, float, str, list or dict.
+    """
+    found = parse_value(f"[{text}]")
+    if isinstance(found, str):
+        return [parse_value(part.strip()) for part in text.split(",")]
+    return found[0] if len(found) == 1 and isinstance(found[0], list) else found
 
 
 def check_keys(given, known, *, what, where):

@@ -64,7 +64,7 @@ def rms_change(pieces):
 class TrainedReconstructor(Reconstructor):
     """A network that is trained by gradients and chosen on validation data.
 
-    Subclasses name their arguments, ``n_checks`` and ``validation_fraction`` among them.
+    Subclasses name their arguments, ``n_updates``, ``n_checks`` and ``validation_fraction`` among them.
 
     Class attributes:
         TASK: Task, or a subclass that holds more.
@@ -73,6 +73,7 @@ class TrainedReconstructor(Reconstructor):
 
     handles_missing = True
     min_samples = 60
+    budget = ("n_updates",)
     TASK = Task
     ADVICE = "lower learning_rate"
 

@@ -25,19 +25,23 @@ ALLOWED = {
     "truth": BELOW_API,
     "spectrum": BELOW_API,
     "api": BELOW_API | {"spectrum", "truth"},
+    "workers": {"core"},
+    "tuning": {"tuning", "core", "reconstruction", "api", "workers"},
     "doctor": BELOW_API | {"api"},
     "experiment_file": {"core", "evaluation", "simulation"},
     "experiment_data": BELOW_API | {"api", "experiment_file"},
     "experiment": BELOW_API | {"api", "experiment_file", "experiment_data"},
     "states": BELOW_API | {"truth"},
-    "cli_input": {"core"},
+    "cli_input": {"core", "experiment_data"},
     "cli_options": set(),
     "cli_states": {"core", "reconstruction", "experiment", "cli_input", "cli_options", "cli_output"},
     "cli_sweep": {"benchmark", "cli_output"},
+    "cli_tune": {"core", "experiment", "cli_input", "cli_options", "cli_output"},
     "cli_upkeep": {"core", "api", "benchmark", "doctor", "cli_options", "cli_output"},
     "cli_output": {"core"},
     "benchmark": BELOW_API
-    | {"api", "benchmark", "experiment", "experiment_file", "experiment_data", "spectrum", "states", "truth"},
+    | {"api", "benchmark", "experiment", "experiment_file", "experiment_data", "spectrum", "states", "truth"}
+    | {"workers"},
 }
 FORBIDDEN_EXTERNAL = {"core": {"torch", "numba", "sklearn"}}
 MAY_USE_SKLEARN = {"core/reconstructor.py"}

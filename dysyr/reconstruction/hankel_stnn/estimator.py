@@ -33,6 +33,7 @@ class DelayReconstructor(Reconstructor):
 
     handles_missing = True
     min_samples = 60
+    budget = ("n_iterations",)
 
     @abc.abstractmethod
     def _network(self, n_variables, memory):

@@ -73,6 +73,7 @@ class HiddenTerms(Reconstructor):
     handles_irregular = True
     handles_missing = True
     min_samples = 4
+    budget = ("n_adam", "n_iterations")
 
     def __init__(
         self, system=None, *, mode="collocation", degree=3, functions=None, form="formula", free=None, initial="auto",

@@ -80,6 +80,7 @@ class KoopmanVAE(Reconstructor):
     """
 
     handles_missing = True
+    budget = ("n_updates",)
 
     def __init__(
         self, *, window=24, latent_dim=12, hidden_dim=24, encoder="auto", head="linear", prior="gru",

@@ -96,6 +96,7 @@ class ForcedReconstructor(Reconstructor):
     handles_missing = True
     handles_inputs = True
     min_samples = 60
+    budget = ("n_updates", "n_refinements", "n_generations")
     n_starts = 1
     """Initialisations of an attempt, of which the best goes on; an argument where a method needs several."""
     coupling_penalty = 0.0

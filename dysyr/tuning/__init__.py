@@ -1,0 +1,1 @@
+"""Search for the arguments of a reconstructor by successive halving."""
