@@ -15,9 +15,8 @@ from dysyr.core.measure import plain
 from dysyr.core.provenance import provenance
 from dysyr.core.run_folder import check_target, read_run
 from dysyr.core.settings_text import check_keys
-from dysyr.evaluation.settings import EvaluationSettings
 from dysyr.experiment_data import make_data
-from dysyr.experiment_file import Experiment, read_experiment
+from dysyr.experiment_file import Experiment, evaluation_settings, read_experiment
 from dysyr.reconstruction import METHODS
 from dysyr.reporting.card import Card
 from dysyr.reporting.comparison import Comparison, compare, failure_card
@@ -234,10 +233,8 @@ def _fitted(reconstructor, data, folder, name, say):
 
 
 def _card(reconstructor, data, experiment, label):
-    given = dict(experiment.evaluate)
-    options = {key: given.pop(key) for key in ("measures", "seed") if key in given}
-    numbers: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    settings = EvaluationSettings(**numbers)
+    options: dict[str, Any] = {k: v for k, v in experiment.evaluate.items() if k in ("measures", "seed")}
+    settings = evaluation_settings(experiment.evaluate)
     return evaluate(
         reconstructor, data.test, reference=data.reference, settings=settings, label=label, **options
     )

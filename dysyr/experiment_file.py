@@ -4,7 +4,9 @@ import dataclasses
 import inspect
 import tomllib
 from pathlib import Path
+from typing import Any
 
+from dysyr.core.arguments import TRUE_OR_FALSE, number
 from dysyr.core.errors import FormatError, InputError
 from dysyr.core.settings_text import check_keys
 from dysyr.evaluation import MEASURE_NAMES
@@ -22,6 +24,20 @@ SPLIT_KEYS = ("validation", "test")
 EVALUATE_KEYS = ("measures", "seed", *(field.name for field in dataclasses.fields(EvaluationSettings)))
 REPORT_KEYS = ("title", "notes")
 SHORTHANDS = {"data": "path", "system": "name"}
+TEXT = ("a text", lambda value: isinstance(value, str))
+TABLE = ("a table", lambda value: isinstance(value, dict))
+QUOTIENT = ("a number, or a text such as \"1/360\"", lambda value: number(value) or isinstance(value, str))
+NAMES = ("a list of names", lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value))
+KINDS = {
+    "system": {"name": TEXT, "parameters": TABLE, "size": TABLE},
+    "data": {
+        "name": TEXT, "path": TEXT, "test": TEXT, "dt": QUOTIENT, "resample": QUOTIENT, "mask": TRUE_OR_FALSE,
+        "time": ("the name of a column, or false", lambda value: isinstance(value, str) or value is False),
+        "columns": NAMES,
+    },
+    "report": {"title": TEXT, "notes": TEXT},
+}
+"""What the values of these tables have to be: (in words, function value -> bool)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,16 +88,29 @@ def read_experiment(path, overrides=None):
         InputError: unknown or missing keys, or values of the wrong kind.
     """
     path = Path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FormatError(f"cannot read the experiment file '{path}'", got=reason, expected="a TOML file") from error
+    content = read_tables(path, "experiment file")
     for key, value in (overrides or {}).items():
         _override(content, key, value)
-    if "data.test" in (overrides or {}):
-        content.get("split", {}).pop("test", None)
+    if "data.test" in (overrides or {}) and isinstance(content.get("split"), dict):
+        content["split"].pop("test", None)
     return check_experiment(content, path)
+
+
+def read_tables(path, what):
+    """The tables of a TOML file, not checked.
+
+    Args:
+        path: the file.
+        what: what the file is, for messages.
+
+    Raises:
+        FormatError: the file cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise FormatError(f"cannot read the {what} '{path}'", got=reason, expected="a TOML file") from error
 
 
 def _override(content, key, value):
@@ -89,6 +118,7 @@ def _override(content, key, value):
     check_keys([head], TABLES, what="entry", where="an experiment file")
     if head in SHORTHANDS and not rest:
         table = content.get(head, {})
+        _need(isinstance(table, dict), f"[{head}] of the experiment file", repr(table), "a table")
         dropped = ("path", "test") if _is_copy(table, value) else ("name", "path", "test")
         content[head] = {k: v for k, v in table.items() if k not in dropped}
         content[head][SHORTHANDS[head]] = _absolute(value) if head == "data" else value
@@ -100,7 +130,8 @@ def _override(content, key, value):
     for table in tables if isinstance(tables, list) else [tables]:
         *parents, last = rest.split(".")
         for parent in parents:
-            table = table.setdefault(parent, {})
+            table = table.setdefault(parent, {}) if isinstance(table, dict) else None
+        _need(isinstance(table, dict), f"cannot set '{key}' in the experiment file", "another value there", "tables")
         table[last] = _absolute(value) if key in ("data.path", "data.test") else value
 
 
@@ -133,6 +164,9 @@ def check_experiment(content, path):
         table = content.get(name, {})
         _need(isinstance(table, dict), f"[{name}] in {where}", repr(table), "a table")
         check_keys(table, keys, what="key", where=f"[{name}] in {where}")
+        for key, (expected, allowed) in KINDS.get(name, {}).items():
+            fits = key not in table or allowed(table[key])
+            _need(fits, f"{key} of [{name}] in {where}", repr(table.get(key)), expected)
     if ("system" in content) == ("data" in content):
         got = "both" if "system" in content else "neither"
         raise InputError(f"{where} needs [system] or [data]", got=got, expected="exactly one of them")
@@ -142,6 +176,7 @@ def check_experiment(content, path):
     else:
         _need("name" in content["system"], f"[system] in {where}", "no name", 'name = "lorenz63" or a file')
         test = content.get("simulate", {}).get("test", {})
+        _need(isinstance(test, dict), f"[simulate.test] in {where}", repr(test), "a table")
         check_keys(test, SIMULATE_KEYS, what="key", where=f"[simulate.test] in {where}")
         _need("test" not in content.get("split", {}), f"[split] in {where}", "test", "test data are simulated")
     shares = content.get("split", {}).values()
@@ -152,6 +187,7 @@ def check_experiment(content, path):
     named = isinstance(measures, list) and all(isinstance(name, str) for name in measures)
     _need(named, f"measures of [evaluate] in {where}", repr(measures), "a list of names")
     check_keys(measures, MEASURE_NAMES, what="measure", where=f"[evaluate] in {where}")
+    evaluation_settings(content.get("evaluate", {}))
     seeds = content.get("seeds", [0])
     _need(
         isinstance(seeds, list) and seeds and all(type(s) is int and s >= 0 for s in seeds)
@@ -174,6 +210,20 @@ def check_experiment(content, path):
     )
 
 
+def evaluation_settings(table):
+    """The EvaluationSettings that [evaluate] holds beside measures and seed.
+
+    Args:
+        table: [evaluate], its keys checked.
+
+    Raises:
+        InputError: a value that a setting cannot have.
+    """
+    given = {key: value for key, value in table.items() if key not in ("measures", "seed")}
+    numbers: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    return EvaluationSettings(**numbers)
+
+
 def _check_data(table, where):
     where = f"[data] in {where}"
     _need(("name" in table) or ("path" in table), where, "neither name nor path", "a data set or a file")
@@ -189,11 +239,13 @@ def _reconstructors(tables, where):
         f"[[reconstructor]] in {where}", "none" if not tables else "one without method",
         "at least one table with method = \"shplrnn\"",
     )  # fmt: skip
+    named = all(isinstance(table["method"], str) and isinstance(table.get("label", ""), str) for table in tables)
+    _need(named, f"methods and labels of [[reconstructor]] in {where}", "one that is no text", "names")
     labelled = tuple({"label": table["method"], **table} for table in tables)
     labels = [table["label"] for table in labelled]
     _need(
-        len(set(labels)) == len(labels) and all(_is_label(str(label)) for label in labels),
-        f"labels of [[reconstructor]] in {where}", ", ".join(map(str, labels)),
+        len(set(labels)) == len(labels) and all(map(_is_label, labels)),
+        f"labels of [[reconstructor]] in {where}", ", ".join(labels),
         "different names of letters, digits, -, _ and . (not in front)",
     )  # fmt: skip
     return labelled

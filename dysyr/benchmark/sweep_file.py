@@ -2,15 +2,16 @@
 
 import dataclasses
 import itertools
-import tomllib
+import math
 from pathlib import Path
 
-from dysyr.core.errors import FormatError, InputError
+from dysyr.core.errors import InputError
 from dysyr.experiment import build_reconstructor
-from dysyr.experiment_file import Experiment, check_experiment
+from dysyr.experiment_file import Experiment, check_experiment, read_tables
 
 ALWAYS_LISTS = ("initial_state", "observe", "columns", "edges", "measures")
 """Keys whose value is a list in any experiment: one in them is no sweep."""
+MOST_CONDITIONS = 10_000
 SWEPT_TABLES = ("system", "data", "simulate", "split")
 
 
@@ -96,11 +97,7 @@ def read_sweep(path):
         InputError: unknown or missing keys, values of the wrong kind, or unknown methods and arguments.
     """
     path = Path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FormatError(f"cannot read the sweep file '{path}'", got=reason, expected="a TOML file") from error
+    content = read_tables(path, "sweep file")
     methods = content.get("reconstructor", [])
     if isinstance(methods, list) and all(isinstance(table, dict) for table in methods):
         content["reconstructor"] = [one for table in methods for one in _settings_of(table)]
@@ -133,7 +130,12 @@ def _combinations(tables):
     for name, table in tables.items():
         for key, value in _leaves(table):
             if _is_swept(key.rpartition(".")[2], value):
+                if not value:
+                    raise InputError(f"nothing to sweep over in {name}.{key}", got="an empty list", expected="values")
                 swept[f"{name}.{key}"] = value
+    count = math.prod(map(len, swept.values()))
+    if count > MOST_CONDITIONS:
+        raise InputError("too many conditions of the sweep", got=str(count), expected=f"at most {MOST_CONDITIONS}")
     return [dict(zip(swept, values, strict=True)) for values in itertools.product(*swept.values())]
 
 

@@ -1,6 +1,7 @@
 """Checks of the arguments that a method was made with."""
 
 import math
+import sys
 
 import numpy as np
 
@@ -29,9 +30,10 @@ def whole(value, least=-math.inf):
 
 
 def number(value):
-    """Whether a value is a finite real number."""
-    is_real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    return is_real and math.isfinite(value)
+    """Whether a value is a finite real number that a float can hold."""
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    return isinstance(value, (float, np.integer, np.floating)) and math.isfinite(value)
 
 
 def whole_from(least):

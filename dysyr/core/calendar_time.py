@@ -78,7 +78,7 @@ def _parsed(times, label, source):
     if numbers.notna().all():
         return numbers.to_numpy()
     text = pd.Series(times).astype(str)
-    dates = pd.to_datetime(text, errors="coerce", format="ISO8601")
+    dates = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
     if dates.isna().any():
         row = int(np.argmax(dates.isna().to_numpy()))
         raise InputError(
@@ -87,9 +87,7 @@ def _parsed(times, label, source):
             expected="numbers, or dates such as 2024-03-31 or 2024-03-31T12:00:00",
             do="convert them with pandas.to_datetime, or pass dt and time=False",
         )  # fmt: skip
-    if dates.dt.tz is not None:
-        dates = dates.dt.tz_convert(None)
-    return dates.to_numpy()
+    return dates.dt.tz_convert(None).to_numpy()
 
 
 def _months(dates):

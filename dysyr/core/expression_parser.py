@@ -23,6 +23,8 @@ MAX_NESTING = 100
 MAX_DEPTH = 100
 MAX_NODES = 5_000
 MAX_EXPONENT = 100.0
+WHOLE_PRODUCT = 8
+"""Products of more factors are halved."""
 
 PI = Expression("number", (), math.pi)
 
@@ -246,7 +248,7 @@ class _Walk:
 
     def product(self, node, factors):
         """Long products are halved, so that their derivatives stay linear in their length."""
-        if len(factors) <= 8:
+        if len(factors) <= WHOLE_PRODUCT:
             return self.made(node, "mul", *factors)
         half = len(factors) // 2
         return self.made(node, "mul", self.product(node, factors[:half]), self.product(node, factors[half:]))

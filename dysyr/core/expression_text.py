@@ -1,5 +1,6 @@
 """Expression trees back to text of the language in which system files are written."""
 
+from dysyr.core.expression_parser import WHOLE_PRODUCT
 from dysyr.core.expressions import postorder
 from dysyr.core.functions import COMPARISONS
 
@@ -41,7 +42,7 @@ def _written(node, text, indices):
         inner, own = text[argument]
         return inner if own >= precedence else f"({inner})"
 
-    args = node.args
+    args = _factors(node) if node.op == "mul" else node.args
     if node.op == "add":
         return _sum([at(a, _SUM if k == 0 else _PRODUCT) if a.op != "neg" else text[a][0] for k, a in enumerate(args)])
     if node.op == "neg":
@@ -66,6 +67,14 @@ def _written(node, text, indices):
         coordinate, order = node.value
         return f"d{coordinate * order}({inside})", _ATOM
     return f"{node.op}({inside})", _ATOM
+
+
+def _factors(node):
+    """The factors of a product; those of both halves where it is one that the reader halves for its length."""
+    if len(node.args) != 2 or any(half.op != "mul" for half in node.args):
+        return node.args
+    factors = [factor for half in node.args for factor in _factors(half)]
+    return factors if len(factors) > WHOLE_PRODUCT else node.args
 
 
 def _sum(pieces):

@@ -1,8 +1,10 @@
 """Frames, arrays and files read as tables: columns with names, and times where there are any."""
 
 import dataclasses
+import struct
 import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,11 @@ from dysyr.core.text_table import TEXT_SUFFIXES, read_text, time_column
 
 SUFFIXES = (".nc", *TEXT_SUFFIXES, ".npy", ".npz", ".parquet")
 TIME_KEYS = ("time", "t")
+ARCHIVE_ERRORS = (
+    OSError, ValueError, EOFError, KeyError, MemoryError, OverflowError, RuntimeError, SyntaxError, TypeError,
+    struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What NumPy and zipfile raise over damaged files."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -139,6 +146,8 @@ def _from_frame(frame, dt, time, columns, attrs):
             clock, label = frame.index.to_numpy(), frame.index.name or "the index"
     elif time is not False:
         clock, label = np.asarray(time), "time"
+    if not frame.shape[1]:
+        raise InputError("no series" + _where(attrs), got=f"only the times '{label}'", expected="a column beside them")
     frame = _without_row_numbers(frame)
     frame = _chosen(frame, columns, _where(attrs))
     attrs = dict(attrs)
@@ -176,9 +185,12 @@ def _numbers(frame, source):
     for name, column in frame.items():
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
             continue
-        numbers = (
-            pd.to_numeric(column, errors="coerce") if column.dtype != "datetime64[ns]" else column * np.nan
-        )
+        try:
+            numbers = (
+                pd.to_numeric(column, errors="coerce") if column.dtype != "datetime64[ns]" else column * np.nan
+            )
+        except OverflowError as error:
+            raise InputError(f"column '{name}'{source} holds a number that is too large for a float") from error
         odd = numbers.isna() & column.notna()
         if odd.any():
             row = int(np.argmax(odd.to_numpy()))
@@ -189,9 +201,15 @@ def _numbers(frame, source):
                 expected="numbers",
                 do="correct this cell or leave it empty" if few else f"choose columns={others} (--columns)",
             )  # fmt: skip
-    if all(pd.api.types.is_integer_dtype(c) and not c.isna().any() for _, c in frame.items()):
+    if all(_fits_int64(column) for _, column in frame.items()):
         return frame.to_numpy(dtype=np.int64)
     return frame.apply(pd.to_numeric).to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _fits_int64(column):
+    """Whether a column holds whole numbers without gaps that int64 can hold."""
+    whole = pd.api.types.is_integer_dtype(column) and not column.isna().any()
+    return whole and not (column > np.iinfo(np.int64).max).any()
 
 
 def _from_path(path, dt, time, columns):
@@ -239,7 +257,7 @@ def _from_numpy_file(path, time, columns, attrs):
         with open(path, "rb") as opened:
             loaded = np.load(opened, allow_pickle=False)
             arrays = loaded if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded}
-    except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, tokenize.TokenError) as error:
+    except ARCHIVE_ERRORS as error:
         raise FormatError(
             f"cannot read '{path}' as a NumPy file",
             got=str(error).splitlines()[0] if str(error) else type(error).__name__,

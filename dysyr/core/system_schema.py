@@ -3,6 +3,7 @@
 import math
 import re
 
+from dysyr.core.arguments import number
 from dysyr.core.errors import InputError
 from dysyr.core.names import did_you_mean
 
@@ -110,8 +111,7 @@ def _check_size(definition):
 
 
 def _check_number(value, what, least):
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < least:
+    if not number(value) or value < least:
         bound = {0.0: "a number >= 0", -math.inf: "a finite number"}.get(least, "a positive number")
         raise InputError(f"{what} cannot be used", got=repr(value)[:60], expected=bound)
 

@@ -122,11 +122,12 @@ def time_column(frame, wanted, source):
 
 
 def _cells(line, separator):
-    return (
-        line.split()
-        if separator is None
-        else next(csv.reader([line], delimiter=separator, skipinitialspace=True))
-    )
+    if separator is None:
+        return line.split()
+    try:
+        return next(csv.reader([line], delimiter=separator, skipinitialspace=True))
+    except csv.Error as error:
+        raise FormatError("a line cannot be cut into cells", got=str(error), expected="columns of numbers") from error
 
 
 def _separator(lines, path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from dysyr.core.arguments import number, whole
 from dysyr.core.errors import InputError
 
 
@@ -72,6 +73,14 @@ class EvaluationSettings:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            positive = value is None or (min(value) if isinstance(value, tuple) else value) > 0
-            if not positive:
-                raise InputError(f"setting {field.name} is not positive", got=repr(value))
+            if value is None and field.default is None:
+                continue
+            several = isinstance(field.default, tuple)
+            is_whole = field.type in (int, int | None) or field.name == "prediction_steps"
+            values = value if several and isinstance(value, tuple) and value else (value,)
+            if not all((whole(one) if is_whole else number(one)) and one > 0 for one in values):
+                kind = "positive whole number" if is_whole else "positive number"
+                raise InputError(
+                    f"setting {field.name} is not positive", got=repr(value),
+                    expected=f"a tuple of {kind}s" if several else f"a {kind}",
+                )  # fmt: skip

@@ -4,6 +4,9 @@ import numpy as np
 
 from dysyr.core.errors import InputError
 
+MOST_SAMPLES = 2**40
+"""More than any computer holds; fewer may still be more than this one does."""
+
 
 def sampling_times(kind, *, n_steps=None, t_end=None, dt=None, times=None):
     """The times of the samples.
@@ -37,9 +40,13 @@ def sampling_times(kind, *, n_steps=None, t_end=None, dt=None, times=None):
     if n_steps is None:
         if not isinstance(t_end, (int, float, np.number)) or not 0 <= t_end < np.inf:
             raise InputError("t_end", got=repr(t_end), expected="a time >= 0 in system time units")
+        if not t_end / MOST_SAMPLES < dt:
+            raise InputError("t_end and dt", got=f"{t_end!r} and {dt!r}", expected=f"at most {MOST_SAMPLES} samples")
         n_steps = int(np.floor(t_end / dt * (1 + 1e-12) + 1e-9)) + 1
     if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
         raise InputError("n_steps", got=repr(n_steps), expected="a whole number >= 1")
+    if n_steps > MOST_SAMPLES:
+        raise InputError("n_steps", got=repr(n_steps), expected=f"at most {MOST_SAMPLES} samples")
     return np.arange(int(n_steps)) * float(dt)
 
 

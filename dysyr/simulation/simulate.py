@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from dysyr.core.arguments import number
 from dysyr.core.catalogue import as_system
 from dysyr.core.chemical_langevin import chemical_langevin
 from dysyr.core.dataset import make_dataset
@@ -14,7 +15,7 @@ from dysyr.simulation import flows, jumps, langevin, maps, observation, open_qua
 from dysyr.simulation.compiled import CompiledSystem
 from dysyr.simulation.initial_states import given_states, spread_states
 from dysyr.simulation.jump_start import starting_counts
-from dysyr.simulation.sampling_times import sampling_times
+from dysyr.simulation.sampling_times import MOST_SAMPLES, sampling_times
 
 ODE_METHODS = ("dop853", "tsit5", "rk4", "dop853_fixed", "tsit5_fixed", "radau", "bdf")
 DEFAULT_N_STEPS = 10_000
@@ -108,9 +109,12 @@ def simulate(
     clock = sampling_times(system.kind, n_steps=n_steps, t_end=t_end, dt=dt, times=times)
     if label_noise and not (system.jumps is not None and system.jumps.states):
         raise InputError("label_noise", got=repr(label_noise), expected="a chain of states, whose samples are labels")
+    samples = n_trajectories * len(clock) * system.dim
+    if samples > MOST_SAMPLES:
+        raise InputError("n_trajectories", got=repr(n_trajectories), expected=f"at most {MOST_SAMPLES} numbers in all")
     if transient is None:
         transient = system.transient if initial_state is None else 0.0
-    if not transient >= 0 or not np.isfinite(transient):
+    if not number(transient) or transient < 0:
         raise InputError("transient", got=repr(transient), expected="a time >= 0 in system time units")
 
     if (n_shots is not None or frame is not None) and system.spins is None:
@@ -283,6 +287,8 @@ def _transient_clock(transient, clock):
     if transient == 0:
         return np.zeros(1)
     width = np.median(np.diff(clock)) if clock.size > 1 else transient / 1000
+    if not transient < width * MOST_SAMPLES:
+        raise InputError("transient", got=repr(transient), expected=f"at most {MOST_SAMPLES} sampling intervals")
     return np.linspace(-transient, 0.0, max(1, int(np.ceil(transient / width - 1e-9))) + 1)
 
 
