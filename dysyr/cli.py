@@ -1,6 +1,8 @@
 """The command line: parses, calls the public functions, prints. Heavy imports happen inside the commands."""
 
 import dataclasses
+import io
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -40,13 +42,19 @@ EXIT_INTERRUPTED = 130
 
 
 class _Commands(TyperGroup):
-    """Turns what dysyr raises on purpose into one line on standard error and an exit code."""
+    """Turns what dysyr raises on purpose, and what files and memory refuse, into one line and an exit code."""
 
     def invoke(self, ctx):
         try:
             return super().invoke(ctx)
         except DysyrError as error:
             typer.echo(f"dysyr: {error}", err=True)
+            raise typer.Exit(EXIT_FAILED) from error
+        except (OSError, MemoryError) as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            what = "not enough memory" if isinstance(error, MemoryError) else "cannot use a file"
+            typer.echo(f"dysyr: {what}: {error}", err=True)
             raise typer.Exit(EXIT_FAILED) from error
         except KeyboardInterrupt as error:
             typer.echo("dysyr: interrupted", err=True)
@@ -65,7 +73,10 @@ app = typer.Typer(
 
 
 def main():
-    """Entry point of the command ``dysyr``."""
+    """Entry point of the command ``dysyr``; names that the terminal cannot show are printed with escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     app(prog_name="dysyr")
 
 

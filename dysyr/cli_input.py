@@ -140,12 +140,14 @@ def series_run(path):
     """The fitted reconstructor of a run folder, which has to be one of series.
 
     Raises:
-        InputError: the run holds states of spins.
+        InputError: a file, or the run holds states of spins.
     """
-    import dysyr
     from dysyr.core.state_reconstructor import StateReconstructor
 
-    fitted = dysyr.load(path)
+    fitted = load_run(path)
+    if fitted is None:
+        got = "it is a file" if path.is_file() else "there is no such folder"
+        raise InputError(f"'{path}' is no run", got=got, expected="a folder written by dysyr fit")
     if isinstance(fitted, StateReconstructor):
         raise InputError(f"'{path}' holds states of spins, no model of a series", do="compare them: dysyr evaluate")
     return fitted
