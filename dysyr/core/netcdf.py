@@ -8,6 +8,7 @@ import xarray as xr
 
 from dysyr.core.atomic import write_bytes
 from dysyr.core.errors import FormatError, InputError
+from dysyr.core.hdf5_heaps import damaged_heap
 
 FORMAT = 1
 DIMS = ("trajectory", "time", "state")
@@ -99,6 +100,9 @@ def load_netcdf(path):
         FormatError: the file is not NetCDF, or is damaged.
     """
     try:
+        damaged = damaged_heap(path)
+        if damaged is not None:
+            raise OSError(f"the heap at byte {damaged} is damaged")
         with h5py.File(path) as opened:  # h5netcdf leaves a half-open object behind when the file is not HDF5
             sizes = []
             opened.visititems(lambda name, one: sizes.append(one.nbytes) if isinstance(one, h5py.Dataset) else None)
