@@ -1,8 +1,9 @@
 """Global heaps of HDF5 files, and damage in them over which the HDF5 library reads for ever.
 
 A global heap (HDF5 File Format Specification, III.E) is ``GCOL``, a version, three bytes and its size; then objects,
-each of an index, a count of references, four bytes, a size and as many bytes, padded to eight. Index 0 is what is left over, and
-its size includes its header. The library walks from object to object, and a size that moves it nowhere holds it for ever.
+each of an index, a count of references, four bytes, a size and as many bytes, padded to eight. Index 0 is what is left
+over, and its size includes its header. The library walks from object to object, and a size that moves it nowhere holds
+it for ever.
 """
 
 import mmap
