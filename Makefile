@@ -1,12 +1,14 @@
-# make demo | test | test-slow | bench | lint | docs : each makes the environment it needs in .venv
+# make demo | test | test-slow | fuzz | bench | lint | docs : each makes the environment it needs in .venv
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
+FUZZ_SECONDS ?= 120
+FUZZ_TARGETS ?= expressions systems experiments tables arrays runs commands
 export MPLBACKEND = Agg
 
-.PHONY: demo test test-slow bench lint docs clean
+.PHONY: demo test test-slow fuzz bench lint docs clean
 
 demo: $(READY)
 	$(BIN)/dysyr run examples/lorenz63.toml -o out/lorenz63
@@ -17,6 +19,11 @@ test: $(READY) lint
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+fuzz: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[fuzz]"
+	code=0; for target in $(FUZZ_TARGETS); do \
+		$(BIN)/python tests/fuzz/fuzz.py $$target --seconds $(FUZZ_SECONDS) || code=1; done; exit $$code
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
