@@ -151,7 +151,8 @@ def guided(session, seconds):
     most = max(4096, 2 * max(map(len, session.target.seeds)))
     found = session.kept / "found"
     found.mkdir(exist_ok=True)
-    options = [f"-max_len={most}", f"-timeout={HELD_SECONDS}", f"-artifact_prefix={found}/", "-rss_limit_mb=0"]
+    options = [f"-max_len={most}", f"-timeout={HELD_SECONDS}", f"-artifact_prefix={found}/"]
+    options += ["-rss_limit_mb=0", "-verbosity=0"]
     atheris.Setup([sys.argv[0], str(corpus), *options], one_input, custom_mutator=mutate)
     atheris.Fuzz()
 

@@ -21,6 +21,7 @@ from dysyr.core.expression_text import expression_text
 from dysyr.core.expressions import parameter, simplify
 from dysyr.core.system import System
 from dysyr.core.system_file import write_system_file
+from dysyr.experiment_data import make_data
 from dysyr.experiment_file import read_experiment
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -68,8 +69,53 @@ class Systems:
         assert json.dumps(System.from_file(self.again).to_dict()) == json.dumps(definition)
 
 
+MEASURED = """
+seeds = [0, 1]
+[data]
+path = "a.csv"
+dt = "1/10"
+columns = ["a"]
+time = false
+mask = false
+resample = 0.2
+test = "a.csv"
+embed = {dim = 2, delay = 1, variable = "a"}
+[split]
+validation = 0.2
+[evaluate]
+measures = ["smape"]
+n_runs = 2
+prediction_steps = [1, 2]
+[report]
+title = "a"
+[[reconstructor]]
+method = "linearar"
+label = "a"
+order = 2
+"""
+SIMULATED = """
+[system]
+name = "henon"
+parameters = {a = 1.3}
+[simulate]
+n_steps = 40
+dt = 1
+n_trajectories = 2
+transient = 3
+observation_noise = 0.1
+observe = ["x"]
+seed = 1
+initial_state = [[0.1, 0.2], [0.2, 0.1]]
+dtype = "float64"
+[simulate.test]
+n_steps = 20
+[[reconstructor]]
+method = "persistence"
+"""
+
+
 class Experiments:
-    """Experiment files and sweep files; the first byte says which."""
+    """Experiment files and sweep files; the first byte says which. Of some small experiments the data are made too."""
 
     kinds = (of_lines, of_lines, of_bytes)
 
@@ -77,10 +123,14 @@ class Experiments:
         self.path = folder / "file.toml"
         files = sorted((ROOT / "examples").glob("*.toml"))
         self.seeds = [(b"s" if "sweep" in path.name else b"e") + path.read_bytes() for path in files]
+        self.seeds += [b"d" + text.encode() for text in (MEASURED, SIMULATED)]
+        (folder / "a.csv").write_text("a,b\n" + "".join(f"{np.sin(i)},{i % 7}\n" for i in range(60)))
 
     def read(self, data):
         self.path.write_bytes(data[1:])
-        (read_sweep if data[:1] == b"s" else read_experiment)(self.path)
+        made = (read_sweep if data[:1] == b"s" else read_experiment)(self.path)
+        if data[:1] == b"d":
+            make_data(made)
 
 
 class Tables:
