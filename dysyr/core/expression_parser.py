@@ -232,7 +232,7 @@ class _Walk:
         while isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
             self.n_nodes += 1
             term = self.real(node.right, depth + 1)
-            terms.append(Expression("neg", (term,)) if isinstance(node.op, ast.Sub) else term)
+            terms.append(self.made(node.right, "neg", term) if isinstance(node.op, ast.Sub) else term)
             node = node.left
         terms.append(self.real(node, depth + 1))
         return terms[::-1]

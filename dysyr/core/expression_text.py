@@ -48,8 +48,8 @@ def _written(node, text, indices):
     if node.op == "neg":
         return f"-{at(args[0], _PRODUCT)}", _SUM
     if node.op in ("mul", "div") and args[0].op == "neg":
-        sign = "*" if node.op == "mul" else "/"
-        return sign.join([text[args[0]][0], *(at(a, _POWER) for a in args[1:])]), _SUM
+        sign, inner = ("*", _POWER) if node.op == "mul" else ("/", _PRODUCT)
+        return sign.join([f"-{at(args[0].args[0], inner)}", *(at(a, _POWER) for a in args[1:])]), _SUM
     if node.op == "mul":
         return "*".join(at(a, _POWER if k else _PRODUCT) for k, a in enumerate(args)), _PRODUCT
     if node.op == "div":

@@ -151,6 +151,8 @@ def mul(*factors):
 def div(a, b):
     if a.op == "neg":
         return neg(div(a.args[0], b))
+    if a.is_number and a.value < 0.0:
+        return neg(div(number(-a.value), b))
     if a is ZERO or b is ONE:
         return a
     return _folded(Expression("div", (a, b)))
