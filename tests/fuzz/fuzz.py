@@ -142,7 +142,10 @@ def guided(session, seconds):
         session.run(data)
 
     def mutate(data, most, seed):
-        return atheris.Mutate(data, most) if seed % 4 == 0 else change(data, most, seed)
+        if seed % 4 == 0:
+            return atheris.Mutate(data, most)
+        anew = seed % 4 == 1
+        return change(session.target.seeds[seed // 4 % len(session.target.seeds)] if anew else data, most, seed)
 
     corpus = session.kept / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
