@@ -155,7 +155,7 @@ def state_space(settings):
         settings={**SHORT, **settings}, longer={"n_updates": 1500}, shorter={"n_updates": 50}, make=spiral,
         useless=noise_like, forecast_errors=error_against_persistence,
         unsuitable=[(np.zeros((10, 2)), "too few samples"), (constant, "constant")],
-        module=search, owner=search.Search, function="_check", n_pieces=lambda history: len(history["update"]) - 1,
+        module=search, owner=search.Search, function="check", n_pieces=lambda history: len(history["update"]) - 1,
     )  # fmt: skip
 
 

@@ -23,8 +23,10 @@ class Draw:
         dtype: real type.
         jitter: standard deviation of the noise on what the models are forced with.
         cut: whether windows may be cut into pieces.
+        noise: (model, n) pools of noise drawn earlier; by default they are drawn here.
 
     Attributes:
+        noise: (model, n) pools of noise.
         batch: Batch of the kernels.
         n_steps: forced steps of each window, or of each piece.
         interval: steps between two forced steps within it.
@@ -33,7 +35,7 @@ class Draw:
         count: (model,) sum of the loss weights of the last draw.
     """
 
-    def __init__(self, recipe, windows, rngs, size, dtype, jitter, *, cut=True):
+    def __init__(self, recipe, windows, rngs, size, dtype, jitter, *, cut=True, noise=None):
         self.windows, self.rngs, self.size = windows, rngs, size
         pieces = n_pieces(recipe, windows, size) if cut else 1
         self.n_steps = recipe.n_steps if pieces == 1 else recipe.interval
@@ -51,7 +53,9 @@ class Draw:
             np.ascontiguousarray(np.pad(part, tail), dtype)
             for part in (windows.data, windows.observed, windows.drive)
         )  # fmt: skip
-        self._noise = np.stack([rng.standard_normal(NOISE_POOL).astype(dtype) for rng in rngs])
+        if noise is None:
+            noise = np.stack([rng.standard_normal(NOISE_POOL).astype(dtype) for rng in rngs])
+        self.noise = noise
         self._jitter = np.dtype(dtype).type(jitter)
 
     def _scored_samples(self, recipe):
@@ -81,7 +85,7 @@ class Draw:
         ]
         gather(
             self._data, self._observed, self._drive, np.concatenate(starts).reshape(-1, LANES), self._scored,
-            self.owner, self._jitter, self._noise, np.concatenate(offsets).reshape(-1, LANES), self.batch, self.count,
+            self.owner, self._jitter, self.noise, np.concatenate(offsets).reshape(-1, LANES), self.batch, self.count,
         )  # fmt: skip
 
 

@@ -13,14 +13,14 @@ from dysyr.core.criterion import validation_criterion
 from dysyr.core.dataset import inputs, sampling_interval, trajectories
 from dysyr.core.delay_time import suggest_delay
 from dysyr.core.errors import InputError, NotConverged
+from dysyr.core.measure import plain
 from dysyr.core.reconstructor import Reconstructor
-from dysyr.core.scaler import Scaler
-from dysyr.core.smoothing import remaining_noise, smooth, smoothing_window
 from dysyr.kernels.forced_windows import views
 from dysyr.reconstruction.plrnn.arguments import check
 from dysyr.reconstruction.plrnn.confirmation import GAINS, confirm, with_best_gain
-from dysyr.reconstruction.plrnn.long_run import LongRun
 from dysyr.reconstruction.plrnn.search import Search
+from dysyr.reconstruction.plrnn.side_by_side import run_together
+from dysyr.reconstruction.plrnn.task import Task
 from dysyr.reconstruction.plrnn.training import Recipe
 from dysyr.reconstruction.plrnn.windows import Windows
 
@@ -31,60 +31,6 @@ CONTEXT = 50
 JITTER = 0.03
 ANNEALED_ALPHA = (1.0, 0.02)
 PLATEAU = 0.05
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Task:
-    """Data as training wants them.
-
-    Attributes:
-        train: training data, smoothed.
-        held: validation data, smoothed.
-        raw: validation data as measured.
-        scaler: Scaler of the variables.
-        input_scaler: Scaler of the inputs, or None.
-        series: list of (time, N) standardised training trajectories.
-        drives: list of (time, K) standardised inputs, or None.
-        smoothing: smoothing window per variable.
-        noise: (N,) noise that smoothing leaves, in standard deviations.
-        long_run: LongRun; None where runs cannot be free, or the data are too short to compare runs with.
-    """
-
-    train: object
-    held: object
-    raw: object
-    scaler: Scaler
-    input_scaler: Scaler | None
-    series: list
-    drives: list | None
-    smoothing: list
-    noise: np.ndarray
-    long_run: LongRun | None
-
-    @classmethod
-    def from_data(cls, train, raw, smoothing):
-        """The task of fitting ``train`` and validating on ``raw``; smoothing as in the constructor."""
-        series = trajectories(train)
-        if smoothing == "auto":
-            smoothing = smoothing_window(series)
-        else:
-            smoothing = [smoothing or 1] * series[0].shape[1]
-        left = remaining_noise(series, smoothing)
-        train, held = _smoothed(train, smoothing), _smoothed(raw, smoothing)
-        scaler = Scaler.from_data(trajectories(train), tuple(str(name) for name in train["state"].values))
-        drives, input_scaler = inputs(train), None
-        if drives is not None:
-            input_scaler = Scaler.from_data(drives, [str(name) for name in train["input"].values])
-            drives = [input_scaler.transform(u) for u in drives]
-        standardised = [scaler.transform(x) for x in trajectories(train)]
-        long_run = LongRun.from_series(standardised) if drives is None else None
-        noise = left / scaler.sd
-        return cls(train, held, raw, scaler, input_scaler, standardised, drives, smoothing, noise, long_run)
-
-    @property
-    def is_flow(self):
-        """Whether the data are samples of a smooth curve without external inputs."""
-        return self.drives is None and any(window > 1 for window in self.smoothing)
 
 
 class ForcedReconstructor(Reconstructor):
@@ -124,18 +70,44 @@ class ForcedReconstructor(Reconstructor):
             InputError: arguments out of range, or data that do not suit.
             NotConverged: no update of any attempt gave a finite model.
         """
+        data, task, networks = self._prepared(X, dt, validation)
+        results = []
+        for number, network in enumerate(networks):
+            place = self._place(checkpoint, task, number if len(networks) > 1 else None)
+            with threadpool_limits(N_BLAS_THREADS):
+                search, build = self._search(network, task)
+                total, disable = search.checks_in_all(), None if progress else True
+                with tqdm(total=total, desc=type(self).__name__, unit="check", disable=disable) as bar:
+                    found = search.run(checkpoint=place, bar=bar)
+                results.append(_result(search, found, build, task))
+        return self._settle(results, networks, data)
+
+    def _prepared(self, X, dt, validation):
+        """Check arguments and data.
+
+        Returns:
+            (data, task, networks): Dataset, Task, the networks to try.
+        """
         check(self)
         self._check_own_arguments()
         data = self._checked(X, dt)
         task = Task.from_data(*self._train_and_validation(data, validation), self.smoothing)
-        networks = self._networks(task.series[0].shape[1])
-        results = []
-        for number, network in enumerate(networks):
-            place = None
-            if checkpoint is not None:
-                name = Checkpoint.name(number if len(networks) > 1 else None)
-                place = Checkpoint(checkpoint, self._fingerprint(task.train, task.raw), name)
-            results.append(self._fitted_network(network, task, place, progress))
+        return data, task, self._networks(task.series[0].shape[1])
+
+    def _place(self, folder, task, number):
+        """The Checkpoint of the only search of a fit, or of one of several; None without a folder."""
+        if folder is None:
+            return None
+        return Checkpoint(folder, self._fingerprint(task.train, task.raw), Checkpoint.name(number))
+
+    def _settle(self, results, networks, data):
+        """Keep the smallest network that is nearly as good as the best one; returns self.
+
+        Args:
+            results: list of Result, one for each network.
+            networks: the networks.
+            data: Dataset that was fitted.
+        """
         quality = np.array([result.value for result in results])
         chosen = results[smallest_on_plateau(quality)]
         history = dict(chosen.history)
@@ -144,13 +116,14 @@ class ForcedReconstructor(Reconstructor):
             history["quality"] = quality
         return self._learned(chosen.model, history, data)
 
-    def _fitted_network(self, network, task, checkpoint, progress):
-        """Search for the best parameters of one network; a Result."""
+    def _search(self, network, task):
+        """The Search for the best parameters of one network, and the function that builds a model of them."""
         recipe = self._recipe(network, task)
         windows = Windows.from_trajectories(task.series, task.drives, recipe.n_steps + 1)
         if len(windows.starts) == 0:
             raise InputError("no window of the training data has two observed samples", do="fill gaps or use more data")
         build = _builder(recipe, task)
+
         def distance(theta, rng):
             return task.long_run.distance_of(build(theta, 1.0), rng)
 
@@ -158,29 +131,16 @@ class ForcedReconstructor(Reconstructor):
             model = build(theta, max(alpha, GAINS[0]))
             return 1.0 if model is None else validation_criterion(model, task.held)
 
-        with threadpool_limits(N_BLAS_THREADS):
-            search = Search(
-                recipe, windows, seed=self.seed, criterion=criterion, distance=distance,
-                confirm=lambda candidates: confirm(
-                    candidates, build, task.held, is_flow=task.is_flow,
-                    long_run=task.long_run if recipe.n_generations else None,
-                ),
-                n_checks=self.n_checks, max_restarts=self.max_restarts,
-                n_starts=self.n_starts if task.long_run is not None else 1,
-            )  # fmt: skip
-            total, disable = search.checks_in_all(), None if progress else True
-            with tqdm(total=total, desc=type(self).__name__, unit="check", disable=disable) as bar:
-                value, best = search.run(checkpoint=checkpoint, bar=bar)
-            if best is None:
-                raise NotConverged(
-                    "training never reached a finite model", got=f"{search.number + 1} attempts",
-                    do="lower learning_rate, or set gradient_clip=10",
-                )  # fmt: skip
-            model = with_best_gain(best.theta, build, task.raw)
-        history = {name: np.asarray(column) for name, column in search.history.items()}
-        history["chosen"] = np.array((best.attempt, best.update, value))
-        history["smoothing"] = np.array(task.smoothing)
-        return Result(value, model, history)
+        search = Search(
+            recipe, windows, seed=self.seed, criterion=criterion, distance=distance,
+            confirm=lambda candidates: confirm(
+                candidates, build, task.held, is_flow=task.is_flow,
+                long_run=task.long_run if recipe.n_generations else None,
+            ),
+            n_checks=self.n_checks, max_restarts=self.max_restarts,
+            n_starts=self.n_starts if task.long_run is not None else 1,
+        )  # fmt: skip
+        return search, build
 
     def _recipe(self, network, task):
         n_observed = task.series[0].shape[1]
@@ -225,6 +185,58 @@ class ForcedReconstructor(Reconstructor):
         return math.sqrt(max(0.0, JITTER**2 - float(np.mean(left**2))))
 
 
+def fit_seeds(methods, X, *, dt=None, validation=None, checkpoints=None):
+    """Fit several reconstructors that differ in their seed only; their gradient descent runs side by side.
+
+    Each comes out bit by bit as if it had been fitted alone. One that fails leaves the others as they are.
+
+    Args:
+        methods: list of ForcedReconstructor, of one class, with the same arguments but for ``seed``.
+        X, dt, validation: see ``Reconstructor.fit``.
+        checkpoints: list of folders or None, one for each.
+
+    Returns:
+        list with None for each that is fitted, and the exception that its fit has raised for the others.
+
+    Raises:
+        InputError: arguments that differ, or what all fits would raise: arguments out of range, unsuitable data.
+    """
+    _must_differ_in_seed_only(methods)
+    data, task, networks = methods[0]._prepared(X, dt, validation)
+    results, errors = [[] for _ in methods], [None] * len(methods)
+    for number, network in enumerate(networks):
+        going = [k for k, error in enumerate(errors) if error is None]
+        which = number if len(networks) > 1 else None
+        places = [methods[k]._place(checkpoints and checkpoints[k], task, which) for k in going]
+        with threadpool_limits(N_BLAS_THREADS):
+            pairs = [methods[k]._search(network, task) for k in going]
+            found = run_together([search for search, _ in pairs], places)
+            for k, (search, build), one in zip(going, pairs, found, strict=True):
+                try:
+                    if isinstance(one, Exception):
+                        raise one
+                    results[k].append(_result(search, one, build, task))
+                except Exception as error:
+                    errors[k] = error
+    for method, own, error in zip(methods, results, errors, strict=True):
+        if error is None:
+            method._settle(own, networks, data)
+    return errors
+
+
+def _must_differ_in_seed_only(methods):
+    first = {"class": type(methods[0]).__name__, **plain(methods[0].get_params())}
+    for method in methods:
+        given = {"class": type(method).__name__, **plain(method.get_params())}
+        other = [name for name in first if name != "seed" and given.get(name, "") != first[name]]
+        if other:
+            name = other[0]
+            raise InputError(
+                "reconstructors that are fitted together differ in their seed only",
+                got=f"{name}={given.get(name)!r}", expected=f"like {name}={first[name]!r}",
+            )  # fmt: skip
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Result:
     """What a search leaves behind.
@@ -238,6 +250,31 @@ class Result:
     value: float
     model: object
     history: dict
+
+
+def _result(search, found, build, task):
+    """The Result of a search.
+
+    Args:
+        search: Search that has ended.
+        found: (value, Candidate) that it returned.
+        build: function (theta, filter gain) -> model.
+        task: Task.
+
+    Raises:
+        NotConverged: no update of any attempt gave a finite model.
+    """
+    value, best = found
+    if best is None:
+        raise NotConverged(
+            "training never reached a finite model", got=f"{search.number + 1} attempts",
+            do="lower learning_rate, or set gradient_clip=10",
+        )  # fmt: skip
+    model = with_best_gain(best.theta, build, task.raw)
+    history = {name: np.asarray(column) for name, column in search.history.items()}
+    history["chosen"] = np.array((best.attempt, best.update, value))
+    history["smoothing"] = np.array(task.smoothing)
+    return Result(value, model, history)
 
 
 def smallest_on_plateau(quality):
@@ -266,16 +303,6 @@ def _builder(recipe, task):
         return model(parts, initial_states=states, filter_gain=gain, **form) if len(states) else None
 
     return build
-
-
-def _smoothed(data, smoothing):
-    """A data set with each trajectory smoothed."""
-    if all(window == 1 for window in smoothing):
-        return data
-    values = data["x"].values.astype(np.float64)
-    for i, x in enumerate(trajectories(data)):
-        values[i, : len(x)] = np.where(np.isfinite(x), smooth(x, smoothing), values[i, : len(x)])
-    return data.assign(x=(data["x"].dims, values))
 
 
 def _contexts(train):

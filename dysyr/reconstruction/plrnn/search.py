@@ -87,14 +87,14 @@ class Search:
             (value, Candidate) of the longer look; (inf, None) when no update ever gave a finite model.
         """
         if checkpoint is not None and (saved := checkpoint.read()) is not None:
-            self._restore(*saved)
+            self.restore(*saved)
         if bar is not None:
             bar.update(self.checks_done())
         written = time.monotonic()
         while not self.finished:
-            self._check(bar)
+            self.check(bar)
             if checkpoint is not None and (self.finished or time.monotonic() - written > SECONDS_BETWEEN_WRITES):
-                checkpoint.write(*self._state())
+                checkpoint.write(*self.state())
                 written = time.monotonic()
         return self.result or self.confirm(self.candidates)
 
@@ -155,9 +155,22 @@ class Search:
         """Updates, refinements and generations that the model has behind it."""
         return self.trainer.count + sum(total for _, total, _ in self.stages[: self.stage])
 
-    def _check(self, bar):
-        """Advance to the next check, score, keep, and decide how to go on."""
-        losses = self.trainer.advance(self.stages[self.stage][2])
+    @property
+    def block(self):
+        """Updates, iterations or generations until the next check."""
+        return self.stages[self.stage][2]
+
+    def check(self, bar=None):
+        """Advance to the next check, and judge it."""
+        self.judge(self.trainer.advance(self.block), bar)
+
+    def judge(self, losses, bar=None):
+        """Score what the trainer has reached, keep it, and decide how to go on.
+
+        Args:
+            losses: (n,) losses since the last check.
+            bar: progress bar, or None.
+        """
         alive = bool(np.isfinite(losses).all() and np.isfinite(self.trainer.theta).all())
         alpha = self.trainer.forcing_strength()
         value = self.criterion(self.trainer.theta, alpha) if alive else 1.0
@@ -201,7 +214,8 @@ class Search:
         ranked = sorted([*self.candidates, candidate], key=lambda c: (c.update < settled, c.criterion))
         self.candidates = ranked[:N_KEPT]
 
-    def _state(self):
+    def state(self):
+        """Arrays and JSON-ready numbers from which ``restore`` goes on with the same bits."""
         arrays, numbers = self.trainer.state()
         if self.best_start is not None:
             best = self.best_start
@@ -221,7 +235,8 @@ class Search:
         }
         return arrays, numbers
 
-    def _restore(self, arrays, numbers):
+    def restore(self, arrays, numbers):
+        """Take up a state made by ``state``."""
         self._begin(numbers["attempt"], numbers["start"])
         self.best_start = None
         if "best_start" in arrays:

@@ -89,6 +89,7 @@ class Population:
         recipes: list of Recipe, alike but for what OWN names.
         windows: Windows.
         rngs: numpy Generators, one for each; each draws the initial parameters first, then the windows.
+        noise: (model, n) pools of noise, where the generators have drawn these and the parameters earlier.
 
     Raises:
         InputError: recipes that differ in what the models have to share, are none, or have no generators.
@@ -102,8 +103,10 @@ class Population:
 
     OWN = ("learning_rate", "learning_rate_end", "alpha", "alpha_decay", "weight_decay", "readout_penalty",
            "gradient_clip", "coupling_penalty")  # fmt: skip
+    STATE = ("theta", "first", "second", "alpha", "alive")
+    """What a model consists of between two updates, beside its generator and the number of updates."""
 
-    def __init__(self, recipes, windows, rngs):
+    def __init__(self, recipes, windows, rngs, *, noise=None):
         if not len(recipes) == len(rngs) > 0:
             got = f"{len(recipes)} recipes, {len(rngs)} generators"
             raise InputError("each model of a population has a generator of its own", got=got, expected="at least one")
@@ -121,13 +124,27 @@ class Population:
         self._decay, self._centre = np.stack([decay for decay, _ in penalties]), penalties[0][1]
         self._clip = np.array([recipe.gradient_clip for recipe in recipes])
         self._stride = 1 if common.estimator == "arithmetic_mean" else -(-common.n_steps // MAX_ESTIMATOR_TIMES)
-        for m, (recipe, rng) in enumerate(zip(recipes, rngs, strict=True)):
-            initialise(self.parameters(m), recipe, windows, rng)
-        self._draw = Draw(common, windows, rngs, common.batch_size, np.float32, common.jitter)
+        if noise is None:
+            for m, (recipe, rng) in enumerate(zip(recipes, rngs, strict=True)):
+                initialise(self.parameters(m), recipe, windows, rng)
+        self._draw = Draw(common, windows, rngs, common.batch_size, np.float32, common.jitter, noise=noise)
         self._pattern = forcing_pattern(self._draw.n_steps, self._draw.interval)
         self._workspace = common.network.workspace(shapes, self._draw.n_steps, n_models=n_models)
         self._losses = np.zeros(n_models)
         forced.check(shapes, self.theta, self._draw.owner, self._draw.batch, self._strength(), self._workspace)
+
+    @classmethod
+    def joined(cls, populations, windows):
+        """Populations that have made the same number of updates, as one that goes on from a copy of their states.
+
+        Their generators are shared: only one of the two may go on.
+        """
+        recipes, rngs = ([one for p in populations for one in getattr(p, name)] for name in ("recipes", "rngs"))
+        made = cls(recipes, windows, rngs, noise=np.concatenate([p._draw.noise for p in populations]))
+        for name in cls.STATE:
+            getattr(made, name)[:] = np.concatenate([getattr(p, name) for p in populations])
+        made.count = populations[0].count
+        return made
 
     def parameters(self, model):
         """Parameters of one model, views into ``theta``."""
@@ -160,7 +177,8 @@ class Population:
         common, ws, draw = self.recipes[0], self._workspace, self._draw
         progress = self.count / common.n_updates
         if common.estimator is None:
-            self.alpha[:] = [exponential(r.alpha[0], r.alpha[-1], progress) for r in self.recipes]
+            scheduled = [exponential(r.alpha[0], r.alpha[-1], progress) for r in self.recipes]
+            self.alpha[:] = np.where(self.alive, scheduled, self.alpha)
         if common.affine:
             for m in np.flatnonzero(self.alive):
                 ws.pseudo[m] = np.linalg.pinv(self.parameters(m).B.astype(np.float64))
@@ -211,7 +229,8 @@ class Population:
                     ESTIMATORS.index(common.estimator), self._stride,
                 )  # fmt: skip
                 highest[model] = max(highest[model], sigma)
-        for m, recipe in enumerate(self.recipes):
+        for m in np.flatnonzero(self.alive):
+            recipe = self.recipes[m]
             wanted = max(0.0, 1.0 - 1.0 / highest[m]) if highest[m] > 0 else 0.0
             slow = recipe.alpha_decay * self.alpha[m] + (1 - recipe.alpha_decay) * wanted
             self.alpha[m] = wanted if wanted > self.alpha[m] else slow
@@ -224,31 +243,35 @@ class Attempt:
         recipe: Recipe.
         windows: Windows.
         rng: numpy Generator; draws the initial parameters first, then the windows.
+
+    Attributes:
+        population: Population of one.
+        theta: (n,) float32 flat parameters.
     """
 
     def __init__(self, recipe, windows, rng):
         self.recipe, self.rng = recipe, rng
-        self._population = Population([recipe], windows, [rng])
-        self.theta = self._population.theta[0]
+        self.population = Population([recipe], windows, [rng])
+        self.theta = self.population.theta[0]
 
     @property
     def parameters(self):
         """Parameters, views into ``theta``."""
-        return self._population.parameters(0)
+        return self.population.parameters(0)
 
     @property
     def count(self):
         """Updates made."""
-        return self._population.count
+        return self.population.count
 
     @property
     def over(self):
         """Whether all updates are done."""
-        return self._population.over
+        return self.population.over
 
     def forcing_strength(self):
         """Strength of the next update: scheduled, or the running estimate."""
-        return float(self._population.alpha[0])
+        return float(self.population.alpha[0])
 
     def advance(self, n_updates):
         """Run the next updates, at most to the end of the recipe.
@@ -259,7 +282,7 @@ class Attempt:
         Returns:
             (n,) float64 losses; the run stops after one that is not finite.
         """
-        return self._population.advance(n_updates)[:, 0]
+        return self.population.advance(n_updates)[:, 0]
 
     def state(self):
         """Arrays and JSON-ready numbers from which ``restore`` goes on with the same bits."""
@@ -270,11 +293,11 @@ class Attempt:
         """Take up a state made by ``state``."""
         for name, value in self._arrays().items():
             value[:] = arrays[name]
-        self._population.count = numbers["count"]
+        self.population.count = numbers["count"]
         self.rng.bit_generator.state = numbers["rng"]
 
     def _arrays(self):
-        p = self._population
+        p = self.population
         return {"theta": p.theta[0], "first": p.first[0], "second": p.second[0], "alpha": p.alpha}
 
 

@@ -169,7 +169,7 @@ def test_a_start_that_diverges_leaves_the_others():
     made = search(lambda theta, alpha: 0.1, first_of, max_restarts=0, distance=lambda theta, rng: 0.0, n_starts=2,
                   n_refinements=4)  # fmt: skip
     for _ in range(10):
-        made._check(None)
+        made.check()
     made.trainer.theta[:] = np.nan
     made.run()
     assert made.history["attempt"] == [0] * 10 + [1] + [0] * 2

@@ -75,7 +75,7 @@ def test_windows_cut_at_hard_forced_steps_give_the_same_losses(monkeypatch, warm
     assert draws.n_pieces(sparse, windows(), 3) == 3
     monkeypatch.setattr(draws, "n_pieces", lambda *_: 1)
     whole = Attempt(sparse, windows(), np.random.default_rng(0))
-    assert (cut._population._draw.n_steps, whole._population._draw.n_steps) == (4, 10)
+    assert (cut.population._draw.n_steps, whole.population._draw.n_steps) == (4, 10)
     np.testing.assert_allclose(cut.advance(5), whole.advance(5), rtol=2e-5)
     np.testing.assert_allclose(cut.theta, whole.theta, rtol=0, atol=2e-6)
 
