@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from dysyr.core.arguments import TRUE_OR_FALSE, number
+from dysyr.core.arguments import TRUE_OR_FALSE, number, whole_from
 from dysyr.core.errors import FormatError, InputError
 from dysyr.core.settings_text import check_keys
 from dysyr.evaluation import MEASURE_NAMES
@@ -35,6 +35,7 @@ KINDS = {
         "time": ("the name of a column, or false", lambda value: isinstance(value, str) or value is False),
         "columns": NAMES,
     },
+    "simulate": {"seed": whole_from(0)},
     "report": {"title": TEXT, "notes": TEXT},
 }
 """What the values of these tables have to be: (in words, function value -> bool)."""

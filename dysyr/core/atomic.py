@@ -45,13 +45,13 @@ def write_text(target, text):
 
     Args:
         target: path.
-        text: the content, written as UTF-8.
+        text: the content, written as UTF-8; halves of a surrogate pair, which names of files may hold, as escapes.
 
     Raises:
         DysyrError: the folder cannot be written, or the disk is full.
     """
     with atomic_path(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_bytes(target, content):

@@ -6,6 +6,8 @@ import numpy as np
 from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy.signal import firwin, kaiserord, oaconvolve
 
+from dysyr.core.arguments import number
+from dysyr.core.counts import MOST_SAMPLES
 from dysyr.core.dataset import as_dataset, make_dataset, parts, trajectories
 from dysyr.core.errors import InputError
 
@@ -34,10 +36,10 @@ def resample(data, *, dt, max_gap=None):
         done.
 
     Raises:
-        InputError: dt that is not positive, or longer than half of a trajectory.
+        InputError: dt that is not positive, longer than half of a trajectory, or too short.
     """
     ds = as_dataset(data)
-    if not dt > 0:
+    if not number(dt) or dt <= 0:
         raise InputError("dt is not a positive number", got=repr(dt), expected="system time units")
     before = parts(ds)
     clocks, old = before["time"], before["dt"]
@@ -49,6 +51,12 @@ def resample(data, *, dt, max_gap=None):
         raise InputError(
             "dt is too long for the data", got=f"dt = {dt:g}, a trajectory of length {shortest:g}",
             expected=f"at most {shortest / 2:g}",
+        )  # fmt: skip
+    longest = max(t[-1] - t[0] for t in clocks)
+    if longest / MOST_SAMPLES > dt:
+        raise InputError(
+            "dt is too short for the data", got=f"dt = {dt:g}, a trajectory of length {longest:g}",
+            expected=f"at most {MOST_SAMPLES} samples",
         )  # fmt: skip
     grids = [t[0] + dt * np.arange(int(np.floor((t[-1] - t[0]) / dt + 1e-9)) + 1) for t in clocks]
     pairs = list(zip(clocks, grids, strict=True))

@@ -245,7 +245,7 @@ def integrals(z, terms, dt, window):
 def seeded(seed):
     """NumPy's global generator, which pysindy's ensembles draw from, in a known state; afterwards as before."""
     before = np.random.get_state()
-    np.random.seed(seed)
+    np.random.seed(seed % 2**32)
     try:
         yield
     finally:

@@ -8,9 +8,11 @@ models that were applied.
 import abc
 import dataclasses
 import json
+from collections.abc import Iterable
 
 import numpy as np
 
+from dysyr.core.arguments import number
 from dysyr.core.dataset import make_dataset, parts, trajectories
 from dysyr.core.embedding import embed
 from dysyr.core.errors import InputError
@@ -332,6 +334,10 @@ def observe(ds, *, observation_noise=0.0, observe=None, seed=0):
     Raises:
         InputError: unknown variables or settings that make no sense.
     """
+    _check(
+        number(observation_noise) and observation_noise >= 0, "observation_noise", repr(observation_noise),
+        "a number of at least 0",
+    )  # fmt: skip
     for model in _models(observe):
         ds = model(ds, seed)
     if observation_noise:
@@ -346,7 +352,7 @@ def _models(wanted):
         return [PartialObservation((wanted,))]
     if isinstance(wanted, ObservationModel):
         return [wanted]
-    wanted = list(wanted)
+    wanted = list(wanted) if isinstance(wanted, Iterable) else [None]
     if all(isinstance(item, ObservationModel) for item in wanted):
         return wanted
     if all(isinstance(item, (str, int, np.integer)) for item in wanted):

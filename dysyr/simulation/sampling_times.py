@@ -2,10 +2,8 @@
 
 import numpy as np
 
+from dysyr.core.counts import MOST_SAMPLES
 from dysyr.core.errors import InputError
-
-MOST_SAMPLES = 2**40
-"""More than any computer holds; fewer may still be more than this one does."""
 
 
 def sampling_times(kind, *, n_steps=None, t_end=None, dt=None, times=None):

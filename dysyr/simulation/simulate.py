@@ -7,6 +7,7 @@ import numpy as np
 from dysyr.core.arguments import number
 from dysyr.core.catalogue import as_system
 from dysyr.core.chemical_langevin import chemical_langevin
+from dysyr.core.counts import MOST_SAMPLES
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError
 from dysyr.core.jump_paths import with_jump_paths
@@ -15,7 +16,7 @@ from dysyr.simulation import flows, jumps, langevin, maps, observation, open_qua
 from dysyr.simulation.compiled import CompiledSystem
 from dysyr.simulation.initial_states import given_states, spread_states
 from dysyr.simulation.jump_start import starting_counts
-from dysyr.simulation.sampling_times import MOST_SAMPLES, sampling_times
+from dysyr.simulation.sampling_times import sampling_times
 
 ODE_METHODS = ("dop853", "tsit5", "rk4", "dop853_fixed", "tsit5_fixed", "radau", "bdf")
 DEFAULT_N_STEPS = 10_000
@@ -254,6 +255,9 @@ def _run_map(compiled, start, clock, transient, seed, options):
     if options["method"] is not None:
         raise InputError("a map has no method of integration", got=repr(options["method"]), do="leave out method")
     _refuse(options, ("rtol", "atol", "substeps"), "iteration")
+    if transient + clock[-1] > MOST_SAMPLES:
+        got = f"transient {transient:g}, last sample {clock[-1]:g}"
+        raise InputError("too many steps of a map", got=got, expected=f"at most {MOST_SAMPLES}")
     n_discarded = int(round(transient))
     if n_discarded:
         start = maps.iterate(compiled, start, -n_discarded, 1, n_discarded, keep=False)

@@ -65,6 +65,7 @@ def test_system_files(text, match, tmp_path):
         (f"[system]\nname = 1\n{METHOD}", r"name of \[system\].*a text"),
         (f"[system]\nname = 'henon'\nparameters = 1\n{METHOD}", r"parameters of \[system\].*a table"),
         (f"[system]\nname = 'henon'\n[simulate]\ntest = 1\n{METHOD}", r"\[simulate.test\].*a table"),
+        (f"[system]\nname = 'henon'\n[simulate]\nseed = 'a'\n{METHOD}", r"seed of \[simulate\].*a whole number"),
         (f"{DATA}[report]\nnotes = 1\n{METHOD}", r"notes of \[report\].*a text"),
         (f"{DATA}[evaluate]\nn_runs = 'a'\n{METHOD}", "setting n_runs is not positive: 'a'; a positive whole number"),
         (f"{DATA}[evaluate]\nprediction_steps = []\n{METHOD}", "prediction_steps .*a tuple of positive whole numbers"),
@@ -156,6 +157,53 @@ def test_settings_that_toml_cannot_hold_are_text(text):
 def test_more_samples_than_any_computer_holds(options, match):
     with pytest.raises(dysyr.InputError, match=match):
         dysyr.simulate("lorenz63", **options)
+
+
+@pytest.mark.parametrize("options", [{"transient": 1e300}, {"dt": 1e18, "n_steps": 3}])
+def test_more_steps_than_any_computer_takes(options):
+    with pytest.raises(dysyr.InputError, match="too many steps of a map: transient .*; at most"):
+        dysyr.simulate("henon", **{"n_steps": 5, **options})
+
+
+def test_more_samples_of_a_model_than_any_computer_holds():
+    made = dysyr.LinearAR(order=2).fit(np.sin(0.3 * np.arange(60.0)), dt=0.1, progress=False)
+    with pytest.raises(dysyr.InputError, match="too many samples: n_steps=9223372036854775808; at most"):
+        made.forecast(np.zeros((5, 1)), n_steps=2**63)
+    with pytest.raises(dysyr.InputError, match="too many samples: n_steps=2097152, n_trajectories=1048576; at most"):
+        made.generate(2**21, n_trajectories=2**20)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"observation_noise": "a"}, "observation_noise: 'a'; a number of at least 0"),
+        ({"observation_noise": -0.1}, "observation_noise: -0.1; a number of at least 0"),
+        ({"observation_noise": np.nan}, "observation_noise: nan; a number of at least 0"),
+        ({"observe": 0.5}, "cannot observe this"),
+    ],
+)
+def test_observations(options, match):
+    with pytest.raises(dysyr.InputError, match=match):
+        dysyr.simulate("henon", n_steps=5, **options)
+
+
+@pytest.mark.parametrize(("dt", "match"), [(1e-308, "dt is too short"), ("a", "not a positive"), (np.inf, "not a posi")])
+def test_resampling(dt, match):
+    with pytest.raises(dysyr.InputError, match=match):
+        dysyr.resample(dysyr.make_dataset(np.arange(9.0), dt=0.1), dt=dt)
+
+
+def test_a_large_seed():
+    x = np.column_stack([np.sin(0.1 * np.arange(99.0)), np.cos(0.1 * np.arange(99.0))])
+    made = [dysyr.SINDy(seed=seed, window=11).fit(x, dt=0.1, progress=False) for seed in (3, 2**63)]
+    assert made[0].generate(3).sizes == made[1].generate(3).sizes
+
+
+def test_names_of_files_that_are_not_text(tmp_path):
+    made = dysyr.LinearAR(order=2).fit(np.sin(0.3 * np.arange(60.0)), dt=0.1, progress=False)
+    made.provenance_["source"] = "a\udc82"
+    made.save(tmp_path / "run")
+    assert dysyr.load(tmp_path / "run").provenance_["source"] == "a\udc82"
 
 
 def test_numbers_that_a_float_cannot_hold():
