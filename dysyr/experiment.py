@@ -159,7 +159,7 @@ def _claim(out, experiment):
     write_text(note, json.dumps(settings, indent=1) + "\n")
 
 
-def fit_and_score(reconstructor, data, experiment, folder, *, label, say):
+def fit_and_score(reconstructor, data, experiment, folder, *, label, say, fitted=None):
     """Fit and evaluate one method with one seed, or read its scores where both are done.
 
     Args:
@@ -169,6 +169,8 @@ def fit_and_score(reconstructor, data, experiment, folder, *, label, say):
         folder: of this run; an interrupted fit in it is resumed.
         label: name of the method.
         say: called with a line of text whenever something is done.
+        fitted: (error, seconds) of a fit that has been made already: the exception that it raised, or None where its
+            run is in the folder; and its processor time.
 
     Returns:
         (scores, card or None): ``metrics.json`` content; the Card where it was made now. ``provenance`` of the scores
@@ -190,12 +192,14 @@ def fit_and_score(reconstructor, data, experiment, folder, *, label, say):
         return scores, None
     fresh, start = not folder.exists(), time.process_time()
     try:
+        if fitted is not None and fitted[0] is not None:
+            raise fitted[0]
         reconstructor = _fitted(reconstructor, data, folder, name, say)
-    except (DivergedError, NotConverged) as error:
-        scores, card = failure_card(label, str(error), seed=seed), None
-        seconds = time.process_time() - start if fresh else None
+    except (DivergedError, NotConverged) as failure:
+        scores, card = failure_card(label, str(failure), seed=seed), None
+        seconds = _seconds(start, fresh, fitted)
     else:
-        seconds = time.process_time() - start if fresh else None
+        seconds = _seconds(start, fresh, fitted)
         card = _card(reconstructor, data, experiment, label)
         scores = card.to_dict()
         scores["validation_criterion"] = plain(-reconstructor.score(data.validation))
@@ -203,6 +207,13 @@ def fit_and_score(reconstructor, data, experiment, folder, *, label, say):
     write_text(folder / "metrics.json", json.dumps(scores, indent=2, allow_nan=False) + "\n")
     say(f"{name}: {scores['verdict']}")
     return scores, card
+
+
+def _seconds(start, fresh, fitted):
+    """Processor time of a fit; None where nobody knows."""
+    if fitted is not None:
+        return fitted[1]
+    return time.process_time() - start if fresh else None
 
 
 def _kept_scores(folder, stamp):

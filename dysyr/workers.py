@@ -30,6 +30,10 @@ class Workers:
     def __exit__(self, *raised):
         return self._stack.__exit__(*raised)
 
+    def size(self):
+        """Number of workers; 0 for this process. A scheduler that was given is asked."""
+        return self.n if self.scheduler is None else len(self._connected(self.n).nthreads())
+
     def run(self, function, tasks):
         """Call a function for each of some tasks.
 
@@ -50,21 +54,25 @@ class Workers:
         elif tasks:
             yield from self._on_dask(function, tasks)
 
-    def _on_dask(self, function, tasks):
+    def _connected(self, n):
+        """The client of the scheduler; where none was given, n processes are started with one."""
         if self._client is None:
-            self._client = self._stack.enter_context(_client(self.scheduler, min(self.n, len(tasks)), self.memory))
-            where = self.scheduler or f"{min(self.n, len(tasks))} here"
-            self.say(f"workers: {where}; dashboard: {self._client.dashboard_link}")
+            self._client = self._stack.enter_context(_client(self.scheduler, n, self.memory))
+            self.say(f"workers: {self.scheduler or f'{n} here'}; dashboard: {self._client.dashboard_link}")
+        return self._client
+
+    def _on_dask(self, function, tasks):
+        client = self._connected(min(self.n, len(tasks)))
         from distributed import as_completed
 
-        futures = {self._client.submit(_alone, function, task, pure=False, retries=1): task for task in tasks}
+        futures = {client.submit(_alone, function, task, pure=False, retries=1): task for task in tasks}
         try:
             for future in as_completed(futures):
                 yield futures[future], *_outcome(future)
         except (OSError, TimeoutError) as error:
             raise DysyrError("the scheduler was lost", got=str(error), do="give the same command again") from error
         finally:
-            self._client.cancel(list(futures))
+            client.cancel(list(futures))
 
 
 def _tried(function, task):

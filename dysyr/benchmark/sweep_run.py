@@ -4,6 +4,7 @@ import csv
 import functools
 import io
 import json
+import time
 from pathlib import Path
 
 from dysyr.benchmark.sweep_file import Sweep
@@ -14,15 +15,19 @@ from dysyr.core.measure import plain
 from dysyr.core.run_folder import check_target
 from dysyr.experiment import fit_and_score
 from dysyr.experiment_data import make_data
+from dysyr.reconstruction.plrnn import ForcedReconstructor, fit_seeds
 from dysyr.reporting.comparison import failure_card
 from dysyr.reporting.ranking import render_ranking
 from dysyr.workers import MEMORY, Workers
 
 NOTE = "sweep.json"
+BATCHES_PER_WORKER = 4
 
 
 def run_sweep(sweep, out, *, scheduler=None, workers=2, memory=MEMORY, retry_failed=False, say=print):
     """Run a sweep, or what is left of it.
+
+    Seeds of one setting of the PLRNN family are fitted side by side, see ``batches_of``; the result is the same.
 
     ``out`` gets ``sweep.json``, one run folder per task below ``runs/`` whose ``metrics.json`` is written once, last
     and at once; ``table.csv`` and ``table.nc`` with all scores; and ``report.html``, the page that ranks the methods. A
@@ -47,10 +52,14 @@ def run_sweep(sweep, out, *, scheduler=None, workers=2, memory=MEMORY, retry_fai
     _claim(out, sweep)
     missing = [task for task in sweep.tasks() if not _finished(out, task, retry_failed)]
     say(f"{sweep.title}: {len(sweep.tasks())} tasks, {len(missing)} of them to do")
+    done = 0
     with Workers(workers, scheduler=scheduler, memory=memory, say=say) as crew:
-        for i, (task, verdict, reason) in enumerate(crew.run(functools.partial(run_task, str(out)), missing)):
-            said = verdict if reason is None else _verdict_without_result(out, task, reason)
-            say(f"{i + 1}/{len(missing)} {_text(task)}: {said}")
+        batches = batches_of(sweep, missing, crew.size()) if missing else []
+        for batch, verdicts, reason in crew.run(functools.partial(run_batch, str(out)), batches):
+            for k, task in enumerate(batch):
+                said = verdicts[k] if reason is None else _verdict_without_result(out, task, reason)
+                done += 1
+                say(f"{done}/{len(missing)} {_text(task)}: {said}")
     return write_results(sweep, out)
 
 
@@ -99,12 +108,97 @@ def read_sweep_folder(folder):
         raise FormatError(f"'{folder}' holds no sweep", got=str(error), expected=f"a folder with {NOTE}") from error
 
 
-def run_task(out, task):
+def batches_of(sweep, tasks, workers):
+    """Tasks that are run one after another by one worker.
+
+    Seeds of a setting whose gradient descent can run side by side (``fit_seeds``) are one batch, or as many equal ones
+    as it takes to have four for each worker: a worker that waits costs more than populations save. All others are
+    alone.
+
+    Args:
+        sweep: Sweep.
+        tasks: list of Task.
+        workers: number of workers.
+
+    Returns:
+        list of tuples of Task, in the order of their first ones.
+    """
+    settings = {}
+    for task in tasks:
+        together = isinstance(sweep.reconstructor(task), ForcedReconstructor)
+        settings.setdefault((task.condition, task.label, together or task.seed), []).append(task)
+    several = sum(len(one) > 1 for one in settings.values())
+    pieces = max(1, -(-BATCHES_PER_WORKER * workers // max(several, 1)))
+    batches = [tuple(part) for one in settings.values() for part in _dealt(one, min(pieces, len(one)))]
+    return sorted(batches, key=lambda batch: tasks.index(batch[0]))
+
+
+def _dealt(tasks, n):
+    """n lists of nearly equal length."""
+    return [tasks[k::n] for k in range(n)]
+
+
+def run_batch(out, batch):
+    """Fit the tasks of a batch together, where there are several, and write the ``metrics.json`` of each.
+
+    An error of one task is recorded as its failure and leaves the others as they are.
+
+    Args:
+        out: folder of the sweep.
+        batch: tuple of Task, seeds of one setting.
+
+    Returns:
+        list of verdicts, one for each task.
+    """
+    if len(batch) == 1:
+        return [run_task(out, batch[0])]
+    out = Path(out)
+    missing = [task for task in batch if not _finished(out, task, retry_failed=True)]
+    fits, verdicts = _fit_batch(out, missing), {}
+    for task in missing:
+        try:
+            verdicts[task] = run_task(out, task, fits.get(task))
+        except Exception as error:
+            verdicts[task] = _verdict_without_result(out, task, f"{type(error).__name__}: {error}")
+    return [verdicts.get(task) or _verdict(out, task) for task in batch]
+
+
+def _fit_batch(out, tasks):
+    """Fit the seeds of one setting side by side and save their runs, as far as there are none.
+
+    Returns:
+        ``{task: (error or None, processor seconds or None)}``; empty where nothing is to be fitted together, or where
+        the data or the arguments suit no seed, which each of them then finds out alone.
+    """
+    tasks = [task for task in tasks if not (out / task.folder / "config.json").exists()]
+    if len(tasks) < 2:
+        return {}
+    stamp = (out / NOTE).stat().st_mtime_ns
+    folders = [out / task.folder for task in tasks]
+    fresh, start = not any(folder.exists() for folder in folders), time.process_time()
+    made = [_sweep(str(out), stamp).reconstructor(task) for task in tasks]
+    try:
+        data = _data(str(out), tasks[0].condition, stamp)
+        errors = fit_seeds(made, data.train, validation=data.validation, checkpoints=folders)
+    except DysyrError:
+        return {}
+    seconds = (time.process_time() - start) / len(tasks) if fresh else None
+    for k, (reconstructor, folder) in enumerate(zip(made, folders, strict=True)):
+        try:
+            if errors[k] is None:
+                reconstructor.save(folder)
+        except DysyrError as error:
+            errors[k] = error
+    return {task: (error, seconds) for task, error in zip(tasks, errors, strict=True)}
+
+
+def run_task(out, task, fitted=None):
     """Make the data of a task, fit, evaluate, and write ``metrics.json`` in its folder.
 
     Args:
         out: folder of the sweep.
         task: Task.
+        fitted: see ``fit_and_score``.
 
     Returns:
         the verdict, a text.
@@ -116,7 +210,9 @@ def run_task(out, task):
         data = _data(str(out), task.condition, (out / NOTE).stat().st_mtime_ns)
         (folder / "metrics.json").unlink(missing_ok=True)
         reconstructor = sweep.reconstructor(task)
-        scores, _ = fit_and_score(reconstructor, data, experiment, folder, label=task.label, say=lambda text: None)
+        scores, _ = fit_and_score(
+            reconstructor, data, experiment, folder, label=task.label, say=lambda text: None, fitted=fitted
+        )
     except DysyrError as error:
         scores = _write_failure(out, task, str(error), final=True)
     return scores["verdict"]
@@ -152,10 +248,13 @@ def _finished(out, task, retry_failed):
 
 def _verdict_without_result(out, task, reason):
     """What is said of a task that came back without a verdict; where it has left no scores, that is recorded."""
-    path = out / task.folder / "metrics.json"
-    if path.exists():
-        return json.loads(path.read_text(encoding="utf-8"))["verdict"]
+    if (out / task.folder / "metrics.json").exists():
+        return _verdict(out, task)
     return f"{_write_failure(out, task, reason, final=False)['verdict']}, {reason}"
+
+
+def _verdict(out, task):
+    return json.loads((out / task.folder / "metrics.json").read_text(encoding="utf-8"))["verdict"]
 
 
 def _claim(out, sweep):
