@@ -12,11 +12,11 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from dysyr.core.atomic import write_text
-from dysyr.core.dataset import read_dataset
-from dysyr.core.errors import DysyrError, FormatError
+from dysyr.core.dataset import read_dataset, trajectories
+from dysyr.core.errors import DysyrError, FormatError, InputError
 from dysyr.core.measure import plain
 from dysyr.core.run_folder import read_json
-from dysyr.core.segments import split
+from dysyr.core.segments import cut, split
 
 DATA, VALIDATION = "data/data.nc", "data/validation.nc"
 BEST, WORK = "best", "unfinished"
@@ -129,8 +129,30 @@ def refit(evaluation):
 
 
 def held_out(data, validation, held_fraction):
-    """(train, held): data and validation data as given, or two stretches of each trajectory of the data."""
-    return split(data, (1 - held_fraction, held_fraction)) if validation is None else (data, validation)
+    """(train, held): data and validation data as given, or two stretches of each trajectory of the data.
+
+    Delay vectors at the begin of the held-out stretch, which have samples in common with the training part, are left
+    out.
+
+    Raises:
+        InputError: a stretch comes out too short.
+    """
+    if validation is not None:
+        return data, validation
+    train, held = split(data, (1 - held_fraction, held_fraction))
+    shape = json.loads(data.attrs.get("embedding", "{}"))
+    shared = (shape["dim"] - 1) * shape["delay"] if shape else 0
+    if shared == 0:
+        return train, held
+    starts = [start for _, start, _ in json.loads(held.attrs["split"])]
+    pieces = [(k, shared if start else 0, None) for k, start in enumerate(starts)]
+    shortest = min(len(x) - first for x, (_, first, _) in zip(trajectories(held), pieces, strict=True))
+    if shortest < 2:
+        raise InputError(
+            "the held-out stretch has too few delay vectors", got=f"{shortest} of its own", expected="at least 2",
+            do="hold out more",
+        )  # fmt: skip
+    return train, cut(held, pieces)
 
 
 @functools.lru_cache(maxsize=2)

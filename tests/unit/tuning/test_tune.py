@@ -128,6 +128,26 @@ def test_candidates_are_compared_on_data_that_none_was_fitted_to(tuned, monkeypa
     assert len(seen["score"]) == 2
 
 
+def test_delay_vectors_that_reach_into_the_training_part_are_not_held_out():
+    series = dysyr.make_dataset([np.arange(200.0)[:, None]], dt=1.0)
+    data = dysyr.embed(series, dim=3, delay=4)
+    train, held = evaluation.held_out(data, None, 0.2)
+    samples = [set(np.concatenate(trajectories(part)).ravel()) for part in (train, held)]
+    assert not samples[0] & samples[1]
+    assert samples[0] | samples[1] == set(range(200))
+    plain = data.drop_attrs().assign_attrs(dt=1.0)
+    assert sum(len(trajectories(part)[0]) for part in evaluation.held_out(plain, None, 0.2)) == data.sizes["time"]
+    with pytest.raises(dysyr.InputError, match="too few delay vectors: 1 of its own"):
+        evaluation.held_out(data, None, 9 / data.sizes["time"])
+
+
+def test_whole_trajectories_are_held_out_whole():
+    series = dysyr.make_dataset([np.arange(k, k + 60.0)[:, None] for k in range(0, 500, 100)], dt=1.0)
+    data = dysyr.embed(series, dim=2, delay=3)
+    train, held = evaluation.held_out(data, None, 0.2)
+    assert [len(x) for x in trajectories(train)] + [len(x) for x in trajectories(held)] == [57] * 5
+
+
 def test_validation_data_of_their_own(tuned, monkeypatch):
     other, scored = autoregression(200, seed=5), []
     original = dysyr.LinearAR.score
