@@ -124,7 +124,7 @@ def names_of(names, count, letter, always_numbered=False):
         list of str.
 
     Raises:
-        InputError: too few, too many or repeated names.
+        InputError: too few, too many or repeated names, or zero bytes in them.
     """
     if names is None:
         return [letter] if count == 1 and not always_numbered else [f"{letter}{i}" for i in range(count)]
@@ -133,6 +133,8 @@ def names_of(names, count, letter, always_numbered=False):
         raise InputError(
             "names do not fit the variables", got=", ".join(names[:10]), expected=f"{count} different names"
         )
+    if any("\0" in name for name in names):
+        raise InputError("a name of a variable holds a zero byte", got=repr(names)[:60], expected="text")
     return names
 
 

@@ -121,6 +121,8 @@ def load_netcdf(path):
 def _storable(key, value):
     if isinstance(value, (bool, np.bool_)):
         return int(value)
+    if isinstance(value, str) and "\0" in value:
+        raise InputError(f"attribute '{key}' cannot be stored", got=repr(value)[:60], expected="no zero bytes")
     if isinstance(value, (str, int, float, np.integer, np.floating)):
         return value
     raise InputError(

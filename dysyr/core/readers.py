@@ -239,8 +239,9 @@ def _read_parquet(path):
         raise InputError(
             f"cannot read '{path}'", got="pyarrow is not installed", do="pip install 'dysyr[parquet]'"
         ) from error
-    except (OSError, ValueError) as error:
-        raise FormatError(f"cannot read '{path}' as Parquet", got=str(error).splitlines()[0]) from error
+    except Exception as error:  # pandas raises errors of any class over what a damaged file says of its columns
+        got = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise FormatError(f"cannot read '{path}' as Parquet", got=got) from error
 
 
 def _from_numpy_file(path, time, columns, attrs):

@@ -1,5 +1,6 @@
 """System files: TOML tables to and from definitions. Nothing in a file is ever executed."""
 
+import io
 import re
 import tomllib
 from pathlib import Path
@@ -70,7 +71,7 @@ def system_text(definition):
         if isinstance(entry, dict) and key not in _INLINE:
             tables += ["", f"[{key}]", *(f"{_key(name)} = {_value(value)}" for name, value in entry.items())]
         elif key in _LISTED:
-            tables += ["", *_tables_text(key, entry).splitlines()]
+            tables += ["", *_tables_text(key, entry).removesuffix("\n").split("\n")]
         else:
             plain.append(f"{key} = {_value(entry)}")
     return "\n".join(plain + tables) + "\n"
@@ -128,7 +129,7 @@ def write_invariants(path, invariants):
 def _without_invariants(text):
     """The text without its [[invariants]] tables, and where the first one stood."""
     kept, length, at, inside = [], 0, None, False
-    for line in text.splitlines(keepends=True):
+    for line in io.StringIO(text, newline="\n"):
         if _INVARIANTS.match(line):
             inside = True
             at = length if at is None else at

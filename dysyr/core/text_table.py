@@ -55,6 +55,8 @@ def read_text(path):
             "the file holds no data", got=f"'{path}' has only {len(lines)} empty or comment lines"
         )
     separator = _separator(kept[:PROBE_LINES], path)
+    if separator == "\t":  # a line of tabs is a row of empty cells
+        kept = [line for line in lines if line.strip(" ") and line.lstrip()[:1] not in ("#", "%")]
     rows = [_cells(line, separator) for line in kept[:PROBE_LINES]]
     names = None
     if _has_header(rows):

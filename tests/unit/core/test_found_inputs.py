@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pytest
 
 import dysyr
@@ -14,6 +15,7 @@ from dysyr.core.expression_text import expression_text
 from dysyr.core.expressions import parameter, simplify
 from dysyr.core.settings_text import parse_settings
 from dysyr.core.system import System
+from dysyr.core.system_file import write_invariants
 from dysyr.evaluation.settings import EvaluationSettings
 from dysyr.experiment_file import read_experiment
 
@@ -49,6 +51,16 @@ def test_system_files(text, match, tmp_path):
     (tmp_path / "a.toml").write_text(text)
     with pytest.raises(dysyr.DysyrError, match=match):
         System.from_file(tmp_path / "a.toml")
+
+
+def test_texts_with_ends_of_lines_that_are_none_in_toml(tmp_path):
+    invariant = {"name": "kaplan_yorke", "value": 1.0, "source": "a\x85[[invariants]]\u2028b"}
+    definition = {"name": "a", "kind": "ode", "equations": {"x": "-x"}, "invariants": [invariant]}
+    System.from_dict(definition).to_file(tmp_path / "a.toml")
+    assert System.from_file(tmp_path / "a.toml").invariants[0]["source"] == invariant["source"]
+    write_invariants(tmp_path / "a.toml", [invariant | {"value": 2.0}])
+    (again,) = System.from_file(tmp_path / "a.toml").invariants
+    assert again["source"] == invariant["source"] and again["value"] == 2.0
 
 
 @pytest.mark.parametrize(
@@ -116,6 +128,14 @@ def test_text_tables(text, options, match, tmp_path):
         dysyr.as_dataset(tmp_path / "a.csv", **options)
 
 
+def test_a_row_of_empty_cells_is_a_sample(tmp_path):
+    (tmp_path / "a.tsv").write_text("a\tb\n1\t2\n\t\n3\t4\n\n# end\n")
+    made = dysyr.as_dataset(tmp_path / "a.tsv", dt=0.1, mask=True)
+    np.testing.assert_array_equal(made["x"].values[0], [[1, 2], [np.nan, np.nan], [3, 4]])
+    (tmp_path / "a.txt").write_text("1 2\n\t\n3 4\n")
+    np.testing.assert_array_equal(dysyr.as_dataset(tmp_path / "a.txt", dt=0.1)["x"].values[0], [[1, 2], [3, 4]])
+
+
 def test_dates_across_the_change_to_summer_time(tmp_path):
     rows = ("2024-03-30T12:00:00+01:00,1", "2024-03-31T12:00:00+02:00,2", "2024-04-01T12:00:00+02:00,3")
     (tmp_path / "a.csv").write_text("date,x\n" + "\n".join(rows) + "\n")
@@ -137,6 +157,14 @@ def test_an_archive_of_a_later_version(tmp_path):
     (tmp_path / "a.npz").write_bytes(content)
     with pytest.raises(dysyr.FormatError, match="cannot read .*zip file version 25.5"):
         dysyr.as_dataset(tmp_path / "a.npz", dt=0.1)
+
+
+def test_a_table_with_damaged_words_about_its_columns(tmp_path):
+    table = pyarrow.table({"a": [1.0, 2.0]})
+    words = {"pandas": '{"columns": [], "index_columns": [{}]}'}
+    pyarrow.parquet.write_table(table.replace_schema_metadata(words), tmp_path / "a.parquet")
+    with pytest.raises(dysyr.FormatError, match="cannot read .*a.parquet' as Parquet: KeyError"):
+        dysyr.as_dataset(tmp_path / "a.parquet", dt=0.1)
 
 
 @pytest.mark.parametrize("text", [DIGITS, DEEP])
@@ -187,7 +215,7 @@ def test_observations(options, match):
         dysyr.simulate("henon", n_steps=5, **options)
 
 
-@pytest.mark.parametrize(("dt", "match"), [(1e-308, "dt is too short"), ("a", "not a positive"), (np.inf, "not a posi")])
+@pytest.mark.parametrize(("dt", "match"), [(1e-308, "dt is too short"), ("a", "not a positive"), (np.inf, "not a po")])
 def test_resampling(dt, match):
     with pytest.raises(dysyr.InputError, match=match):
         dysyr.resample(dysyr.make_dataset(np.arange(9.0), dt=0.1), dt=dt)
