@@ -7,7 +7,6 @@ from method_cases import CASES, DT
 import dysyr
 from dysyr.reconstruction import METHODS
 
-
 LONG = [method for method in METHODS if method.budget and method is not dysyr.GRU]
 
 
