@@ -54,3 +54,13 @@ def test_on_workers_that_fail_and_die():
         assert outcomes(crew, die, [3]) == {3: (None, "2 workers died over it, for want of memory perhaps")}
         assert outcomes(crew, reciprocal, [4]) == {4: (0.25, None)}
     assert len(said) == 1 and said[0].startswith("workers: 2 here; dashboard: http")
+
+
+def test_a_scheduler_is_asked_for_its_workers(monkeypatch):
+    class Client:
+        def nthreads(self):
+            return {"tcp://a": 4, "tcp://b": 1, "tcp://c": 1}
+
+    monkeypatch.setattr(Workers, "_connected", lambda self, n: Client())
+    assert Workers(2, scheduler="tcp://x").size() == 3
+    assert [Workers(n).size() for n in (0, 2)] == [0, 2]
