@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from dysyr.core.counts import check_counts
+from dysyr.core.counts import check_samples
 from dysyr.core.dataset import as_dataset, inputs, make_dataset, sampling_interval, trajectories
 from dysyr.core.errors import InputError
 from dysyr.core.status import orbit_status
@@ -180,7 +180,7 @@ class StateSpace(Model):
 
     def generate(self, n_steps, *, n_trajectories=1, context=None, transient=None, inputs=None, seed=0):
         """See ``Model.generate``."""
-        check_counts(n_steps=n_steps, n_trajectories=n_trajectories)
+        check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
         if context is not None:
             z, _ = self._from_context(context)
             z = np.repeat(z, -(-n_trajectories // len(z)), axis=0)[: max(n_trajectories, len(z))]
@@ -196,7 +196,7 @@ class StateSpace(Model):
 
     def forecast(self, context, *, n_steps, inputs=None):
         """See ``Model.forecast``."""
-        check_counts(n_steps=n_steps)
+        check_samples(n_steps=n_steps)
         z, _ = self._from_context(context)
         u = self._input_array(inputs, len(z), n_steps)
         return self._dataset(self.trajectory(z, n_steps, u), {"generator": self.family})

@@ -4,7 +4,7 @@ import abc
 
 import numpy as np
 
-from dysyr.core.counts import check_counts
+from dysyr.core.counts import check_counts, check_samples
 from dysyr.core.dataset import trajectories
 from dysyr.core.errors import InputError
 from dysyr.core.model import Model, known_context, observed_orbits
@@ -72,7 +72,7 @@ class Probabilistic(Model):
 
         After a context each trajectory starts from a draw of the state at its end.
         """
-        check_counts(n_steps=n_steps, n_trajectories=n_trajectories)
+        check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
         _refuse(inputs)
         rng = np.random.default_rng([int(seed), 0x67656E])
         if context is not None:
@@ -121,7 +121,7 @@ class Probabilistic(Model):
         Returns:
             (n_draws, trajectory, n_steps, observed) in data units.
         """
-        check_counts(n_steps=n_steps, n_draws=n_draws)
+        check_samples(n_steps=n_steps, n_draws=n_draws)
         if n_draws < 2:
             raise InputError("n_draws", got=repr(n_draws), expected="a whole number of at least 2")
         rng = np.random.default_rng([int(seed), 0x616865])

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import xarray as xr
 
-from dysyr.core.counts import check_counts
+from dysyr.core.counts import check_samples
 from dysyr.core.dataset import as_dataset, make_dataset, times
 from dysyr.core.errors import InputError
 from dysyr.core.labels import labels_of
@@ -96,7 +96,7 @@ class RateModel(Model):
         ``initial_distribution``, and ``transient`` is 0 by default, since they are not taken to be stationary. Labels
         are those of the true states: label noise belongs to the observation. Signals have theirs.
         """
-        check_counts(n_steps=n_steps, n_trajectories=n_trajectories)
+        check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
         _refuse_inputs(inputs)
         rng = np.random.default_rng([int(seed), 0x6A756D70])
         if context is None:
@@ -123,7 +123,7 @@ class RateModel(Model):
         Returns:
             Dataset with one trajectory per context trajectory, the first sample one dt after the context.
         """
-        check_counts(n_steps=n_steps)
+        check_samples(n_steps=n_steps)
         _refuse_inputs(inputs)
         p, now = self.transition_matrix(), self.filtered(context)
         if sample_seed is not None:

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import xarray as xr
 
-from dysyr.core.counts import check_counts
+from dysyr.core.counts import check_samples
 from dysyr.core.dataset import as_dataset, make_dataset, sampling_interval, trajectories
 from dysyr.core.errors import InputError
 from dysyr.core.model import Model
@@ -74,7 +74,7 @@ class WindowGenerator(Model):
         goes beyond the length of a window goes on by the rule of the model. After a context each trajectory is one
         possible continuation. Windows have no transient: the samples that are to be dropped are drawn, too.
         """
-        check_counts(n_steps=n_steps, n_trajectories=n_trajectories)
+        check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
         _refuse_inputs(inputs)
         rng, dropped = np.random.default_rng([int(seed), 0x77696E]), int(transient or 0)
         if context is None:
@@ -100,7 +100,7 @@ class WindowGenerator(Model):
             Dataset; ``x`` is the mean over the draws, and ``spread`` (trajectory, time, state) their standard
             deviation: the uncertainty of a single future, not of the mean.
         """
-        check_counts(n_steps=n_steps)
+        check_samples(n_steps=n_steps)
         _refuse_inputs(inputs)
         draws = self._continued(self._past(context, n_steps), n_steps, _checked(n_draws), _rng(seed))
         ahead = self._dataset(draws.mean(axis=0), {})

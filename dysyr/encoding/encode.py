@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from dysyr.core.counts import check_counts
+from dysyr.core.counts import check_counts, check_samples
 from dysyr.core.dataset import as_dataset, data_hash, sampling_interval, times, trajectories
 from dysyr.core.dataset import inputs as inputs_of
 from dysyr.core.errors import DivergedError, InputError
@@ -118,7 +118,7 @@ def _of_labels(ds, missing_label, max_word, max_symbols):
 
 
 def _free(model, n_steps, n_trajectories, transient, drive, max_word, max_symbols, seed):
-    check_counts(n_steps=n_steps, n_trajectories=n_trajectories)
+    check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
     transient = n_steps // 4 if transient is None else transient
     if isinstance(transient, bool) or not isinstance(transient, (int, np.integer)) or transient < 0:
         raise InputError("transient is not a number of steps", got=repr(transient))

@@ -4,7 +4,7 @@ import numpy as np
 
 from dysyr.core.arguments import FRACTION, NOT_NEGATIVE, check_arguments, one_of, whole, whole_from
 from dysyr.core.candidate_search import CandidateReconstructor, auto_or, combinations, options, ridge_solution
-from dysyr.core.counts import check_counts
+from dysyr.core.counts import check_samples
 from dysyr.core.errors import NotConverged
 from dysyr.core.hankel_modes import ModeState, mode_series
 
@@ -50,7 +50,7 @@ class ForcedModes(ModeState):
             return super().generate(
                 n_steps, n_trajectories=n_trajectories, context=context, transient=transient, inputs=inputs, seed=seed
             )
-        check_counts(n_steps=n_steps, n_trajectories=n_trajectories)
+        check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
         self._input_array(inputs, n_trajectories, n_steps)
         z = self.starts(n_trajectories, seed) if context is None else self._from_context(context)[0]
         z = np.resize(z, (max(n_trajectories, len(z)), self.latent_dim))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numba import cuda
 
 from dysyr.core.catalogue import catalogue_system
 from dysyr.core.errors import DivergedError, InputError
@@ -188,9 +189,11 @@ def raw_run(device, x0, times, substeps):
     """Outputs (time, dim, lane) and broken lanes of the RK4 kernel."""
     states, out = np.array(x0.T, order="C"), np.zeros((times.size - 1, x0.shape[1], x0.shape[0]))
     broken, p = np.full(x0.shape[0], -1), np.zeros((1, x0.shape[0]))
-    arguments = times[:-1].copy(), np.diff(times) / substeps, substeps, states, p, True, out, broken
-    ensembles.advance_fixed(device.kernel("rk4"), *arguments)
-    return out, broken
+    begins, widths, states, p, out, broken = map(
+        cuda.to_device, (times[:-1].copy(), np.diff(times) / substeps, states, p, out, broken)
+    )
+    ensembles.advance_fixed(device.kernel("rk4"), begins, widths, substeps, states, p, True, out, broken)
+    return out.copy_to_host(), broken.copy_to_host()
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,7 @@ def test_on_the_device():
 
 def run_tests(paths, variables):
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *map(str, paths), "-q", "-p", "no:cacheprovider", "-W",
-         "ignore:Host array used"],
+        [sys.executable, "-m", "pytest", *map(str, paths), "-q", "-p", "no:cacheprovider"],
         env=os.environ | variables, capture_output=True, text=True, cwd=HERE.parents[3], timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
