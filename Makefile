@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 FUZZ_SECONDS ?= 120
-FUZZ_TARGETS ?= expressions systems experiments tables arrays runs commands
+FUZZ_TARGETS ?= expressions systems experiments tables arrays runs folders commands
 export MPLBACKEND = Agg
 
 .PHONY: demo test test-slow fuzz bench lint docs clean

@@ -75,6 +75,7 @@ def evaluate(
     """
     import xarray as xr
 
+    from dysyr.core.arguments import check_seed
     from dysyr.core.dataset import as_dataset, data_hash, make_dataset, trajectories
     from dysyr.core.model import Model
     from dysyr.core.outcome_model import OutcomeModel
@@ -93,6 +94,7 @@ def evaluate(
     from dysyr.truth import independent_truths, known_exponents, system_behind, true_flow
 
     settings = settings or EvaluationSettings()
+    check_seed(seed)
     if isinstance(model_or_dataset, (StateReconstructor, OutcomeModel)):
         raise InputError("evaluate is for models of series", got="states of spins", do="take dysyr.compare_states")
     if isinstance(model_or_dataset, Reconstructor):
@@ -335,7 +337,9 @@ def inspect(data, *, dt=None, seed=0):
     Returns:
         Inspection; a LabelInspection of labels of discrete states.
     """
+    from dysyr.core.arguments import check_seed
     from dysyr.core.dataset import as_dataset
     from dysyr.evaluation.inspection import inspect as look
 
+    check_seed(seed)
     return look(as_dataset(data, dt=dt, mask=True), seed=seed)

@@ -9,7 +9,7 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be given again.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.", min=0)]
 Dt = Annotated[float | None, typer.Option(help="Sampling interval in time units, where the file has none.")]
 TimeColumn = Annotated[str | None, typer.Option("--time", help="Column that holds the times.")]
 Columns = Annotated[str | None, typer.Option(help="Columns to use, separated by commas.")]

@@ -36,6 +36,7 @@ KINDS = {
         "columns": NAMES,
     },
     "simulate": {"seed": whole_from(0)},
+    "evaluate": {"seed": whole_from(0)},
     "report": {"title": TEXT, "notes": TEXT},
 }
 """What the values of these tables have to be: (in words, function value -> bool)."""

@@ -17,6 +17,7 @@ from dysyr.experiment import fit_and_score
 from dysyr.experiment_data import make_data
 from dysyr.reconstruction.plrnn import ForcedReconstructor, fit_seeds
 from dysyr.reporting.comparison import failure_card
+from dysyr.reporting.metrics_file import read_metrics
 from dysyr.reporting.ranking import render_ranking
 from dysyr.workers import MEMORY, Workers
 
@@ -79,8 +80,7 @@ def write_results(sweep, out, *, page=None):
     """
     out = Path(out)
     page = out / "report.html" if page is None else Path(page)
-    done = [(task, out / task.folder / "metrics.json") for task in sweep.tasks()]
-    scores = [(task, json.loads(path.read_text(encoding="utf-8"))) for task, path in done if path.exists()]
+    scores = [(task, _scores(out, task)) for task in sweep.tasks() if _has_scores(out, task)]
     if not scores:
         raise DysyrError("no task of the sweep is finished", do="run dysyr sweep again")
     records = records_of(scores)
@@ -160,7 +160,7 @@ def run_batch(out, batch):
             verdicts[task] = run_task(out, task, fits.get(task))
         except Exception as error:
             verdicts[task] = _verdict_without_result(out, task, f"{type(error).__name__}: {error}")
-    return [verdicts.get(task) or _verdict(out, task) for task in batch]
+    return [verdicts.get(task) or _scores(out, task)["verdict"] for task in batch]
 
 
 def _fit_batch(out, tasks):
@@ -238,23 +238,33 @@ def _write_failure(out, task, message, *, final):
 
 
 def _finished(out, task, retry_failed):
-    path = out / task.folder / "metrics.json"
-    if not path.exists():
+    if not _has_scores(out, task):
         return False
-    if not retry_failed:
-        return True
-    return json.loads(path.read_text(encoding="utf-8"))["provenance"].get("final", True)
+    return not retry_failed or _scores(out, task)["provenance"].get("final", True)
 
 
 def _verdict_without_result(out, task, reason):
     """What is said of a task that came back without a verdict; where it has left no scores, that is recorded."""
-    if (out / task.folder / "metrics.json").exists():
-        return _verdict(out, task)
+    if _has_scores(out, task):
+        return _scores(out, task)["verdict"]
     return f"{_write_failure(out, task, reason, final=False)['verdict']}, {reason}"
 
 
-def _verdict(out, task):
-    return json.loads((out / task.folder / "metrics.json").read_text(encoding="utf-8"))["verdict"]
+def _has_scores(out, task):
+    return (out / task.folder / "metrics.json").exists()
+
+
+def _scores(out, task):
+    """What a finished task has written.
+
+    Raises:
+        FormatError: the file is damaged.
+    """
+    path = out / task.folder / "metrics.json"
+    try:
+        return read_metrics(path)
+    except FormatError as error:
+        raise FormatError("a task of the sweep", got=str(error), do="or delete it and run the sweep again") from error
 
 
 def _claim(out, sweep):

@@ -41,6 +41,30 @@ def whole_from(least):
     return f"a whole number of at least {least}", lambda v: whole(v, least)
 
 
+def check_seed(seed):
+    """Refuse a seed that is not a whole number of at least 0.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not whole(seed, 0):
+        raise InputError("seed is not a whole number of at least 0", got=repr(seed)[:60])
+
+
+def generator_of(seed, *words):
+    """The random numbers of a seed for one purpose.
+
+    Args:
+        seed: whole number of at least 0.
+        *words: whole numbers that stand for the purpose.
+
+    Raises:
+        InputError: another seed.
+    """
+    check_seed(seed)
+    return np.random.default_rng([int(seed), *words])
+
+
 def none_or_whole_from(least):
     """The end of a rule: a whole number of at least ``least``, or None."""
     return f"a whole number of at least {least}, or None", lambda v: v is None or whole(v, least)

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 
+from dysyr.core.arguments import check_seed, generator_of
 from dysyr.core.counts import check_samples
 from dysyr.core.dataset import as_dataset, inputs, make_dataset, sampling_interval, trajectories
 from dysyr.core.errors import InputError
@@ -174,13 +175,14 @@ class StateSpace(Model):
 
         None is drawn twice as long as there are enough.
         """
-        rng = np.random.default_rng([int(seed), 0x67656E])
+        rng = generator_of(seed, 0x67656E)
         pool = self.initial_states
         return pool[rng.choice(len(pool), n_trajectories, replace=n_trajectories > len(pool))]
 
     def generate(self, n_steps, *, n_trajectories=1, context=None, transient=None, inputs=None, seed=0):
         """See ``Model.generate``."""
         check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
+        check_seed(seed)
         if context is not None:
             z, _ = self._from_context(context)
             z = np.repeat(z, -(-n_trajectories // len(z)), axis=0)[: max(n_trajectories, len(z))]

@@ -4,6 +4,7 @@ import abc
 
 import numpy as np
 
+from dysyr.core.arguments import generator_of
 from dysyr.core.counts import check_counts, check_samples
 from dysyr.core.dataset import trajectories
 from dysyr.core.errors import InputError
@@ -74,7 +75,7 @@ class Probabilistic(Model):
         """
         check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
         _refuse(inputs)
-        rng = np.random.default_rng([int(seed), 0x67656E])
+        rng = generator_of(seed, 0x67656E)
         if context is not None:
             ends = self._ends(context, n_trajectories, rng)
             z = ends.transpose(1, 0, 2).reshape(-1, self.latent_dim)[: max(n_trajectories, len(ends))]
@@ -124,7 +125,7 @@ class Probabilistic(Model):
         check_samples(n_steps=n_steps, n_draws=n_draws)
         if n_draws < 2:
             raise InputError("n_draws", got=repr(n_draws), expected="a whole number of at least 2")
-        rng = np.random.default_rng([int(seed), 0x616865])
+        rng = generator_of(seed, 0x616865)
         ends = self._ends(context, n_draws, rng)
         x = self.readout(self.paths(ends.reshape(-1, self.latent_dim), n_steps, rng))
         x = self.measured(x, rng) if with_noise else x
@@ -147,7 +148,7 @@ class Probabilistic(Model):
         Reference: gordon1993
         """
         check_counts(n_particles=n_particles)
-        rng = np.random.default_rng([int(seed), 0x6C696B])
+        rng = generator_of(seed, 0x6C696B)
         return np.array(
             [self.filtered(x[None], n_particles, rng)[1][0] for x in trajectories(known_context(self, data))]
         )

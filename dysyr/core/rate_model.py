@@ -6,6 +6,7 @@ import json
 import numpy as np
 import xarray as xr
 
+from dysyr.core.arguments import generator_of
 from dysyr.core.counts import check_samples
 from dysyr.core.dataset import as_dataset, make_dataset, times
 from dysyr.core.errors import InputError
@@ -98,7 +99,7 @@ class RateModel(Model):
         """
         check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
         _refuse_inputs(inputs)
-        rng = np.random.default_rng([int(seed), 0x6A756D70])
+        rng = generator_of(seed, 0x6A756D70)
         if context is None:
             start = np.broadcast_to(self.initial_distribution, (n_trajectories, len(self.rate_matrix)))
         else:
@@ -127,7 +128,7 @@ class RateModel(Model):
         _refuse_inputs(inputs)
         p, now = self.transition_matrix(), self.filtered(context)
         if sample_seed is not None:
-            rng = np.random.default_rng([int(sample_seed), 0x61686561])
+            rng = generator_of(sample_seed, 0x61686561)
             states = self._paths(_drawn(now @ p, rng), n_steps, rng)
             signal = None if self.levels is None else self.levels.drawn(states, rng)
             return self._dataset(states, {"generator": self.family}, signal)

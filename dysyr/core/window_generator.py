@@ -6,6 +6,7 @@ import json
 import numpy as np
 import xarray as xr
 
+from dysyr.core.arguments import generator_of
 from dysyr.core.counts import check_samples
 from dysyr.core.dataset import as_dataset, make_dataset, sampling_interval, trajectories
 from dysyr.core.errors import InputError
@@ -76,7 +77,7 @@ class WindowGenerator(Model):
         """
         check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
         _refuse_inputs(inputs)
-        rng, dropped = np.random.default_rng([int(seed), 0x77696E]), int(transient or 0)
+        rng, dropped = generator_of(seed, 0x77696E), int(transient or 0)
         if context is None:
             x = self.draw(n_trajectories, dropped + n_steps, rng)
         else:
@@ -131,7 +132,7 @@ class WindowGenerator(Model):
             starts = np.unique(np.append(np.arange(0, len(x) - self.window, max(self.window // 2, 1)),
                                          len(x) - self.window))  # fmt: skip
             pieces = x[starts[:, None] + np.arange(self.window)]
-            draws = self.draw_given(pieces, _checked(n_draws), np.random.default_rng([int(seed), 0x696D70, k]))
+            draws = self.draw_given(pieces, _checked(n_draws), generator_of(seed, 0x696D70, k))
             middle = starts + (self.window - 1) / 2
             home = np.abs(np.arange(len(x))[:, None] - middle).argmin(axis=1)
             at = home, np.arange(len(x)) - starts[home]
@@ -180,7 +181,7 @@ class WindowGenerator(Model):
 
 
 def _rng(seed):
-    return np.random.default_rng([int(seed), 0x616865])
+    return generator_of(seed, 0x616865)
 
 
 def _checked(n_draws):

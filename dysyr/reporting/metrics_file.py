@@ -7,6 +7,7 @@ from dysyr.core.errors import FormatError
 from dysyr.reporting.numbers import ABSENT, format_value, part, parts
 
 FORMAT = 1
+KINDS = {"label": str, "measures": dict, "verdict": str, "why": list, "provenance": dict}
 MAX_PARTS = 12
 """Numbers of one measure that a text table shows; the file has them all."""
 
@@ -35,7 +36,7 @@ def read_metrics(path):
         dict as written by ``Card.save_metrics``.
 
     Raises:
-        FormatError: the file is missing, is not JSON, or is of another format.
+        FormatError: the file is missing, is not JSON, is of another format, or lacks something.
     """
     path = Path(path)
     try:
@@ -51,6 +52,14 @@ def read_metrics(path):
             f"'{path}' is not a metrics file of this version of dysyr", got=f"format {found}",
             expected=f"format {FORMAT}", do="run dysyr evaluate again",
         )  # fmt: skip
+    for key, kind in KINDS.items():
+        if not isinstance(content.get(key), kind):
+            raise FormatError(f"'{path}' is damaged", got=f"no valid '{key}'", do="run dysyr evaluate again")
+    entries = [(one, ("value",)) for one in content["measures"].values()]
+    entries += [(one, ("text", "passed")) for one in content["why"]]
+    for one, keys in entries:
+        if not isinstance(one, dict) or not all(key in one for key in keys):
+            raise FormatError(f"'{path}' is damaged", got=repr(one)[:60], expected=f"a table with {', '.join(keys)}")
     return content
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from dysyr.core.arguments import number
+from dysyr.core.arguments import check_seed, number
 from dysyr.core.dataset import make_dataset, parts, trajectories
 from dysyr.core.embedding import embed
 from dysyr.core.errors import InputError
@@ -338,6 +338,7 @@ def observe(ds, *, observation_noise=0.0, observe=None, seed=0):
         number(observation_noise) and observation_noise >= 0, "observation_noise", repr(observation_noise),
         "a number of at least 0",
     )  # fmt: skip
+    check_seed(seed)
     for model in _models(observe):
         ds = model(ds, seed)
     if observation_noise:

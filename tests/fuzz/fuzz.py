@@ -12,6 +12,7 @@ out/fuzz/TARGET/found, one input for each place in the code, and what reached ne
 import argparse
 import collections
 import contextlib
+import importlib
 import os
 import random
 import resource
@@ -29,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from guard import PACKAGE, Guard, Trespass
 from mutation import mutator
 
-TARGETS = ("expressions", "systems", "experiments", "tables", "arrays", "runs", "commands")
+TARGETS = ("expressions", "systems", "experiments", "tables", "arrays", "runs", "folders", "commands")
 MOST_SECONDS = 20
 """Processor time after which one input is stopped: it may be slow, but is counted."""
 HELD_SECONDS = 120
@@ -106,13 +107,8 @@ class Session:
 def make_target(name, folder):
     """The target of a name, in a folder of its own."""
     folder.mkdir(parents=True)
-    if name == "commands":
-        from commands import Commands
-
-        return Commands(folder)
-    import inputs
-
-    return getattr(inputs, name.capitalize())(folder)
+    home = name if name in ("commands", "folders") else "inputs"
+    return getattr(importlib.import_module(home), name.capitalize())(folder)
 
 
 def instrumented_imports(atheris):

@@ -116,7 +116,9 @@ def test_files_that_a_command_may_not_touch(before, after, code, words, place, m
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["expressions", "systems", "experiments", "tables", "arrays", "runs", "commands"])
+@pytest.mark.parametrize(
+    "target", ["expressions", "systems", "experiments", "tables", "arrays", "runs", "folders", "commands"]
+)
 def test_inputs_changed_at_random(target, tmp_path):
     words = [target, "--runs", "300", "--seed", "5", "--output", str(tmp_path)]
     made = subprocess.run([sys.executable, str(FOLDER / "fuzz.py"), *words], capture_output=True, text=True)

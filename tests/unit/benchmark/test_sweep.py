@@ -16,6 +16,7 @@ from dysyr.benchmark.sweep_file import Sweep, Task, read_sweep
 from dysyr.benchmark.sweep_run import read_sweep_folder, run_sweep, run_task, write_results
 from dysyr.benchmark.sweep_trials import VICTIMS, page, run_on_own_scheduler, run_with_kills, table
 from dysyr.cli import app
+from dysyr.core.errors import FormatError
 
 FILE = """
 title = "Channels"
@@ -159,6 +160,16 @@ def test_finished_tasks_are_not_repeated(read, tmp_path, quick):
     text = page.read_text()
     assert "Mean rank over 2 data sets" in text
     assert "12 runs over 2 data sets, none of them failed" in text
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[]", b'{"format": 1, "measures": {}}'])
+def test_damaged_scores_of_a_task_are_told(read, tmp_path, quick, content):
+    out = tmp_path / "out"
+    run_sweep(read(), out, workers=0, say=print)
+    (out / "runs/two_state_channel/network/seed-1/metrics.json").write_bytes(content)
+    for again in (lambda: write_results(read(), out), lambda: run_sweep(read(), out, workers=0, retry_failed=True)):
+        with pytest.raises(FormatError, match="a task of the sweep: .*seed-1/metrics.json.* delete it and run the sweep"):
+            again()
 
 
 def test_a_sweep_may_grow_but_not_change(read, tmp_path, quick):

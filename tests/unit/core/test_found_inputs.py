@@ -78,6 +78,7 @@ def test_texts_with_ends_of_lines_that_are_none_in_toml(tmp_path):
         (f"[system]\nname = 'henon'\nparameters = 1\n{METHOD}", r"parameters of \[system\].*a table"),
         (f"[system]\nname = 'henon'\n[simulate]\ntest = 1\n{METHOD}", r"\[simulate.test\].*a table"),
         (f"[system]\nname = 'henon'\n[simulate]\nseed = 'a'\n{METHOD}", r"seed of \[simulate\].*a whole number"),
+        (f"{DATA}[evaluate]\nseed = -1\n{METHOD}", r"seed of \[evaluate\].*a whole number"),
         (f"{DATA}[report]\nnotes = 1\n{METHOD}", r"notes of \[report\].*a text"),
         (f"{DATA}[evaluate]\nn_runs = 'a'\n{METHOD}", "setting n_runs is not positive: 'a'; a positive whole number"),
         (f"{DATA}[evaluate]\nprediction_steps = []\n{METHOD}", "prediction_steps .*a tuple of positive whole numbers"),
@@ -213,6 +214,19 @@ def test_more_samples_of_a_model_than_any_computer_holds():
 def test_observations(options, match):
     with pytest.raises(dysyr.InputError, match=match):
         dysyr.simulate("henon", n_steps=5, **options)
+
+
+@pytest.mark.parametrize("seed", [-1, "a", 0.5, True])
+def test_what_is_no_seed(seed):
+    data = dysyr.make_dataset(np.sin(0.3 * np.arange(99.0)), dt=0.1)
+    made = dysyr.LinearAR(order=2).fit(data, progress=False)
+    for call in (
+        lambda: made.generate(3, seed=seed), lambda: made.generate(3, seed=seed, context=data),
+        lambda: dysyr.inspect(data, seed=seed), lambda: dysyr.evaluate(made, data, seed=seed),
+        lambda: dysyr.observe(data, seed=seed),
+    ):  # fmt: skip
+        with pytest.raises(dysyr.InputError, match="seed is not a whole number of at least 0: "):
+            call()
 
 
 @pytest.mark.parametrize(("dt", "match"), [(1e-308, "dt is too short"), ("a", "not a positive"), (np.inf, "not a po")])

@@ -53,6 +53,23 @@ def test_an_existing_file_survives_a_folder_that_cannot_be_written(card, tmp_pat
     assert blocker.read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("label", 1), ("measures", []), ("measures", {"d_h": 1}), ("measures", {"d_h": {}}), ("why", {}),
+        ("verdict", None), ("why", [1]), ("why", [{"text": "a"}]), ("provenance", "a"),
+    ],
+)  # fmt: skip
+def test_a_damaged_metrics_file_is_refused(card, tmp_path, key, value):
+    content = card.to_dict()
+    (tmp_path / "metrics.json").write_text(json.dumps(content))
+    assert read_metrics(tmp_path / "metrics.json") == content
+    for damaged in (content | {key: value}, {name: one for name, one in content.items() if name != key}):
+        (tmp_path / "metrics.json").write_text(json.dumps(damaged))
+        with pytest.raises(FormatError, match="metrics.json' is (damaged|not a metrics file)"):
+            read_metrics(tmp_path / "metrics.json")
+
+
 @pytest.mark.parametrize("text", ["", "[1, 2", "[]", '{"format": 99, "measures": {}}', '{"format": 1}'])
 def test_a_foreign_metrics_file_is_refused(tmp_path, text):
     (tmp_path / "metrics.json").write_text(text)
