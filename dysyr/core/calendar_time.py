@@ -74,7 +74,10 @@ def numeric_time(times, *, label="time", dt=None, source=""):
 
 
 def _parsed(times, label, source):
-    numbers = pd.to_numeric(pd.Series(times), errors="coerce")
+    try:
+        numbers = pd.to_numeric(pd.Series(times), errors="coerce")
+    except OverflowError as error:
+        raise InputError(f"column '{label}'{source} holds a time that is too large for a float") from error
     if numbers.notna().all():
         return numbers.to_numpy()
     text = pd.Series(times).astype(str)

@@ -168,7 +168,7 @@ def test_damaged_scores_of_a_task_are_told(read, tmp_path, quick, content):
     run_sweep(read(), out, workers=0, say=print)
     (out / "runs/two_state_channel/network/seed-1/metrics.json").write_bytes(content)
     for again in (lambda: write_results(read(), out), lambda: run_sweep(read(), out, workers=0, retry_failed=True)):
-        with pytest.raises(FormatError, match="a task of the sweep: .*seed-1/metrics.json.* delete it and run the sweep"):
+        with pytest.raises(FormatError, match="a task of the sweep: .*seed-1/metrics.json.* delete it and run"):
             again()
 
 
