@@ -120,7 +120,7 @@ def test_sweep_files(text, match, tmp_path):
     [
         ("a\n1\n2\n", {"time": "a"}, "no series in .*only the times 'a'"),
         ("1" * 400 + "\n1\n2\n", {"dt": 1.0}, "column 'x'.* holds a number that is too large"),
-        ("t,b\na,1\n" + "1" * 400 + ",2\n", {}, "column 't'.* holds a time that is too large"),
+        ("time,b\n" + "9" * 400 + ",1\n1,2\n", {}, "column 'time'.* holds a time that is too large"),
         ("a,b\n" + "1" * 200_000 + ",1\n", {"dt": 1.0}, "a line cannot be cut into cells: field larger than"),
     ],
 )
