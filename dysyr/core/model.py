@@ -4,6 +4,7 @@ import abc
 import json
 
 import numpy as np
+import xarray as xr
 
 from dysyr.core.arguments import check_seed, generator_of
 from dysyr.core.counts import check_samples
@@ -213,7 +214,7 @@ class StateSpace(Model):
         return z
 
     def _from_context(self, context):
-        data = known_context(self, context)
+        data = known_data(self, context)
         series = trajectories(data)
         drives = inputs(data)
         states = [self.initial(x[None], None if drives is None else drives[i][None])[0] for i, x in enumerate(series)]
@@ -267,27 +268,28 @@ class PiecewiseLinear(StateSpace):
         return self.switches(z) > 0
 
 
-def known_context(model, context):
-    """A context as a Dataset with the variables and the sampling interval of a model.
+def known_data(model, data, **why):
+    """Data as a Dataset with the variables and the sampling interval of a model.
 
     Args:
         model: Model.
-        context: whatever ``as_dataset`` takes.
+        data: whatever ``as_dataset`` takes; arrays have the interval of the model.
+        why: ``needed_by`` of ``sampling_interval``, for the message about irregular times.
 
     Raises:
-        InputError: it has others.
+        InputError: the data have others, or irregular times.
     """
-    data = as_dataset(context, dt=model.dt, mask=True, min_samples=1)
+    data = as_dataset(data, dt=None if isinstance(data, xr.Dataset) else model.dt, mask=True, min_samples=1)
     if data.sizes["state"] != len(model.names):
         raise InputError(
-            "the context has other variables than the model",
+            "the data have other variables than the model",
             got=", ".join(map(str, data["state"].values)), expected=f"the model knows {', '.join(model.names)}",
         )  # fmt: skip
-    dt = sampling_interval(data)
+    dt = sampling_interval(data, **why)
     if abs(dt - model.dt) > 0.02 * model.dt:
         raise InputError(
-            "the context is sampled at another interval than the model",
-            got=f"dt = {dt:g}", expected=f"the model steps by {model.dt:g}", do="use dysyr.resample",
+            "the data are sampled at another interval than the model",
+            got=f"dt = {dt:g}", expected=f"the model has {model.dt:g}", do="use dysyr.resample",
         )  # fmt: skip
     return data
 

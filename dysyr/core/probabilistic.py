@@ -8,7 +8,7 @@ from dysyr.core.arguments import generator_of
 from dysyr.core.counts import check_counts, check_samples
 from dysyr.core.dataset import trajectories
 from dysyr.core.errors import InputError
-from dysyr.core.model import Model, known_context, observed_orbits
+from dysyr.core.model import Model, known_data, observed_orbits
 
 N_DRAWS = 64
 N_PARTICLES = 256
@@ -149,13 +149,11 @@ class Probabilistic(Model):
         """
         check_counts(n_particles=n_particles)
         rng = generator_of(seed, 0x6C696B)
-        return np.array(
-            [self.filtered(x[None], n_particles, rng)[1][0] for x in trajectories(known_context(self, data))]
-        )
+        return np.array([self.filtered(x[None], n_particles, rng)[1][0] for x in trajectories(known_data(self, data))])
 
     def _ends(self, context, n_draws, rng):
         """(trajectory, n_draws, latent) draws of the state at the end of each trajectory of a context."""
-        series = [x[-self.memory :] for x in trajectories(known_context(self, context))]
+        series = [x[-self.memory :] for x in trajectories(known_data(self, context))]
         ends = np.empty((len(series), n_draws, self.latent_dim))
         for length in sorted({len(x) for x in series}):
             alike = [i for i, x in enumerate(series) if len(x) == length]

@@ -4,13 +4,12 @@ import abc
 import json
 
 import numpy as np
-import xarray as xr
 
 from dysyr.core.arguments import generator_of
 from dysyr.core.counts import check_samples
-from dysyr.core.dataset import as_dataset, make_dataset, sampling_interval, trajectories
+from dysyr.core.dataset import make_dataset, trajectories
 from dysyr.core.errors import InputError
-from dysyr.core.model import Model
+from dysyr.core.model import Model, known_data
 from dysyr.core.status import orbit_status
 
 N_DRAWS = 16
@@ -122,7 +121,7 @@ class WindowGenerator(Model):
             Dataset without missing values: observed ones as they were, the others the mean over the draws; and
             ``spread``, their standard deviation, zero where a value was observed.
         """
-        data = self._known(data)
+        data = known_data(self, data)
         filled, spread = [], []
         for k, x in enumerate(trajectories(data)):
             if len(x) < self.window:
@@ -147,7 +146,7 @@ class WindowGenerator(Model):
     def _past(self, context, n_steps):
         """(batch, time, observed) the end of each context that a window has room for, NaN before its begin."""
         room = max(self.window - n_steps, self.window // 2, 1)
-        series = trajectories(self._known(context))
+        series = trajectories(known_data(self, context))
         past = np.full((len(series), room, len(self.names)), np.nan)
         for row, x in zip(past, series, strict=True):
             row[max(room - len(x), 0) :] = x[-room:]
@@ -157,22 +156,6 @@ class WindowGenerator(Model):
         """(n_draws, batch, n_steps, observed) continuations."""
         ahead = np.full((len(past), n_steps, past.shape[2]), np.nan)
         return self.draw_given(np.concatenate([past, ahead], axis=1), n_draws, rng)[:, :, past.shape[1] :]
-
-    def _known(self, data):
-        """A Dataset with the variables and the sampling interval of the model."""
-        data = as_dataset(data, dt=None if isinstance(data, xr.Dataset) else self.dt, mask=True, min_samples=1)
-        if data.sizes["state"] != len(self.names):
-            raise InputError(
-                "the data have other variables than the model",
-                got=", ".join(map(str, data["state"].values)), expected=f"the model knows {', '.join(self.names)}",
-            )  # fmt: skip
-        dt = sampling_interval(data)
-        if abs(dt - self.dt) > 0.02 * self.dt:
-            raise InputError(
-                "the data are sampled at another interval than the model",
-                got=f"dt = {dt:g}", expected=f"the model has {self.dt:g}", do="use dysyr.resample",
-            )  # fmt: skip
-        return data
 
     def _dataset(self, x, attrs):
         status = [orbit_status(run, self.scale) for run in x]

@@ -7,7 +7,7 @@ from dysyr.core.counts import check_counts, check_samples
 from dysyr.core.dataset import as_dataset, data_hash, sampling_interval, times, trajectories
 from dysyr.core.dataset import inputs as inputs_of
 from dysyr.core.errors import DivergedError, InputError
-from dysyr.core.model import Model, PiecewiseLinear
+from dysyr.core.model import Model, PiecewiseLinear, known_data
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.core.segments import segments
 from dysyr.core.status import orbit_status
@@ -145,19 +145,8 @@ def _free(model, n_steps, n_trajectories, transient, drive, max_word, max_symbol
 
 
 def _along(model, data, filter_steps, max_word, max_symbols):
-    ds = as_dataset(data, dt=None if isinstance(data, xr.Dataset) else model.dt, mask=True, min_samples=1)
+    ds = known_data(model, data, needed_by="a symbolic code")
     series, drives, clock = trajectories(ds), inputs_of(ds), times(ds)
-    if series[0].shape[1] != len(model.names):
-        raise InputError(
-            "the data have other variables than the model", got=", ".join(map(str, ds["state"].values)),
-            expected=f"the model knows {', '.join(model.names)}",
-        )  # fmt: skip
-    dt = sampling_interval(ds, needed_by="a symbolic code")
-    if abs(dt - model.dt) > 0.02 * model.dt:
-        raise InputError(
-            "the data are sampled at another interval than the model", got=f"dt = {dt:g}",
-            expected=f"the model steps by {model.dt:g}", do="use dysyr.resample",
-        )  # fmt: skip
     check_counts(filter_steps=filter_steps)
     codes, observed, starts, owners = [], [], [], []
     for i, start, stop in segments(ds):

@@ -96,6 +96,18 @@ def test_forecast_follows_the_context(method, case):
     assert error < 0.5 * guess
 
 
+def test_a_context_of_another_interval_or_other_variables_is_refused(method, case, fitted):
+    x = case.make(60, 0)[:30]
+    slower = make_dataset(x, dt=3 * DT, mask=True, names=[str(name) for name in fitted[method].model_.names])
+    if hasattr(fitted[method].model_, "rate_matrix"):
+        assert fitted[method].forecast(slower, n_steps=5)["x"].shape == (1, 5, 1), "rates know any interval"
+    else:
+        with pytest.raises(dysyr.InputError, match="sampled at another interval than the model"):
+            fitted[method].forecast(slower, n_steps=5)
+    with pytest.raises(dysyr.InputError, match="other variables than the model"):
+        fitted[method].forecast(np.concatenate([x, x], axis=1), n_steps=5)
+
+
 def test_a_report_can_tell_of_the_training(method, fitted):
     told = training_of(fitted[method])
     assert told.method == method.__name__
