@@ -156,6 +156,7 @@ def simulate(
     events: Annotated[bool, typer.Option("--events", help="Jump processes: keep every event between samples.")] = False,
     seed: Seed = 0,
     dtype: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
+    device: Annotated[str, typer.Option(help="cpu; or cuda for maps, flows and SDEs.")] = "cpu",
     n_shots: Annotated[int | None, typer.Option(help="Spins: measurements at the last time.", min=1)] = None,
     frame: Annotated[str | None, typer.Option(help="Spins: what is measured: tetra_pos, tetra or pauli4.")] = None,
 ):
@@ -172,7 +173,7 @@ def simulate(
     data = dysyr.simulate(
         model, n_steps=n_steps, t_end=t_end, dt=dt, n_trajectories=n_trajectories, transient=transient,
         method=method, observation_noise=observation_noise, observe=names(observe), seed=seed, dtype=dtype,
-        label_noise=label_noise, events=events, n_shots=n_shots, frame=frame,
+        label_noise=label_noise, events=events, n_shots=n_shots, frame=frame, device=device,
     )  # fmt: skip
     save_dataset(data, output)
     sizes = data.sizes

@@ -12,10 +12,11 @@ from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError
 from dysyr.core.jump_paths import with_jump_paths
 from dysyr.core.version import VERSION
-from dysyr.simulation import flows, jumps, langevin, maps, observation, open_quantum, sdes, stiff
+from dysyr.simulation import jumps, langevin, observation, open_quantum, sdes, stiff
 from dysyr.simulation.compiled import CompiledSystem
 from dysyr.simulation.initial_states import given_states, spread_states
 from dysyr.simulation.jump_start import starting_counts
+from dysyr.simulation.machines import PROCESSOR, machine
 from dysyr.simulation.sampling_times import sampling_times
 
 ODE_METHODS = ("dop853", "tsit5", "rk4", "dop853_fixed", "tsit5_fixed", "radau", "bdf")
@@ -67,7 +68,7 @@ def simulate(
         observation_noise: standard deviation of added Gaussian noise, as a fraction of each variable's own.
         observe: variables or function to observe, see :func:`dysyr.simulation.observation.observe`.
         seed: seed of initial states and noise.
-        device: "cpu".
+        device: "cpu"; or "cuda" for maps, flows and SDEs: a thread of a card for each trajectory.
         dtype: "float64" or "float32".
         rtol: relative tolerance of the methods with their own step; by default 1e-9 (float32: 1e-5). Of "tau" the
             largest relative change of a rate in a leap, by default 0.03; of "chemical_langevin" the length of a step
@@ -98,8 +99,9 @@ def simulate(
         hairer1993, tsitouras2011, rossler2010, gillespie1977, gibson2000
     """
     system = as_system(system)
-    if device != "cpu":
-        raise InputError("unknown device", got=repr(device), expected="'cpu' simulates here")
+    computes = machine(device)
+    if device != "cpu" and system.kind in ("jump", "open_quantum"):
+        raise InputError("this kind of system is simulated on the processor", got=f"kind {system.kind}, {device!r}")
     if dtype not in ("float64", "float32"):
         raise InputError("unknown dtype", got=repr(dtype), expected="'float64' or 'float32'")
     n_trajectories = _positive_integer("n_trajectories", n_trajectories)
@@ -140,7 +142,10 @@ def simulate(
         else:
             start = given_states(system, initial_state, n_trajectories)
         run = {"map": _run_map, "sde": _run_sde}.get(system.kind, _run_flow)
-        x, solver = run(compiled, start, clock, float(transient), seed, options)
+        if device != "cpu":
+            compiled = computes.prepare(system, dtype)
+        x, solver = run(compiled, start, clock, float(transient), seed, options, computes)
+        solver |= {} if device == "cpu" else {"device": device}
 
     attrs = {
         "system": system.name,
@@ -164,7 +169,7 @@ def simulate(
     return dataset
 
 
-def _run_flow(compiled, start, clock, transient, seed, options):
+def _run_flow(compiled, start, clock, transient, seed, options, computes):
     method = options["method"] or "dop853"
     if method not in ODE_METHODS:
         raise InputError(f"unknown method '{method}'", expected=f"methods for flows are {', '.join(ODE_METHODS)}")
@@ -173,8 +178,8 @@ def _run_flow(compiled, start, clock, transient, seed, options):
         substeps = _positive_integer("substeps", 1 if options["substeps"] is None else options["substeps"])
         tableau = method.removesuffix("_fixed")
         before = _transient_clock(transient, clock)
-        state = flows.integrate_fixed(compiled, tableau, start, before, substeps, keep=False)
-        state = flows.integrate_fixed(compiled, tableau, state, _from_zero(clock), substeps)
+        state = computes.integrate_fixed(compiled, tableau, start, before, substeps, keep=False)
+        state = computes.integrate_fixed(compiled, tableau, state, _from_zero(clock), substeps)
         return state[:, state.shape[1] - clock.size :], {"method": method, "substeps": substeps}
     _refuse(options, ("substeps",), method)
     single = compiled.dtype == np.float32
@@ -184,9 +189,13 @@ def _run_flow(compiled, start, clock, transient, seed, options):
     if method in stiff.METHODS:
         if single:
             raise InputError(f"method '{method}' computes in float64", got="dtype='float32'", do="leave out dtype")
+        if computes is not PROCESSOR:
+            raise InputError(
+                f"method '{method}' computes on the processor", got=repr(computes.name), do="leave out device"
+            )
         x, counts = stiff.integrate_stiff(compiled, method, start, begin, clock, rtol, atol)
     else:
-        x, counts = flows.integrate_adaptive(compiled, method, start, begin, clock, rtol, atol)
+        x, counts = computes.integrate_adaptive(compiled, method, start, begin, clock, rtol, atol)
     return x, {"method": method, "rtol": rtol, "atol": atol, **counts}
 
 
@@ -225,7 +234,7 @@ def _run_langevin(system, initial_state, n_trajectories, clock, transient, seed,
 
     def run(n):
         steps = {"method": None, "rtol": None, "atol": None, "substeps": n}
-        return _run_sde(compiled, start, clock, transient, seed, steps)
+        return _run_sde(compiled, start, clock, transient, seed, steps, PROCESSOR)
 
     interval = max(
         np.diff(_from_zero(clock)).max(initial=0.0), np.diff(_transient_clock(transient, clock)).max(initial=0)
@@ -251,7 +260,7 @@ def _run_spins(system, initial_state, n_trajectories, clock, transient, seed, op
     return x, solver, {} if outcomes is None else {"outcomes": outcomes, "attrs": {"frame": frame}}
 
 
-def _run_map(compiled, start, clock, transient, seed, options):
+def _run_map(compiled, start, clock, transient, seed, options, computes):
     if options["method"] is not None:
         raise InputError("a map has no method of integration", got=repr(options["method"]), do="leave out method")
     _refuse(options, ("rtol", "atol", "substeps"), "iteration")
@@ -260,16 +269,16 @@ def _run_map(compiled, start, clock, transient, seed, options):
         raise InputError("too many steps of a map", got=got, expected=f"at most {MOST_SAMPLES}")
     n_discarded = int(round(transient))
     if n_discarded:
-        start = maps.iterate(compiled, start, -n_discarded, 1, n_discarded, keep=False)
+        start = computes.iterate(compiled, start, -n_discarded, 1, n_discarded, keep=False)
     steps = np.unique(np.diff(clock))
     if steps.size <= 1 and clock[0] == 0:
         stride = int(steps[0]) if steps.size else 1
-        return maps.iterate(compiled, start, 0, clock.size - 1, stride), {"method": "iteration"}
-    x = maps.iterate(compiled, start, 0, int(clock[-1]))
+        return computes.iterate(compiled, start, 0, clock.size - 1, stride), {"method": "iteration"}
+    x = computes.iterate(compiled, start, 0, int(clock[-1]))
     return x[:, clock.astype(int)], {"method": "iteration"}
 
 
-def _run_sde(compiled, start, clock, transient, seed, options):
+def _run_sde(compiled, start, clock, transient, seed, options, computes):
     system = compiled.system
     method = options["method"] or sdes.default_method(system)
     if method not in sdes.METHODS:
@@ -279,9 +288,9 @@ def _run_sde(compiled, start, clock, transient, seed, options):
     usual = sdes.METHODS[method].substeps
     substeps = _positive_integer("substeps", usual if options["substeps"] is None else options["substeps"])
     before = _transient_clock(transient, clock)
-    state = sdes.integrate_paths(compiled, method, start, before, substeps, seed, keep=False)
+    state = computes.integrate_paths(compiled, method, start, before, substeps, seed, keep=False)
     first_step = (before.size - 1) * substeps
-    x = sdes.integrate_paths(compiled, method, state, _from_zero(clock), substeps, seed, first_step)
+    x = computes.integrate_paths(compiled, method, state, _from_zero(clock), substeps, seed, first_step)
     solver = {"method": method, "substeps": substeps, "interpretation": system.interpretation}
     return x[:, x.shape[1] - clock.size :], solver
 

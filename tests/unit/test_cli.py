@@ -77,6 +77,12 @@ def test_systems_are_listed_and_shown(run):
     assert "infection: susceptible -1, infected +1: beta*susceptible*infected/N" in run("systems", "sir")[1]
 
 
+def test_simulate_on_another_device(run, tmp_path):
+    code, _, err = run("simulate", "henon", "-o", tmp_path / "a.nc", "--n-steps", 50, "--device", "tpu")
+    assert (code, list(tmp_path.iterdir())) == (2, [])
+    assert "unknown device: 'tpu'; 'cpu' or 'cuda'" in err
+
+
 def test_simulate_writes_what_the_function_gives(run, tmp_path):
     code, out, _ = run(
         "simulate", "henon", "-o", tmp_path / "a.nc", "--n-steps", 50, "--set", "a=1.3", "--seed", 3,

@@ -43,4 +43,4 @@ def run_tests(paths, variables):
 
 
 def test_simulated_files_are_there():
-    assert len(FILES) == 7
+    assert len(FILES) == 8
