@@ -14,6 +14,8 @@ from dysyr.core.rate_matrix import closed_classes
 
 def must_be_writable(path):
     """Refuse before the work rather than after it when the result could not be written."""
+    if path.is_dir():
+        raise DysyrError(f"cannot write '{path}'", got="it is a folder", do="give the name of a file")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -22,8 +24,6 @@ def must_be_writable(path):
         raise DysyrError(
             f"cannot write '{path}'", got=str(error.strerror or error), do="choose another place for -o"
         ) from error
-    if path.is_dir():
-        raise DysyrError(f"cannot write '{path}'", got="it is a folder", do="give the name of a file")
 
 
 def default_name(name):

@@ -1,10 +1,12 @@
 """Tasks in this process, on processes of this machine, or on the workers of a Dask scheduler."""
 
 import contextlib
+import re
 
-from dysyr.core.errors import DysyrError
+from dysyr.core.errors import DysyrError, InputError
 
 MEMORY = "4GiB"
+ADDRESS = re.compile(r"tcp://\S+:\d+")
 ATTEMPTS = 2
 """Workers that may die over one task before it counts as failed."""
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")}
@@ -121,12 +123,28 @@ def _client(scheduler, n, memory):
         }  # fmt: skip
         stack.enter_context(dask.config.set(settings))
         if scheduler is None:
+            _check_memory(memory)
             cluster = LocalCluster(
                 n_workers=n, threads_per_worker=1, memory_limit=memory, dashboard_address=":0"
             )  # fmt: skip
             scheduler = stack.enter_context(cluster)
+        elif not ADDRESS.fullmatch(scheduler):
+            raise InputError(
+                "cannot use this address of a scheduler", got=repr(scheduler)[:60], expected="tcp://HOST:PORT"
+            )
         try:
             client = Client(scheduler)
         except OSError as error:
             raise DysyrError("no scheduler answers", got=str(scheduler), do="start one with dask scheduler") from error
         yield stack.enter_context(client)
+
+
+def _check_memory(memory):
+    from dask.utils import parse_bytes
+
+    try:
+        valid = isinstance(memory, str) and memory[:1].isdigit() and parse_bytes(memory) > 0
+    except (ValueError, OverflowError):
+        valid = False
+    if not valid:
+        raise InputError("cannot use this memory of a worker", got=repr(memory)[:60], expected="a size such as 4GiB")

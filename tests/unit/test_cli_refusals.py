@@ -26,6 +26,8 @@ def here(tmp_path, monkeypatch):
         ("generate c.nc -o b.nc --n-steps 3", 1, "'c.nc' is no run: there is no such folder"),
         ("inspect " + "a" * 5000, 1, "cannot use a file: .*File name too long"),
         ("simulate henon -o " + "a" * 5000, 1, "File name too long"),
+        ("simulate henon -o /", 1, "cannot write '/': it is a folder"),
+        ("evaluate a.nc --truth a.nc -o .", 1, "cannot write '.': it is a folder"),
         ("simulate henon -o b.nc --n-steps 9223372036854775807", 1, "n_steps: 9223372036854775807; at most"),
     ],
 )

@@ -45,6 +45,22 @@ def test_no_scheduler_answers():
             outcomes(crew, reciprocal, [1])
 
 
+@pytest.mark.parametrize("address", ["garbage", "", "tcp://", "tls://x:1"])
+def test_what_is_no_address(address):
+    pytest.importorskip("distributed")
+    with Workers(1, scheduler=address) as crew:
+        with pytest.raises(dysyr.InputError, match="cannot use this address of a scheduler: .*tcp://HOST:PORT"):
+            outcomes(crew, reciprocal, [1])
+
+
+@pytest.mark.parametrize("memory", ["zzz", "-4GiB", "0", "", "infGiB", None])
+def test_what_is_no_memory(memory):
+    pytest.importorskip("distributed")
+    with Workers(1, memory=memory) as crew:
+        with pytest.raises(dysyr.InputError, match="cannot use this memory of a worker: .*such as 4GiB"):
+            outcomes(crew, reciprocal, [1])
+
+
 @pytest.mark.slow
 def test_on_workers_that_fail_and_die():
     pytest.importorskip("distributed")
