@@ -1,5 +1,6 @@
 """Commands that fuzzing has found (tests/fuzz): each ends with a message, or works, and leaves other files alone."""
 
+import errno
 import io
 import re
 
@@ -56,3 +57,13 @@ def test_names_that_are_not_text(here, monkeypatch):
     out.flush()
     assert not stop.value.code and out.buffer.getvalue().startswith(b"\\udc89.nc: 1 x 5 samples")
     assert dysyr.load("\udc89.nc").sizes["time"] == 5
+
+
+def test_a_reader_that_has_left(run, monkeypatch):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("sys.stdout", Closed())
+    code, _, err = run("systems", "henon")
+    assert (code, err) == (1, "")
