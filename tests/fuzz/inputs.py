@@ -19,6 +19,7 @@ from dysyr.cli_output import system_text
 from dysyr.core.expression_parser import Scope, parse_expression
 from dysyr.core.expression_text import expression_text
 from dysyr.core.expressions import parameter, simplify
+from dysyr.core.state_reconstructor import StateReconstructor
 from dysyr.core.system import System
 from dysyr.core.system_file import write_system_file
 from dysyr.experiment_data import make_data
@@ -193,10 +194,13 @@ class Runs:
 
         self.changed, self.files, self.seeds = folder / "changed", [], []
         for method, case in CASES.items():
-            home = folder / method.__name__
             quick = {**case.settings, **case.shorter}
-            method(**quick).fit(case.make(400, 0), dt=DT, progress=False).save(home)
-            self.files += sorted(path for path in home.rglob("*") if path.is_file() and path.name != "history.nc")
+            method(**quick).fit(case.make(400, 0), dt=DT, progress=False).save(folder / method.__name__)
+        outcomes = np.random.default_rng(0).integers(4, size=(60, 2))
+        small = {"width": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 8, "n_folds": 2, "n_updates": 2}
+        dysyr.POVMTransformer(**small).fit(outcomes, progress=False).save(folder / "POVMTransformer")
+        for home in sorted(folder.iterdir()):
+            self.files += sorted(path for path in home.rglob("*") if path.is_file())
         self.seeds = [k.to_bytes(2) + path.read_bytes() for k, path in enumerate(self.files)]
 
     def read(self, data):
@@ -205,7 +209,8 @@ class Runs:
         shutil.copytree(file.parent, self.changed)
         (self.changed / file.name).write_bytes(data[2:])
         with np.errstate(all="ignore"):
-            dysyr.load(self.changed).generate(3)
+            fitted = dysyr.load(self.changed)
+            fitted.sample(3) if isinstance(fitted, StateReconstructor) else fitted.generate(3)
 
 
 def _read_data(path, **options):
