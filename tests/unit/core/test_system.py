@@ -319,10 +319,10 @@ EXPLOSIVE = {
 
 @pytest.mark.parametrize("what", EXPLOSIVE)
 def test_a_short_text_with_endless_equations_is_refused_within_seconds(what):
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(InputError, match="too large"):
         System.from_dict(EXPLOSIVE[what])
-    assert time.perf_counter() - started < 5.0
+    assert time.process_time() - started < 5.0
 
 
 STRANGE = (
