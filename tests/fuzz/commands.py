@@ -10,6 +10,7 @@ import typing
 from pathlib import Path
 
 import numpy as np
+from guard import LeftOut
 from mutation import CODE, of_bytes
 from typer.models import OptionInfo
 
@@ -183,7 +184,7 @@ class Commands:
     def read(self, data):
         words = [word for word in data.replace(b"\x00", b"").decode("utf-8", "surrogateescape").split("\n")]
         if not _is_bounded(words):
-            raise FormatError("left out: it asks for too much, or for files elsewhere")
+            raise LeftOut("it asks for too much, for workers, or for files elsewhere")
         self.run(words, {})
 
     def run(self, words, changed):

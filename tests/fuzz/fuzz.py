@@ -27,7 +27,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from guard import PACKAGE, Guard, Trespass
+from guard import PACKAGE, Guard, LeftOut, Trespass
 from mutation import mutator
 
 TARGETS = ("expressions", "systems", "experiments", "tables", "arrays", "runs", "folders", "commands")
@@ -47,7 +47,7 @@ class Session:
     """One target, and what became of its inputs.
 
     Attributes:
-        counts: how many inputs were read, refused, stopped, or wrong.
+        counts: how many inputs were read, refused, left out, stopped, or wrong.
         found: {place: message} of the defects.
     """
 
@@ -69,6 +69,8 @@ class Session:
             outcome = "read"
         except DysyrError as error:
             outcome = "refused" if str(error).strip() else self._defect(error, data, loud)
+        except LeftOut:
+            outcome = "left out"
         except TooLong:
             outcome = "stopped"
             self._keep("slow", data)

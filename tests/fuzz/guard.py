@@ -30,6 +30,10 @@ class Trespass(BaseException):
     """Something that no input may bring about. No ``except Exception`` takes it."""
 
 
+class LeftOut(Exception):
+    """An input that is not tried."""
+
+
 class Guard:
     """The watch over one process. An audit hook cannot be taken away, but it can be disarmed.
 
