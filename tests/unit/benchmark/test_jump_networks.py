@@ -64,7 +64,7 @@ def test_command_tells_a_worse_network(monkeypatch, tmp_path, capsys):
     assert text in capsys.readouterr().out
     package, other = (line.split(" | ") for line in text.splitlines() if "201,348" in line)
     assert package[0] == "| of the package" and package[5] == package[7] == "–"
-    assert other[:3] == ["| worse", "80,000, 18,000, 128", "9"]
+    assert other[:3] == ["| worse", "120,000, 40,000, 128", "9"]
     assert float(other[4]) > float(package[4]) and other[5].startswith("+")
 
 

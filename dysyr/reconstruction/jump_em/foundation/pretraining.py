@@ -1,4 +1,4 @@
-"""The shipped network made again: contexts of the prior, training, and the file of weights."""
+"""A network of JumpFoundation made anew: contexts of the prior, training, and the file of weights."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,8 @@ def pretrain_jump(
 
     Args:
         folder: where the weights, ``pretraining.json`` and the contexts are put.
-        n_contexts: contexts to train on; by default 80,000, as in the package. 2,000 others are held out.
+        n_contexts: contexts to train on; by default 80,000 (the network of the package saw 120,000). 2,000 others are
+            held out.
         n_updates: steps; by default 18,000.
         batch_size: contexts of a step; by default 64.
         width, inner, rounds: sizes of the network, see ``PairNetwork``; by default 64, 96 and 4.
