@@ -79,7 +79,13 @@ def test_true_equations_go_on_from_the_last_sample(orbit):
 def kept_records(folder, label, n_failed=0, **changes):
     made = scores("lorenz63", *(2 * [np.cumsum(np.ones((2, 900, 3)), axis=1)]), np.ones(3))
     for seed in range(3):
-        record = {"system": "rossler", "noise": 0.0, "method": label, "seed": seed, "made_by": forecasting.settings(label, "rossler")}
+        record = {
+            "system": "rossler",
+            "noise": 0.0,
+            "method": label,
+            "seed": seed,
+            "made_by": forecasting.settings(label, "rossler"),
+        }
         failure = {"failure": "no"} if seed < n_failed else {"failure": None, "seconds": 3.0, "parameters": 12_345}
         text = json.dumps(record | failure | ({} if seed < n_failed else made | changes))
         (folder / f"rossler-noise_0-{label}-{seed}.json").write_text(text)
