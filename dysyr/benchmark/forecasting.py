@@ -26,8 +26,8 @@ the training, or (SHPLRNN, ALRNN, HankelStNN) were chosen with another trajector
 those of the tables. Libraries of SINDy and of the next-generation reservoir are polynomials, and so are these three
 systems: the true terms are among the candidates, so that they stand apart. A forecast that leaves the range of numbers
 is counted and scores as badly as can be; a fit that fails counts as worse than everything. Numbers are medians over
-seeds with their median absolute deviation; training is processor time. "phyxmamba_published" has the published sizes
-and settings but a fifth and less of the published updates, with a falling rate; a card trains it, several fits at
+seeds with their median absolute deviation; training is processor time. A row "phyxmamba_published" has the published
+sizes and settings but a fifth and less of the published updates, with a falling rate; a card trains it, several fits at
 once, and its seconds are those of the clock, the looks at validation data on the processor included.
 """
 
