@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -81,25 +82,31 @@ def fill_a_small_disk():
 
 def test_two_processes_write_one_run(tmp_path):
     """Files of the two never stand side by side, for a reader either."""
-    program = f"import sys, {__name__} as t\nfor _ in range(25): t.write(sys.argv[1], int(sys.argv[2]))"
+    enough = tmp_path / "enough"
+    program = f"import os, sys, {__name__} as t\nwhile not os.path.exists(sys.argv[3]): t.write(sys.argv[1], int(sys.argv[2]))"
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(__file__)}
     folder = tmp_path / "run"
     write(folder, 2)
     both = [
-        subprocess.Popen([sys.executable, "-c", program, str(folder), str(n)], env=environment, stderr=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(folder), str(n), str(enough)], env=environment, stderr=subprocess.PIPE
+        )
         for n in (2, 3)
     ]
-    seen = set()
-    while any(process.poll() is None for process in both):
-        run = read_run(folder)
-        n = run["model"]["n"]
-        seen.add(n)
-        assert run["method"] == f"M{n}" and run["provenance"] == {"n": n} and run["parameters"] == {"n": n}
-        np.testing.assert_array_equal(run["arrays"]["a"], np.full(n, float(n)))
-        np.testing.assert_array_equal(run["history"]["loss"], np.full(n, float(n)))
+    seen, n_reads, begun = set(), 0, time.monotonic()
+    try:
+        while (seen != {2, 3} or n_reads < 50) and time.monotonic() < begun + 120:
+            run, n_reads = read_run(folder), n_reads + 1
+            n = run["model"]["n"]
+            seen.add(n)
+            assert run["method"] == f"M{n}" and run["provenance"] == {"n": n} and run["parameters"] == {"n": n}
+            np.testing.assert_array_equal(run["arrays"]["a"], np.full(n, float(n)))
+            np.testing.assert_array_equal(run["history"]["loss"], np.full(n, float(n)))
+    finally:
+        enough.touch()
     said = [process.communicate()[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
-    assert seen == {2, 3}
+    assert seen == {2, 3}, "each has written while the other one did"
     assert {path.name for path in folder.iterdir()} == {
         "config.json", "model.safetensors", "history.nc", "provenance.json",
     }  # fmt: skip

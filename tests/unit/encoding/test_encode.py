@@ -243,7 +243,7 @@ def test_counts_are_checked(wrong):
 def test_data_that_do_not_fit_the_model():
     with pytest.raises(InputError, match="other variables than the model: x0, x1; the model knows z"):
         encode(Tent(), data=np.zeros((9, 2)))
-    with pytest.raises(InputError, match="another interval than the model: dt = 1; the model steps by 0.5"):
+    with pytest.raises(InputError, match="another interval than the model: dt = 1; the model has 0.5"):
         encode(Tent(), data=make_dataset(np.zeros((9, 1)), dt=1.0))
     with pytest.raises(InputError, match="filter_steps"):
         encode(Tent(), data=np.zeros((9, 1)), filter_steps=0)
