@@ -83,7 +83,8 @@ def fill_a_small_disk():
 def test_two_processes_write_one_run(tmp_path):
     """Files of the two never stand side by side, for a reader either."""
     enough = tmp_path / "enough"
-    program = f"import os, sys, {__name__} as t\nwhile not os.path.exists(sys.argv[3]): t.write(sys.argv[1], int(sys.argv[2]))"
+    loop = "while not os.path.exists(sys.argv[3]): t.write(sys.argv[1], int(sys.argv[2]))"
+    program = f"import os, sys, {__name__} as t\n{loop}"
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(__file__)}
     folder = tmp_path / "run"
     write(folder, 2)
