@@ -296,3 +296,9 @@ def test_given_states_are_left_alone(system):
     for method in (None, "rk4") if system is DRIVEN else (None,):
         simulate(system, n_steps=3, initial_state=states, method=method)
     assert states.tolist() == [[0.3], [0.6]]
+
+
+def test_a_card_that_is_not_there_is_missed_in_words(monkeypatch):
+    monkeypatch.setattr("dysyr.kernels.cuda.device.is_available", lambda: False)
+    with pytest.raises(InputError, match="CUDA kernels cannot (run|be compiled).*device='cpu'"):
+        simulate(LORENZ, n_steps=3, device="cuda")
