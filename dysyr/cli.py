@@ -23,7 +23,20 @@ from dysyr.cli_input import (
     refusing,
     series_run,
 )
-from dysyr.cli_options import Columns, Dt, Json, Mask, NSteps, Output, Seed, Settings, TimeColumn
+from dysyr.cli_options import (
+    Columns,
+    Device,
+    Dt,
+    Embed,
+    Json,
+    Mask,
+    NSteps,
+    Output,
+    Resample,
+    Seed,
+    Settings,
+    TimeColumn,
+)
 from dysyr.cli_output import (
     claim_run,
     default_name,
@@ -192,11 +205,11 @@ def fit(
     time: TimeColumn = None,
     columns: Columns = None,
     mask: Mask = False,
-    embed: Annotated[bool, typer.Option("--embed", help="Delay-embed a scalar series first.")] = False,
-    resample: Annotated[float | None, typer.Option(help="Put the data onto this sampling interval first.")] = None,
+    embed: Embed = False,
+    resample: Resample = None,
     validation: Annotated[Path | None, typer.Option(help="Data for the choice of a checkpoint.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed; the same as --set seed=...")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; the same as --set device=...")] = None,
+    device: Device = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted fit.")] = False,
 ):
     """Fit a model to data.

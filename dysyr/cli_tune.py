@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dysyr.cli_input import parse_choices, read_training, refusing
-from dysyr.cli_options import Columns, Dt, Mask, TimeColumn
+from dysyr.cli_options import Columns, Device, Dt, Embed, Mask, Resample, TimeColumn
 from dysyr.cli_output import must_be_writable, teller
 
 
@@ -28,14 +28,14 @@ def tune(
     time: TimeColumn = None,
     columns: Columns = None,
     mask: Mask = False,
-    embed: Annotated[bool, typer.Option("--embed", help="Delay-embed a scalar series first.")] = False,
-    resample: Annotated[float | None, typer.Option(help="Put the data onto this sampling interval first.")] = None,
+    embed: Embed = False,
+    resample: Resample = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT.")] = None,
     workers: Annotated[int, typer.Option(help="Processes to start here; 0: this one, without Dask.", min=0)] = 2,
     memory: Annotated[str, typer.Option(help="Memory of one worker, such as 4GiB.")] = "4GiB",
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what workers died over.")] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of all fits; the same as --set seed=...")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; the same as --set device=...")] = None,
+    device: Device = None,
 ):
     """Search for the arguments of a method by successive halving.
 

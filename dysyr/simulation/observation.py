@@ -5,7 +5,6 @@ values before the first observation stay in ``x_true``, and ``attrs["observation
 models that were applied.
 """
 
-import abc
 import dataclasses
 import json
 from collections.abc import Iterable
@@ -13,53 +12,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from dysyr.core.arguments import check_seed, number
-from dysyr.core.dataset import make_dataset, parts, trajectories
+from dysyr.core.dataset import parts, trajectories
 from dysyr.core.embedding import embed
 from dysyr.core.errors import InputError
+from dysyr.simulation.observation_model import ObservationModel
 
 FUNCTIONS = {"tanh": np.tanh, "exp": np.exp, "square": np.square, "cube": lambda v: v**3, "abs": np.abs}
-
-
-class ObservationModel(abc.ABC):
-    """Makes observed data of true data; subclasses say how in ``_observed``.
-
-    ``stream`` separates the random numbers of different models under one seed.
-    """
-
-    stream = None
-
-    def __call__(self, ds, seed=0):
-        """Apply the model.
-
-        Args:
-            ds: Dataset.
-            seed: whole number; the same seed gives the same observation.
-
-        Returns:
-            Dataset.
-        """
-        before = parts(ds)
-        applied = json.loads(before["attrs"].get("observation", "[]"))
-        words = [int(seed), self.stream, len(applied)]
-        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(words)))
-        after = self._observed(ds, before, rng)
-        if before["x_true"] is None and "x_true" not in after:
-            after["x_true"] = before["x"]
-        attrs = {
-            **before["attrs"],
-            **after.pop("attrs", {}),
-            "observation": json.dumps([*applied, self.to_dict()]),
-        }
-        return make_dataset(**{**before, **after, "attrs": attrs})
-
-    def to_dict(self):
-        """Name and settings as JSON-ready values."""
-        settings = {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
-        return {"model": type(self).__name__, **settings}
-
-    @abc.abstractmethod
-    def _observed(self, ds, before, rng):
-        """The parts of the data set (see ``parts``) that the observation changes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,9 +28,7 @@ class GaussianNoise(ObservationModel):
     stream = 1
 
     def __post_init__(self):
-        _check(
-            self.fraction >= 0, "noise as a fraction of the standard deviation", self.fraction, "0 or more"
-        )
+        _check(self.fraction >= 0, "noise as a fraction of the standard deviation", self.fraction, "0 or more")
 
     def _observed(self, ds, before, rng):
         sd = _standard_deviation(ds)
@@ -107,13 +63,9 @@ class Readout(ObservationModel):
     def _observed(self, ds, before, rng):
         matrix = np.atleast_2d(np.asarray(self.matrix, dtype=np.float64))
         n_states = len(before["names"])
-        _check(
-            matrix.shape[1] == n_states, "readout matrix", f"shape {matrix.shape}", f"(observed, {n_states})"
-        )
+        _check(matrix.shape[1] == n_states, "readout matrix", f"shape {matrix.shape}", f"(observed, {n_states})")
         allowed = ", ".join(FUNCTIONS)
-        _check(
-            self.function is None or self.function in FUNCTIONS, "readout function", self.function, allowed
-        )
+        _check(self.function is None or self.function in FUNCTIONS, "readout function", self.function, allowed)
         offset = np.zeros(len(matrix)) if self.offset is None else np.asarray(self.offset, dtype=np.float64)
         f = FUNCTIONS.get(self.function, lambda v: v)
         x = [f(x @ matrix.T + offset) for x in trajectories(ds)]
@@ -142,17 +94,13 @@ class PoissonSpikes(ObservationModel):
             "positive",
         )
         _check(before["dt"] is not None, "spike counts", "irregular times", "a regular grid")
-        _check(
-            before["mask"] is None, "spike counts", "missing values", "complete data: drop values afterwards"
-        )
+        _check(before["mask"] is None, "spike counts", "missing values", "complete data: drop values afterwards")
         weights = rng.standard_normal((len(before["names"]), self.n_neurons))
         weights /= np.linalg.norm(weights, axis=0)
         counts = []
         for s in _scaled(ds):
             drive = self.gain * (s @ weights) - self.gain**2 / 2
-            counts.append(
-                rng.poisson(self.rate * before["dt"] * np.exp(np.minimum(drive, 20.0))).astype(np.int64)
-            )
+            counts.append(rng.poisson(self.rate * before["dt"] * np.exp(np.minimum(drive, 20.0))).astype(np.int64))
         return {"x": counts, "names": [f"neuron{i}" for i in range(self.n_neurons)]}
 
 
@@ -398,9 +346,3 @@ def _tuple(states):
 def _check(fine, what, got, expected):
     if not fine:
         raise InputError(what, got=str(got), expected=expected)
-
-
-def _plain(value):
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return list(value) if isinstance(value, tuple) else value

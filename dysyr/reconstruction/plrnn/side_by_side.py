@@ -77,14 +77,14 @@ def _groups(searches, running):
 
 
 def _advance(searches, group, results):
-    """Advance a group to its next checks; where that fails, each on its own, so that an error stays with its search."""
+    """Advance a group to its next checks; where a matrix is singular, each on its own: the others do not fail too."""
     losses = None
     if len(group) > 1:
         trainers = [searches[k].trainer for k in group]
         before = [copy.deepcopy(trainer.rng.bit_generator.state) for trainer in trainers]
         try:
             losses = advance_together(trainers, searches[group[0]].windows, searches[group[0]].block)
-        except Exception:
+        except np.linalg.LinAlgError:
             for trainer, state in zip(trainers, before, strict=True):
                 trainer.rng.bit_generator.state = state
     for m, k in enumerate(group):
