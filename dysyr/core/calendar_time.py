@@ -7,6 +7,8 @@ import pandas as pd
 
 from dysyr.core.errors import InputError
 
+ZONE = r"\d[T ]\d.*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)\s*$"
+"""What ends in a time zone, after a time of day."""
 UNITS = (("s", 1.0, 60.0), ("min", 60.0, 3600.0), ("h", 3600.0, 86400.0), ("d", 86400.0, np.inf))
 
 
@@ -46,7 +48,7 @@ def numeric_time(times, *, label="time", dt=None, source=""):
         NumericTime.
 
     Raises:
-        InputError: text that is no date, or missing times.
+        InputError: text that is no date, dates of which some name a time zone and some do not, or missing times.
     """
     times = np.asarray(times)
     if times.dtype.kind in "biuf":
@@ -89,6 +91,14 @@ def _parsed(times, label, source):
             got=f"'{text.iloc[row]}' in data row {row + 1}",
             expected="numbers, or dates such as 2024-03-31 or 2024-03-31T12:00:00",
             do="convert them with pandas.to_datetime, or pass dt and time=False",
+        )  # fmt: skip
+    zoned = text.str.contains(ZONE)
+    if zoned.any() and not zoned.all():
+        row = int(np.argmax((zoned != zoned.iloc[0]).to_numpy()))
+        raise InputError(
+            f"column '{label}'{source} holds times with a time zone and times without one",
+            got=f"'{text.iloc[0]}' in data row 1, '{text.iloc[row]}' in data row {row + 1}",
+            do="write all of them with their zone, or none",
         )  # fmt: skip
     return dates.dt.tz_convert(None).to_numpy()
 

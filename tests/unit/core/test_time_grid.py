@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -91,3 +93,21 @@ def test_text_that_is_no_date_is_named():
         InputError, match="column 'when' holds times that cannot be read: 'yesterday' in data row 2"
     ):
         numeric_time(np.array(["2020-01-01", "yesterday"]), label="when")
+
+
+@pytest.mark.parametrize("zone", ["Z", "+00:00", "+02", "-0130"])
+def test_times_of_which_only_some_name_a_zone_are_refused(zone):
+    with pytest.raises(InputError, match=f"times without one: .*{re.escape(zone)}' in data row 2"):
+        numeric_time(np.array(["2020-01-01T00:00", f"2020-01-01T01:00{zone}"]))
+
+
+@pytest.mark.parametrize("zones, hours", [(("Z", "Z"), 1.0), (("+02:00", "+01"), 2.0), (("", ""), 1.0)])
+def test_times_that_all_name_a_zone_or_none(zones, hours):
+    times = [f"2020-03-29T0{k}:00{zone}" for k, zone in enumerate(zones)]
+    assert numeric_time(np.array(times), dt=hours).values[1] == pytest.approx(hours, rel=1e-12)
+    plain = numeric_time(np.array([*times, f"2020-03-29T05:00{zones[1]}"]))
+    assert plain.values[1] / plain.values[2] == pytest.approx(hours / (5 - 1 + hours), rel=1e-12)
+
+
+def test_the_day_of_a_date_is_no_zone():
+    assert numeric_time(np.array(["2020-01-01T00:00:00", "2020-01-02"])).attrs["time_unit"] == "d"
