@@ -16,7 +16,7 @@ from dysyr.core.delay_state import delay_form
 from dysyr.core.errors import InputError, NotConverged
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.core.scaler import Scaler
-from dysyr.core.segments import complete_stretches, cut
+from dysyr.core.segments import complete_stretches, cut, evenly_over
 
 SECONDS_BETWEEN_WRITES = 5.0
 N_CONTEXTS = 32
@@ -222,17 +222,14 @@ def drift_of_forecasts(model, data):
     context = max(1, min(CONTEXT, longest // 4))
     horizon = min(HORIZON, longest // 2)
     places = [
-        (x, at)
-        for x in series
-        for at in context + np.flatnonzero(np.isfinite(x[context - 1 : max(0, len(x) - horizon)]).all(axis=1))
+        context + np.flatnonzero(np.isfinite(x[context - 1 : max(0, len(x) - horizon)]).all(axis=1)) for x in series
     ]
-    if not places or horizon < 1:
+    chosen = evenly_over(places, N_CONTEXTS)
+    if not chosen or horizon < 1:
         return 1.0
-    chosen = [places[k] for k in np.unique(np.linspace(0, len(places) - 1, N_CONTEXTS).astype(int))]
-    contexts = make_dataset(
-        np.stack([x[at - context : at] for x, at in chosen]), dt=sampling_interval(data), names=model.names, mask=True
-    )
-    future = np.stack([x[at : at + horizon] for x, at in chosen])
+    past = np.stack([series[i][at - context : at] for i, at in chosen])
+    contexts = make_dataset(past, dt=sampling_interval(data), names=model.names, mask=True)
+    future = np.stack([series[i][at : at + horizon] for i, at in chosen])
     ahead = model.forecast(contexts, n_steps=horizon)["x"].values
     seen = np.isfinite(future)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -7,7 +7,7 @@ from dysyr.core.dataset import inputs, make_dataset, sampling_interval, trajecto
 from dysyr.core.labels import labels_of
 from dysyr.core.levels import signal_of
 from dysyr.core.rate_model import RateModel
-from dysyr.core.segments import complete_stretches
+from dysyr.core.segments import complete_stretches, evenly_over
 from dysyr.core.window_generator import WindowGenerator
 
 MAX_SAMPLES = 20_000
@@ -65,7 +65,7 @@ def window_criterion(model, data, *, seed=0):
         criterion = (H + E) / 2
 
     H is the Hellinger distance of coarse histograms of whole windows over their three leading principal components, E
-    the error of forecasts as in ``validation_criterion``.
+    the error of forecasts as in ``validation_criterion``. Of more than 20,000 windows as many count, evenly over all.
 
     Args:
         model: a WindowGenerator.
@@ -76,14 +76,15 @@ def window_criterion(model, data, *, seed=0):
         float in [0, 1]. Without 20 complete windows only E counts.
     """
     stretches = [x[start:stop] for x in trajectories(data) for start, stop in complete_stretches(x)]
-    cut = [
-        np.lib.stride_tricks.sliding_window_view(x, model.window, axis=0).reshape(-1, model.window * x.shape[1])
+    views = [
+        np.lib.stride_tricks.sliding_window_view(x, model.window, axis=0)
         for x in stretches if len(x) >= model.window
     ]  # fmt: skip
-    error, n_windows = forecast_error(model, data), sum(map(len, cut))
+    error, n_windows = forecast_error(model, data), sum(map(len, views))
     if n_windows < MIN_SAMPLES:
         return error
-    windows = np.concatenate(cut)
+    chosen = evenly_over([np.arange(len(view)) for view in views], min(n_windows, MAX_SAMPLES))
+    windows = np.stack([views[i][at].ravel() for i, at in chosen])
     drawn = np.stack(trajectories(model.generate(model.window, n_trajectories=min(n_windows, MAX_WINDOWS), seed=seed)))
     return 0.5 * (histogram_distance(windows, drawn.transpose(0, 2, 1).reshape(len(drawn), -1)) + error)
 
@@ -175,13 +176,11 @@ def forecast_error(model, data):
     if context < 1 or horizon < 1:
         return 1.0
     places = [
-        (i, at)
-        for i, x in enumerate(series)
-        for at in context + np.flatnonzero(np.isfinite(x[context - 1 : max(0, len(x) - horizon)]).all(axis=1))
+        context + np.flatnonzero(np.isfinite(x[context - 1 : max(0, len(x) - horizon)]).all(axis=1)) for x in series
     ]
-    if not places:
+    chosen = evenly_over(places, N_CONTEXTS)
+    if not chosen:
         return 1.0
-    chosen = [places[k] for k in np.unique(np.linspace(0, len(places) - 1, N_CONTEXTS).astype(int))]
     past = np.stack([series[i][at - context : at] for i, at in chosen])
     future = np.stack([series[i][at : at + horizon] for i, at in chosen])
     past_drive = future_drive = None

@@ -8,6 +8,7 @@ from dysyr.core.dataset import sampling_interval
 from dysyr.core.errors import InputError
 from dysyr.core.model import Sampled, StateSpace
 from dysyr.core.scaler import Scaler
+from dysyr.core.segments import evenly_over
 
 N_INITIAL_STATES = 64
 RIDGE = 1e-6
@@ -145,13 +146,11 @@ def delay_form(train, pieces, scaler, window, n_ahead=1):
             expected=f"window and samples ahead take {window + n_ahead}",
             do="choose a shorter window, or use more data",
         )  # fmt: skip
-    windows = [np.lib.stride_tricks.sliding_window_view(x, window, axis=0) for x in pieces if len(x) >= window]
-    windows = np.concatenate(windows).transpose(0, 2, 1)
-    chosen = np.unique(np.linspace(0, len(windows) - 1, N_INITIAL_STATES).astype(int))
+    chosen = evenly_over([np.arange(max(0, len(x) - window + 1)) for x in pieces], N_INITIAL_STATES)
     return {
         "window": window, "scaler": scaler, "covariance": lagged_covariance(pieces, window),
         "dt": sampling_interval(train), "names": tuple(str(name) for name in train["state"].values),
-        "initial_states": windows[chosen].reshape(len(chosen), -1),
+        "initial_states": np.stack([pieces[i][at : at + window].ravel() for i, at in chosen]),
     }  # fmt: skip
 
 

@@ -122,8 +122,9 @@ def mode_series(record, window, rank):
     """
     if record.kept.get("window") != window:
         views = [np.lib.stride_tricks.sliding_window_view(x, window, axis=0) for x in record.pieces if len(x) > window]
-        windows = [view.transpose(0, 2, 1).reshape(len(view), -1) for view in views]
-        all_windows = np.concatenate(windows)
+        n_values = window * record.pieces[0].shape[1]
+        all_windows = np.concatenate([view.transpose(0, 2, 1) for view in views]).reshape(-1, n_values)
+        windows = np.split(all_windows, np.cumsum([len(view) for view in views])[:-1])
         modes = leading_modes(all_windows, all_windows.shape[1])
         record.kept.update(window=window, windows=windows, modes=modes)
     modes, spread = (array[..., :rank] for array in record.kept["modes"])

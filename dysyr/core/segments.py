@@ -47,6 +47,24 @@ def complete_stretches(x):
     return [(int(start), int(stop)) for start, stop in edges if stop > start]
 
 
+def evenly_over(places, count):
+    """Some of the places in several trajectories, evenly over all of them.
+
+    Args:
+        places: list of (n,) int arrays, one for each trajectory.
+        count: how many to choose, at most.
+
+    Returns:
+        list of (trajectory, place), in order; empty where there are none.
+    """
+    ends = np.cumsum([len(of) for of in places])
+    if ends[-1] == 0:
+        return []
+    chosen = np.unique(np.linspace(0, ends[-1] - 1, count).astype(int))
+    which = np.searchsorted(ends, chosen, side="right")
+    return [(int(i), int(places[i][k - ends[i] + len(places[i])])) for i, k in zip(which, chosen, strict=True)]
+
+
 def windows(ds, length, *, max_gap=0):
     """Where windows may start so that they cross neither trajectory ends nor gaps.
 

@@ -6,10 +6,10 @@ from dysyr.core.errors import InputError
 
 
 class Windows:
-    """Where windows of one length lie in some complete stretches of data.
+    """Where windows of one length lie in some stretches of data; they are cut out when they are asked for.
 
     Args:
-        pieces: list of (time, variable) standardised arrays without missing values.
+        pieces: list of (time, variable) standardised arrays.
         length: samples of a window.
         made_of: what fills a window, for the message.
 
@@ -35,15 +35,16 @@ class Windows:
 
     def draw(self, count, rng):
         """(at most count, length, variable) windows, none twice."""
-        return self._at(rng.permutation(len(self.starts))[:count])
+        return self.at(rng.permutation(len(self.starts))[:count])
 
     def draw_any(self, count, rng):
         """(count, length, variable) windows, each drawn from all of them."""
-        return self._at(rng.integers(len(self.starts), size=count))
+        return self.at(rng.integers(len(self.starts), size=count))
 
     def evenly(self, count):
         """(at most count, length, variable) windows evenly over all."""
-        return self._at(np.unique(np.linspace(0, len(self.starts) - 1, count).astype(int)))
+        return self.at(np.unique(np.linspace(0, len(self.starts) - 1, count).astype(int)))
 
-    def _at(self, chosen):
+    def at(self, chosen):
+        """(k, length, variable) windows with the numbers ``chosen``, (k,)."""
         return self.rows[self.starts[chosen][:, None] + np.arange(self.length)]

@@ -23,9 +23,13 @@ def fit(before, after):
     Reference: naiman2024
     """
     before, after = before.double(), after.double()
-    gram = before.T @ before
+    return solved(before.T @ before, before.T @ after)
+
+
+def solved(gram, cross):
+    """C of ``fit`` from z^T z and z^T z', (latent, latent) float64 tensors."""
     ridge = RIDGE * gram.diagonal().mean() + torch.finfo(torch.float64).tiny
-    return torch.linalg.solve(gram + ridge * torch.eye(len(gram), dtype=gram.dtype), before.T @ after)
+    return torch.linalg.solve(gram + ridge * torch.eye(len(gram), dtype=gram.dtype), cross)
 
 
 def transitions(z):

@@ -23,10 +23,17 @@ from dysyr.core.reconstructor import Reconstructor
 from dysyr.core.scaler import Scaler
 from dysyr.reconstruction.koopman_vae.first_state import fit_first_state
 from dysyr.reconstruction.koopman_vae.losses import Weights
-from dysyr.reconstruction.koopman_vae.model import PRIORS, KoopmanModel, koopman_of, residual_noise
+from dysyr.reconstruction.koopman_vae.model import (
+    MOST_WINDOWS,
+    PIECE,
+    PRIORS,
+    KoopmanModel,
+    koopman_of,
+    residual_noise,
+)
 from dysyr.reconstruction.koopman_vae.network import ENCODERS, HEADS, KoopmanNetwork
 from dysyr.reconstruction.koopman_vae.training import Recipe, Training
-from dysyr.reconstruction.koopman_vae.windows import bounds_of, change_of, windows_of
+from dysyr.reconstruction.koopman_vae.windows import WindowSet, bounds_of, change_of
 
 CONSTRAINTS = ("unit_circle", "stable")
 FORMS = ("relative", "published")
@@ -126,31 +133,30 @@ class KoopmanVAE(Reconstructor):
         names = tuple(str(name) for name in train["state"].values)
         scaler = Scaler.from_data(trajectories(train), names)
         encoder = self._encoder(train, held)
-        complete = not ENCODERS[encoder].handles_missing
-        x, left_out = windows_of(train, self.window, scaler, complete=complete)
-        held_x, _ = windows_of(held, self.window, scaler, complete=complete)
-        given, held_given = (ENCODERS[encoder].prepare(windows) for windows in (x, held_x))
+        windows, held_windows = (WindowSet(part, self.window, scaler, ENCODERS[encoder]) for part in (train, held))
         place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(train, held))
         with threadpool_limits(1):
             network = KoopmanNetwork(
                 len(names), latent_dim=self.latent_dim, hidden_dim=self.hidden_dim, encoder=encoder, head=self.head,
-                change=change_of(x), bounds=bounds_of(x), seed=self.seed,
+                change=change_of(windows.values(windows.spread(MOST_WINDOWS))), bounds=bounds_of(windows.covered()),
+                seed=self.seed,
             )  # fmt: skip
-            training = Training(network, given, x, (held_given, held_x), self._recipe(), seed=self.seed)
+            training = Training(network, windows, held_windows, self._recipe(), seed=self.seed)
             disable = None if progress else True
             with tqdm(total=self.n_checks, desc=type(self).__name__, unit="check", disable=disable) as bar:
                 value, update = training.run(checkpoint=place, bar=bar)
-            self._fit_first_state(network, given)
+            self._fit_first_state(network, windows)
             matrix, residual = koopman_of(
-                network, given, constraint=self.constraint, n_unit=self._n_unit(), with_noise=bool(self.rollout_noise)
-            )
+                network, windows, constraint=self.constraint, n_unit=self._n_unit(),
+                with_noise=bool(self.rollout_noise),
+            )  # fmt: skip
             model = KoopmanModel(
                 network, encoder=encoder, window=self.window, matrix=matrix, residual=residual,
-                noise=residual_noise(network, given, x), prior=self.prior, scaler=scaler, dt=sampling_interval(train),
+                noise=residual_noise(network, windows), prior=self.prior, scaler=scaler, dt=sampling_interval(train),
                 names=names,
             )  # fmt: skip
         history = {name: np.asarray(column) for name, column in training.history.items()}
-        history |= {"chosen": np.array([0.0, update, value]), "left_out": np.array([left_out])}
+        history |= {"chosen": np.array([0.0, update, value]), "left_out": np.array([windows.left_out])}
         return self._learned(model, history, data)
 
     def _encoder(self, *parts):
@@ -160,11 +166,12 @@ class KoopmanVAE(Reconstructor):
         missing = any(np.isnan(x).any() for part in parts for x in trajectories(part))
         return "cde" if missing else "gru"
 
-    def _fit_first_state(self, network, given):
+    def _fit_first_state(self, network, windows):
+        chosen = windows.spread(MOST_WINDOWS)
         with torch.no_grad():
             pieces = [
-                network.prior.noise_moments(network.encoder(torch.tensor(piece, dtype=torch.float32)))
-                for piece in np.array_split(given, -(-len(given) // 2048))
+                network.prior.noise_moments(network.encoder(windows.given(piece)))
+                for piece in np.array_split(chosen, -(-len(chosen) // PIECE))
             ]
         mean, log_variance = (torch.cat([piece[k][:, 0] for piece in pieces]) for k in (0, 1))
         fit_first_state(network.first_state, mean, log_variance, n_updates=self.n_updates // 2, seed=self.seed)

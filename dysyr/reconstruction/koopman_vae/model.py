@@ -15,6 +15,8 @@ from dysyr.reconstruction.koopman_vae.network import KoopmanNetwork
 
 PIECE = 2048
 """Windows that are decoded at once."""
+MOST_WINDOWS = 20_000
+"""Windows that tell the matrix, the residuals and the first state; of more as many are taken, evenly over all."""
 PRIORS = ("gru", "koopman")
 
 
@@ -151,44 +153,46 @@ class KoopmanModel(Sampled, WindowGenerator):
         )  # fmt: skip
 
 
-def koopman_of(network, given, *, constraint, n_unit, with_noise):
-    """Koopman matrix and residuals from the posterior means of all windows.
+def koopman_of(network, windows, *, constraint, n_unit, with_noise):
+    """Koopman matrix and residuals from the posterior means of windows.
 
     Args:
         network: trained KoopmanNetwork.
-        given: (window, ...) array of what its encoder takes.
+        windows: WindowSet.
         constraint, n_unit: see ``koopman.constrained``; eigenvalues are moved onto what training drew them to.
         with_noise: whether the rollout has the residuals as noise.
 
     Returns:
         (matrix, residual): (latent, latent) C and R with R^T R the covariance of z' - z C.
     """
-    z = torch.cat([states for _, states in posterior_means(network, given)])
-    before, after = koopman.transitions(z)
-    matrix = koopman.constrained(koopman.fit(before, after), constraint, n_unit).numpy()
+    pieces = [koopman.transitions(states) for _, states in posterior_means(network, windows)]
+    gram, cross = (sum(part) for part in zip(*((z.double().T @ z.double(), z.double().T @ after.double())
+                                               for z, after in pieces), strict=True))  # fmt: skip
+    matrix = koopman.constrained(koopman.solved(gram, cross), constraint, n_unit).numpy()
     if not with_noise:
         return matrix, np.zeros_like(matrix)
-    left = after.double().numpy() - before.double().numpy() @ matrix
-    covariance = left.T @ left / len(left)
+    left = (after.double().numpy() - before.double().numpy() @ matrix for before, after in pieces)
+    covariance = sum(part.T @ part for part in left) / sum(len(before) for before, _ in pieces)
     values, vectors = np.linalg.eigh(covariance)
     return matrix, np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
 
 
-def residual_noise(network, given, x):
-    """(variable,) root mean square of observed minus decoded values over all windows, standardised."""
-    total, count = np.zeros(x.shape[2]), np.zeros(x.shape[2])
-    for start, z in posterior_means(network, given):
+def residual_noise(network, windows):
+    """(variable,) root mean square of observed minus decoded values over windows, standardised."""
+    total, count = np.zeros(windows.shape[1]), np.zeros(windows.shape[1])
+    for chosen, z in posterior_means(network, windows):
         with torch.no_grad():
-            error = network.decoder(z).double().numpy() - x[start : start + len(z)]
+            error = network.decoder(z).double().numpy() - windows.values(chosen)
         total += np.nansum(error**2, axis=(0, 1))
         count += np.isfinite(error).sum(axis=(0, 1))
     return np.sqrt(total / count) + math.sqrt(np.finfo(np.float32).eps)
 
 
-def posterior_means(network, given):
-    """Pairs (first window, (window, time, latent) latent states without noise) of pieces of all windows."""
-    for start in range(0, len(given), PIECE):
+def posterior_means(network, windows):
+    """Pairs (numbers of windows, (window, time, latent) latent states without noise), of at most 20,000 windows."""
+    chosen = windows.spread(MOST_WINDOWS)
+    for start in range(0, len(chosen), PIECE):
+        piece = chosen[start : start + PIECE]
         with torch.no_grad():
-            features = network.encoder(torch.tensor(given[start : start + PIECE], dtype=torch.float32))
-            mean, _ = network.prior.noise_moments(features)
-            yield start, network.prior.run(mean)
+            mean, _ = network.prior.noise_moments(network.encoder(windows.given(piece)))
+            yield piece, network.prior.run(mean)

@@ -56,20 +56,18 @@ class Training:
 
     Args:
         network: KoopmanNetwork.
-        given: (window, ...) array of what its encoder takes.
-        x: (window, time, variable) array standardised, NaN where missing.
-        held: (given, x) of held-out windows.
+        windows: WindowSet.
+        held: WindowSet of held-out windows.
         recipe: Recipe.
         seed: of batches and noise.
     """
 
-    def __init__(self, network, given, x, held, recipe, *, seed):
+    def __init__(self, network, windows, held, recipe, *, seed):
         self.network, self.recipe, self.seed = network, recipe, seed
-        self.given, self.x = (torch.tensor(a, dtype=torch.float32) for a in (given, x))
+        self.windows = windows
         rng = np.random.default_rng([seed, STREAM, 0])
-        chosen = np.sort(rng.permutation(len(held[0]))[:N_HELD])
-        self.held = tuple(torch.tensor(a[chosen], dtype=torch.float32) for a in held)
-        self.held_noise = self._noise(rng, len(chosen))
+        self.held = self._batch(held, np.sort(rng.permutation(len(held))[:N_HELD]))
+        self.held_noise = self._noise(rng, len(self.held[1]))
         self.parameters = network.trained_together()
         self.optimiser = torch.optim.Adam(self.parameters, lr=recipe.learning_rate, betas=BETAS)
         self.update = 0
@@ -109,7 +107,7 @@ class Training:
                 checkpoint.write(*self._state())
                 written = time.monotonic()
         self._set(self.best[2])
-        of_mean = 0.5 * self.x[0].numel()
+        of_mean = 0.5 * math.prod(self.windows.shape)
         if self.best[0] > USELESS * (1 + self.recipe.weights.increment + self.recipe.weights.rollout) * of_mean:
             raise NotConverged(
                 "the training diverged", got=f"a loss of {self.best[0]:.3g} at its best check",
@@ -138,11 +136,11 @@ class Training:
 
     def _step(self):
         rng = np.random.default_rng([self.seed, STREAM, 1, self.update])
-        rows = torch.from_numpy(rng.integers(0, len(self.x), self.recipe.batch_size))
+        rows = rng.integers(0, len(self.windows), self.recipe.batch_size)
         self.optimiser.param_groups[0]["lr"] = self.recipe.rate(self.update)
         self.optimiser.zero_grad(set_to_none=True)
         loss, _ = loss_of(
-            self.network, self.given[rows], self.x[rows], self._noise(rng, len(rows)), self.recipe.weights,
+            self.network, *self._batch(self.windows, rows), self._noise(rng, len(rows)), self.recipe.weights,
             self.update / self.recipe.n_updates,
         )  # fmt: skip
         value = float(loss.detach())
@@ -159,8 +157,13 @@ class Training:
         self.mean.mul_(share).add_(self._theta(), alpha=1 - share)
         return value
 
+    @staticmethod
+    def _batch(windows, chosen):
+        """What the encoder takes of some windows, and the windows."""
+        return windows.given(chosen), torch.tensor(windows.values(chosen), dtype=torch.float32)
+
     def _noise(self, rng, n):
-        size = (n, self.x.shape[1], self.network.latent_dim)
+        size = (n, self.windows.shape[0], self.network.latent_dim)
         return torch.from_numpy(rng.standard_normal(size, dtype=np.float32))
 
     def _theta(self):

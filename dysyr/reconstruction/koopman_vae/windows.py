@@ -1,19 +1,26 @@
 """Windows of a data set, and what the network needs to know of them."""
 
 import numpy as np
+import torch
 
 from dysyr.core.dataset import trajectories
 from dysyr.core.errors import InputError
+from dysyr.training.windows import Windows
 
 MARGIN = 0.05
 """Beyond the range of the data at each end, as a share of it: the ends of a sigmoid are out of reach."""
 FEWEST_SEEN = 2
 """Samples that a window must show at least to say anything of its course."""
+MOST_PREPARED = 100_000
+"""Windows up to which paths of control are computed once, which is more than a training draws at its defaults."""
+PIECE = 2048
+"""Windows that are prepared at once."""
 
 
 def bounds_of(x):
-    """(2, variable) range of windows (window, time, variable), NaN where missing, widened by a margin at each end."""
-    low, high = np.nanmin(x, axis=(0, 1)), np.nanmax(x, axis=(0, 1))
+    """(2, variable) range of samples (..., variable), NaN where missing, widened by a margin at each end."""
+    values = x.reshape(-1, x.shape[-1])
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
     return np.stack([low - MARGIN * (high - low), high + MARGIN * (high - low)])
 
 
@@ -28,38 +35,82 @@ def change_of(x):
     return np.where(count > 0, np.maximum(np.sqrt(total / np.maximum(count, 1)), 1e-3), 1.0)
 
 
-def windows_of(data, length, scaler, *, complete):
+class WindowSet:
     """All windows of a data set, one sample apart, standardised; none crosses the end of a trajectory.
+
+    Windows are cut out of the samples when they are asked for: together they are ``length`` times the data.
 
     Args:
         data: Dataset.
         length: samples of a window.
         scaler: Scaler.
-        complete: take windows without missing values alone; else those that show two samples at least.
+        encoder: class of the encoder, see ``network.ENCODERS``; one that does not handle missing values takes complete
+            windows alone, the others those that show two samples at least.
 
-    Returns:
-        ((window, length, variable) array, NaN where missing; share of windows that were left out).
+    Attributes:
+        left_out: share of windows that cannot be used.
 
     Raises:
         InputError: no window is left.
     """
-    series = [scaler.transform(x) for x in trajectories(data)]
-    cut = [
-        np.lib.stride_tricks.sliding_window_view(x, length, axis=0).transpose(0, 2, 1)
-        for x in series if len(x) >= length
-    ]  # fmt: skip
-    if not cut:
-        raise InputError(
-            "no window fits into the data", got=f"the longest trajectory has {max(map(len, series))} samples",
-            expected=f"windows of {length} samples", do="choose a shorter window, or use more data",
-        )  # fmt: skip
-    x = np.concatenate(cut)
-    seen = np.isfinite(x)
-    kept = seen.all(axis=(1, 2)) if complete else seen.any(axis=2).sum(axis=1) >= FEWEST_SEEN
-    if not kept.any():
-        wanted = "a window without missing values" if complete else f"a window with {FEWEST_SEEN} samples that show"
-        raise InputError(
-            "no window of the data can be used", got=f"{1 - seen.mean():.0%} of the values are missing",
-            expected=wanted, do="use encoder='cde', or a shorter window" if complete else "choose a longer window",
-        )  # fmt: skip
-    return np.ascontiguousarray(x[kept]), float(1 - kept.mean())
+
+    def __init__(self, data, length, scaler, encoder):
+        series = [scaler.transform(x) for x in trajectories(data)]
+        if max(map(len, series)) < length:
+            raise InputError(
+                "no window fits into the data", got=f"the longest trajectory has {max(map(len, series))} samples",
+                expected=f"windows of {length} samples", do="choose a shorter window, or use more data",
+            )  # fmt: skip
+        self._windows, self._encoder = Windows(series, length), encoder
+        starts, seen = self._windows.starts, np.isfinite(self._windows.rows)
+        complete = not encoder.handles_missing
+        shown = _sums(seen.all(axis=1) if complete else seen.any(axis=1), starts, length)
+        kept = shown == length if complete else shown >= FEWEST_SEEN
+        if not kept.any():
+            share = 1 - _sums(seen.sum(axis=1), starts, length).sum() / (len(starts) * length * seen.shape[1])
+            wanted = "a window without missing values" if complete else f"a window with {FEWEST_SEEN} samples that show"
+            raise InputError(
+                "no window of the data can be used", got=f"{share:.0%} of the values are missing",
+                expected=wanted, do="use encoder='cde', or a shorter window" if complete else "choose a longer window",
+            )  # fmt: skip
+        self._windows.starts, self.left_out = starts[kept], float(1 - kept.mean())
+        self._prepared = None
+        if encoder.handles_missing and len(self) <= MOST_PREPARED:
+            pieces = np.array_split(np.arange(len(self)), -(-len(self) // PIECE))
+            self._prepared = torch.cat([self._prepare(self.values(piece)) for piece in pieces])
+
+    def __len__(self):
+        return len(self._windows.starts)
+
+    @property
+    def shape(self):
+        """(length, variable) of a window."""
+        return self._windows.length, self._windows.rows.shape[1]
+
+    def values(self, chosen):
+        """(k, length, variable) array of windows with the numbers ``chosen``, (k,), NaN where missing."""
+        return self._windows.at(chosen)
+
+    def given(self, chosen):
+        """(k, ...) float32 tensor of what the encoder takes of the same windows."""
+        return self._prepare(self.values(chosen)) if self._prepared is None else self._prepared[chosen]
+
+    def spread(self, count):
+        """(at most count,) numbers of windows evenly over all of them."""
+        return np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype(int))
+
+    def covered(self):
+        """(sample, variable) values of the samples that some window holds."""
+        begins = np.zeros(len(self._windows.rows) + 1, dtype=np.int32)
+        begins[self._windows.starts] += 1
+        begins[self._windows.starts + self._windows.length] -= 1
+        return self._windows.rows[np.cumsum(begins[:-1]) > 0]
+
+    def _prepare(self, x):
+        return torch.tensor(self._encoder.prepare(x), dtype=torch.float32)
+
+
+def _sums(values, starts, length):
+    """(n,) sums of (time,) values over windows that begin at ``starts``, (n,)."""
+    total = np.concatenate([[0], np.cumsum(values)])
+    return total[starts + length] - total[starts]

@@ -16,6 +16,8 @@ from dysyr.training.gradient import GradientTraining, Schedule
 from dysyr.training.windows import Windows
 
 N_INITIAL_STATES = 64
+MOST_WINDOWS = 100_000
+"""Of more windows as many are used, evenly over all; a training at the defaults draws hardly more."""
 COUNTS = ("hidden_dim", "n_layers", "segment", "n_substeps", "n_updates", "batch_size", "n_checks")
 
 
@@ -122,7 +124,7 @@ class LatentSDE(TrainedReconstructor):
 
     def _training(self, network, task, criterion):
         windows = Windows(task.series, self.segment + 1, "a window with its start")
-        x = windows.evenly(len(windows.starts))
+        x = windows.evenly(min(len(windows.starts), MOST_WINDOWS))
         x = x[np.isfinite(x).any(axis=(1, 2))]
         prepared = torch.tensor(network.encoder.prepare(x), dtype=torch.float32)
         x = torch.tensor(x, dtype=torch.float32)

@@ -15,6 +15,7 @@ from dysyr.core.delay_time import suggest_delay
 from dysyr.core.errors import InputError, NotConverged
 from dysyr.core.measure import plain
 from dysyr.core.reconstructor import Reconstructor
+from dysyr.core.segments import evenly_over
 from dysyr.kernels.forced_windows import views
 from dysyr.reconstruction.plrnn.arguments import check
 from dysyr.reconstruction.plrnn.confirmation import GAINS, confirm, with_best_gain
@@ -310,9 +311,8 @@ def _contexts(train):
     series, drives = trajectories(train), inputs(train)
     length = min(CONTEXT, max(len(x) for x in series))
     begins = [x[: max(0, len(x) - length + 1)] for x in series]
-    places = [(i, at) for i, x in enumerate(begins) for at in np.flatnonzero(~np.isnan(x).any(axis=1))]
-    places = places or [(i, at) for i, x in enumerate(begins) for at in range(len(x))]
-    chosen = [places[k] for k in np.unique(np.linspace(0, len(places) - 1, N_INITIAL_STATES).astype(int))]
+    chosen = evenly_over([np.flatnonzero(~np.isnan(x).any(axis=1)) for x in begins], N_INITIAL_STATES)
+    chosen = chosen or evenly_over([np.arange(len(x)) for x in begins], N_INITIAL_STATES)
     context = np.stack([series[i][at : at + length] for i, at in chosen])
     return context, None if drives is None else np.stack([drives[i][at : at + length] for i, at in chosen])
 

@@ -3,7 +3,7 @@ import pytest
 
 from dysyr.core.dataset import make_dataset, times, trajectories
 from dysyr.core.errors import InputError
-from dysyr.core.segments import cut, segments, split, windows
+from dysyr.core.segments import cut, evenly_over, segments, split, windows
 from dysyr.core.splitter import SegmentSplit
 
 
@@ -31,6 +31,19 @@ def test_window_longer_than_the_data_is_refused(gappy):
         InputError, match="the longest gap-free segment has 15 samples; windows of 16 samples"
     ):
         windows(gappy, 16)
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, 100])
+def test_places_are_chosen_evenly_over_all_trajectories(count):
+    """Beside the plain form: a list of all pairs, of which some are taken."""
+    places = [np.array([4, 5, 9]), np.array([], dtype=int), np.array([0, 7]), np.arange(30, 60)]
+    pairs = [(i, int(at)) for i, of in enumerate(places) for at in of]
+    chosen = [pairs[k] for k in sorted({int(k) for k in np.linspace(0, len(pairs) - 1, count)})]
+    assert evenly_over(places, count) == chosen
+
+
+def test_no_place_is_chosen_where_there_is_none():
+    assert evenly_over([np.array([], dtype=int)], 5) == []
 
 
 @pytest.mark.parametrize("fractions", [(0.7, 0.15, 0.15), (0.5, 0.5), (0.9, 0.1)])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import dysyr
+from dysyr.core import criterion
 from dysyr.core.criterion import validation_criterion, window_criterion
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError
@@ -112,6 +113,16 @@ def test_the_criterion_is_low_for_windows_of_the_same_law_only():
     assert good < 0.2
     assert bad > 0.9
     assert good == window_criterion(Ramps(), own)
+
+
+def test_of_very_many_windows_some_count(monkeypatch):
+    rng = np.random.default_rng(0)
+    own = make_dataset(rng.normal(size=(400, 1, 1)) + np.arange(8.0)[:, None], dt=0.5)
+    monkeypatch.setattr(criterion, "MAX_SAMPLES", 100)
+    some = own["x"].values[np.linspace(0, 399, 100).astype(int), :, 0]
+    drawn = Ramps().generate(8, n_trajectories=400, seed=0)["x"].values[:, :, 0]
+    error = criterion.forecast_error(Ramps(), own)
+    assert window_criterion(Ramps(), own) == 0.5 * (criterion.histogram_distance(some, drawn) + error)
 
 
 def test_without_complete_windows_the_criterion_is_the_forecast_error():

@@ -10,9 +10,11 @@ import torch
 import dysyr
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError, NotConverged
-from dysyr.reconstruction.koopman_vae import KoopmanVAE, conditioning, koopman_vae, training
+from dysyr.reconstruction.koopman_vae import KoopmanVAE, conditioning, koopman, koopman_vae, model, training, windows
 from dysyr.reconstruction.koopman_vae.conditioning import closed
-from dysyr.reconstruction.koopman_vae.windows import bounds_of, change_of, windows_of
+from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
+from dysyr.reconstruction.koopman_vae.windows import WindowSet, bounds_of, change_of
+from dysyr.training.controlled_encoder import ControlledEncoder
 
 DT = 0.1
 SMALL = {"window": 16, "latent_dim": 4, "hidden_dim": 8, "n_updates": 40, "n_checks": 4, "batch_size": 32}
@@ -159,15 +161,53 @@ def test_a_saved_model_is_the_same_model(fitted, tmp_path, monkeypatch):
 def test_windows_cross_no_ends_and_gaps_close_with_the_nearest():
     data = make_dataset([spiral(20), spiral(30)], dt=DT)
     scaler = dysyr.core.scaler.Scaler(np.zeros(2), np.ones(2))
-    x, left_out = windows_of(data, 16, scaler, complete=True)
-    assert len(x) == 5 + 15
-    assert left_out == 0
-    np.testing.assert_array_equal(x[5], spiral(30)[:16])
+    windows = WindowSet(data, 16, scaler, RecurrentEncoder)
+    assert len(windows) == 5 + 15
+    assert windows.left_out == 0
+    np.testing.assert_array_equal(windows.values(np.array([5]))[0], spiral(30)[:16])
     holes = np.array([[[1.0], [np.nan], [np.nan], [4.0]], [[np.nan]] * 4])
     np.testing.assert_array_equal(closed(holes)[:, :, 0], [[1, 1, 4, 4], [0, 0, 0, 0]])
     np.testing.assert_allclose(change_of(holes[:1]), 1.0)
     np.testing.assert_allclose(change_of(np.array([[[0.0], [2.0], [4.0]]])), 2.0)
     np.testing.assert_allclose(bounds_of(holes)[:, 0], [1 - 0.15, 4 + 0.15])
+
+
+def test_paths_of_control_are_the_same_whether_computed_once_or_when_asked_for(monkeypatch):
+    scaler = dysyr.core.scaler.Scaler(np.zeros(2), np.ones(2))
+    once = WindowSet(gaps(0.3), 16, scaler, ControlledEncoder)
+    monkeypatch.setattr(windows, "MOST_PREPARED", 0)
+    chosen = np.array([7, 100, 3])
+    assert torch.equal(once.given(chosen), WindowSet(gaps(0.3), 16, scaler, ControlledEncoder).given(chosen))
+
+
+def test_covered_samples_are_those_of_complete_windows():
+    x = spiral(60)
+    x[20:22] = x[30] = np.nan
+    made = WindowSet(make_dataset(x, dt=DT, mask=True), 16, dysyr.core.scaler.Scaler(np.zeros(2), np.ones(2)),
+                     RecurrentEncoder)  # fmt: skip
+    np.testing.assert_array_equal(made.covered(), np.concatenate([x[:20], x[31:]]))
+    assert made.left_out == 1 - (5 + 14) / 45
+
+
+def test_matrix_and_residuals_are_those_of_all_pairs_of_states(fitted, monkeypatch):
+    """In pieces of seven windows, beside one system of equations."""
+    data = make_dataset(spiral(60), dt=DT)
+    made = WindowSet(data, fitted.window, fitted.model_.scaler, RecurrentEncoder)
+    z = torch.cat([states for _, states in model.posterior_means(fitted.model_.network, made)])
+    before, after = koopman.transitions(z)
+    monkeypatch.setattr(model, "PIECE", 7)
+    form = {"constraint": None, "n_unit": 4}
+    matrix, residual = model.koopman_of(fitted.model_.network, made, with_noise=True, **form)
+    np.testing.assert_allclose(matrix, koopman.fit(before, after).numpy(), rtol=1e-3, atol=1e-5)
+    left = after.double().numpy() - before.double().numpy() @ matrix
+    np.testing.assert_allclose(residual.T @ residual, left.T @ left / len(left), rtol=1e-3, atol=1e-8)
+
+
+def test_of_very_many_windows_some_tell_matrix_and_noise(fitted, monkeypatch):
+    made = WindowSet(make_dataset(spiral(300), dt=DT), fitted.window, fitted.model_.scaler, RecurrentEncoder)
+    monkeypatch.setattr(model, "MOST_WINDOWS", 10)
+    chosen = np.concatenate([piece for piece, _ in model.posterior_means(fitted.model_.network, made)])
+    assert chosen.tolist() == np.linspace(0, 284, 10).astype(int).tolist()
 
 
 def test_the_method_names_its_choices():
