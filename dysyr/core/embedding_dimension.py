@@ -117,9 +117,7 @@ def suggest_dimension(series, delay, max_dim=MAX_DIM, theiler=None):
     """
     false_share, e1, e2 = neighbour_statistics(series, delay, max_dim, theiler)
     drop = false_share - np.append(false_share[1:], false_share[-1])
-    unfolded = np.flatnonzero(
-        (false_share <= FALSE_SHARE) | ((false_share <= NOISY_SHARE) & (drop <= SMALL_DROP))
-    )
+    unfolded = np.flatnonzero((false_share <= FALSE_SHARE) | ((false_share <= NOISY_SHARE) & (drop <= SMALL_DROP)))
     level = np.flatnonzero(e1 >= CAO_LEVEL)
     if len(unfolded):
         dim, rule = int(unfolded[0]) + 1, "false_neighbours"
@@ -140,19 +138,19 @@ def _nearest(points, positions, queries, theiler, p):
 
 def _vectors(series, dim, delay, theiler):
     """(points (n, dim), positions (n,)): delay vectors without missing coordinates, thinned to MAX_POINTS."""
-    points, positions = [], []
     offsets = positions_of([len(x) for x in series], theiler)
-    start = 0
+    begins, start = [], 0
     for x in series:
-        n = len(x) - (dim - 1) * delay
-        if n > 0:
-            vectors = np.stack([x[k * delay : k * delay + n] for k in range(dim)], axis=1)
-            whole = np.isfinite(vectors).all(axis=1)
-            points.append(vectors[whole])
-            positions.append(offsets[start : start + n][whole])
+        n = max(0, len(x) - (dim - 1) * delay)
+        seen = np.isfinite(x)
+        whole = np.logical_and.reduce([seen[k * delay : k * delay + n] for k in range(dim)])
+        begins.append((x, start, np.flatnonzero(whole)))
         start += len(x)
-    if not points:
-        return np.empty((0, dim)), np.empty(0, dtype=np.int64)
-    points, positions = np.concatenate(points), np.concatenate(positions)
-    step = -(-len(points) // MAX_POINTS)
-    return points[::step], positions[::step]
+    step = max(1, -(-sum(len(at) for _, _, at in begins) // MAX_POINTS))
+    points, positions, done = [np.empty((0, dim))], [np.empty(0, dtype=np.int64)], 0
+    for x, start, at in begins:
+        kept = at[-done % step :: step]
+        points.append(np.stack([x[kept + k * delay] for k in range(dim)], axis=1))
+        positions.append(offsets[start + kept])
+        done += len(at)
+    return np.concatenate(points), np.concatenate(positions)
