@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
+TEST_PROCESSES ?= 2
 FUZZ_SECONDS ?= 120
 FUZZ_TARGETS ?= expressions systems experiments tables arrays runs folders commands
 export MPLBACKEND = Agg
@@ -15,7 +16,7 @@ demo: $(READY)
 	@echo "open out/lorenz63/report.html"
 
 test: $(READY) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
