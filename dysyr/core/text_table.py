@@ -49,6 +49,7 @@ def read_text(path):
             f"cannot read '{path}' as text", got="binary content", expected="columns of numbers"
         )
     lines = content.splitlines()
+    del content
     kept = [line for line in lines if line.strip() and line.lstrip()[0] not in "#%"]
     if not kept:
         raise FormatError(
@@ -67,7 +68,7 @@ def read_text(path):
         names = _commented_header(lines, separator, len(rows[0]))
     try:
         frame = pd.read_csv(
-            io.StringIO("\n".join(kept)), sep=r"\s+" if separator is None else separator, header=None,
+            io.BytesIO("\n".join(kept).encode()), sep=r"\s+" if separator is None else separator, header=None,
             skipinitialspace=True, index_col=False,
         )  # fmt: skip
     except (pd.errors.ParserError, ValueError) as error:
