@@ -14,6 +14,8 @@ JITTERS = (3e-5, 3e-4, 1e-2)
 BIAS = 0.5
 START_RIDGE = 1e-6
 N_INITIAL_STATES = 64
+ROWS_AT_ONCE = 20_000
+"""Of the features, which are twice as many as units, in the sums of their products."""
 
 
 class ReservoirModel(Sampled, StateSpace):
@@ -206,14 +208,18 @@ class ReservoirComputer(CandidateReconstructor):
             "recurrent": recurrent, "inputs": candidate["input_scaling"] * rng.normal(size=(n, n_variables)),
             "bias": rng.uniform(-BIAS, BIAS, n),
         }  # fmt: skip
-        r, s, gram, moment = [], [], 0.0, 0.0
-        for x in record.pieces:
-            if len(x) > self.washout + 1:
-                states, noisy = np.zeros((len(x), n)), x + candidate["jitter"] * rng.normal(size=x.shape)
-                for t in range(1, len(x)):
-                    states[t] = drive(states[t - 1 : t], noisy[t - 1 : t], leak=candidate["leak"], **fixed)
-                features = readout_features(states[self.washout :])
-                gram, moment = gram + features.T @ features, moment + features.T @ x[self.washout :]
-                r.append(states[self.washout :])
-                s.append(x[self.washout :])
-        return fixed, np.concatenate(r), np.concatenate(s), gram, moment
+        pieces = [x for x in record.pieces if len(x) > self.washout + 1]
+        s = np.concatenate([x[self.washout :] for x in pieces])
+        r, gram, moment, end = np.empty((len(s), n)), 0.0, 0.0, 0
+        for x in pieces:
+            noisy, state = x + candidate["jitter"] * rng.normal(size=x.shape), np.zeros((1, n))
+            begin, end = end, end + len(x) - self.washout
+            for t in range(len(x)):
+                state = drive(state, noisy[t - 1 : t], leak=candidate["leak"], **fixed) if t else state
+                if t >= self.washout:
+                    r[begin + t - self.washout] = state
+            for at in range(begin, end, ROWS_AT_ONCE):
+                some = slice(at, min(at + ROWS_AT_ONCE, end))
+                features = readout_features(r[some])
+                gram, moment = gram + features.T @ features, moment + features.T @ s[some]
+        return fixed, r, s, gram, moment

@@ -5,6 +5,7 @@ import pytest
 
 from dysyr.core import candidate_search
 from dysyr.core.errors import InputError
+from dysyr.reconstruction import reservoir_computer
 from dysyr.reconstruction.reservoir_computer import MEMORIES, ReservoirComputer
 
 SMALL = {"n_units": 30, "spectral_radius": 0.8, "input_scaling": 0.4, "leak": 0.7, "jitter": 0.0}
@@ -31,7 +32,9 @@ def driven(model, s):
     return np.array(r)
 
 
-def test_readout_is_ridge_regression_after_the_washout():
+@pytest.mark.parametrize("rows_at_once", [reservoir_computer.ROWS_AT_ONCE, 50])
+def test_readout_is_ridge_regression_after_the_washout(monkeypatch, rows_at_once):
+    monkeypatch.setattr(reservoir_computer, "ROWS_AT_ONCE", rows_at_once)
     model = fitted(ridge=1e-4, washout=15).model_
     s = model.scaler.transform(sines()[:320])
     r = driven(model, s)[15:]
