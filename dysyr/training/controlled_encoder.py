@@ -42,7 +42,11 @@ class ControlledEncoder(torch.nn.Module):
         return control_path(x)
 
     def forward(self, path):
-        """(window, time, feature).
+        """(window, time, feature) from a path as ``states`` takes it."""
+        return self.recurrence(self.states(path))[0]
+
+    def states(self, path):
+        """(window, time, hidden) u.
 
         Args:
             path: (window, 1 + 2 (time - 1), channel) tensor: X(0), then slopes of X at the begin and in the middle of
@@ -57,8 +61,7 @@ class ControlledEncoder(torch.nn.Module):
             return torch.einsum("whc,wc->wh", f.reshape(*u.shape, -1), slopes[:, k])
 
         times = torch.arange(slopes.shape[1] // 2 + 1, dtype=path.dtype)
-        u = odeint(field, self.start(path[:, 0]), times, method="midpoint")
-        return self.recurrence(u.transpose(0, 1))[0]
+        return odeint(field, self.start(path[:, 0]), times, method="midpoint").transpose(0, 1)
 
 
 def control_path(x):
@@ -72,25 +75,46 @@ def control_path(x):
         is counted in samples, the channel of time in windows. A variable that was never observed has value 0.
     """
     n_windows, n_times, n_variables = x.shape
-    at = np.arange(n_times - 1)[:, None] + np.array([0.0, 0.5])
+    at = (np.arange(n_times - 1)[:, None] + np.array([0.0, 0.5])).ravel()
     path = np.zeros((n_windows, 2 * n_times - 1, 2 * n_variables + 1))
-    seen = np.isfinite(x)
-    for i in range(n_windows):
-        for columns in _alike(seen[i]):
-            knots = np.flatnonzero(seen[i][:, columns[0]])
-            if len(knots) == 0:
-                continue
-            y = x[i][np.ix_(knots, columns)]
-            path[i, 0, columns] = y[0]
-            if len(knots) > 1:
-                slope = CubicSpline(knots, y, bc_type="natural").derivative()(at.ravel())
-                inside = (at.ravel() >= knots[0]) & (at.ravel() < knots[-1])
-                path[i, 1:, columns] = np.where(inside[:, None], slope, 0.0).T
-    counts = np.cumsum(seen, axis=1) / n_times
+    for i, columns, knots in _observed(x):
+        y = x[i][np.ix_(knots, columns)]
+        path[i, 0, columns] = y[0]
+        if len(knots) > 1:
+            slope = CubicSpline(knots, y, bc_type="natural").derivative()(at)
+            inside = (at >= knots[0]) & (at < knots[-1])
+            path[i, 1:, columns] = np.where(inside[:, None], slope, 0.0).T
+    counts = np.cumsum(np.isfinite(x), axis=1) / n_times
     path[:, 0, n_variables:-1] = counts[:, 0]
     path[:, 1:, n_variables:-1] = np.repeat(np.diff(counts, axis=1), 2, axis=1)
     path[:, 1:, -1] = 1 / n_times
     return path
+
+
+def control_values(x):
+    """The splines of ``control_path`` at the samples.
+
+    Args:
+        x: (window, time, variable) array, NaN where missing.
+
+    Returns:
+        (window, time, variable) array: x where it was observed; a variable that was never observed is 0.
+    """
+    values, at = np.zeros(x.shape), np.arange(x.shape[1])
+    for i, columns, knots in _observed(x):
+        y = x[i][np.ix_(knots, columns)]
+        if len(knots) > 1:
+            y = CubicSpline(knots, y, bc_type="natural")(at.clip(knots[0], knots[-1]))
+        values[i, :, columns] = y.T
+    return values
+
+
+def _observed(x):
+    """(window, columns, times) of all groups of columns that were observed at the same times, once at least."""
+    for i, seen in enumerate(np.isfinite(x)):
+        for columns in _alike(seen):
+            if seen[:, columns[0]].any():
+                yield i, columns, np.flatnonzero(seen[:, columns[0]])
 
 
 def _alike(seen):

@@ -3,12 +3,12 @@
 import torch
 from torch.nn.functional import pad, silu
 
+from dysyr.reconstruction.koopman_vae.encoder_irregular import IrregularEncoder
 from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
 from dysyr.reconstruction.koopman_vae.first_state import FirstState
 from dysyr.reconstruction.koopman_vae.prior import SequentialPrior
-from dysyr.training.controlled_encoder import ControlledEncoder
 
-ENCODERS = {"gru": RecurrentEncoder, "cde": ControlledEncoder}
+ENCODERS = {"gru": RecurrentEncoder, "cde": IrregularEncoder}
 HEADS = ("linear", "sigmoid")
 N_CHANNELS = 32
 WIDTH = 5

@@ -5,12 +5,14 @@ import pytest
 import torch
 from scipy.interpolate import CubicSpline
 
+from dysyr.reconstruction.koopman_vae.encoder_irregular import IrregularEncoder
 from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
 from dysyr.reconstruction.koopman_vae.first_state import FirstState, fit_first_state
 from dysyr.reconstruction.koopman_vae.losses import Weights, loss_of, misfit
 from dysyr.reconstruction.koopman_vae.network import KoopmanNetwork
 from dysyr.reconstruction.koopman_vae.prior import divergence
-from dysyr.training.controlled_encoder import control_path
+from dysyr.reconstruction.koopman_vae.windows import change_of
+from dysyr.training.controlled_encoder import control_path, control_values
 
 
 def network(encoder="gru", head="linear", n_variables=2):
@@ -87,6 +89,60 @@ def test_ends_that_were_not_seen_are_constant_and_nothing_seen_is_no_path():
     assert path[0, 0, 0] == 1.0
     np.testing.assert_allclose(path[0, 1:, 0], [0, 0, 0, 0, 2, 2, 0, 0, 0, 0])
     assert not path[1, :, :2].any()
+
+
+def test_values_of_the_path_are_those_of_its_splines():
+    x = np.random.default_rng(0).normal(size=(2, 9, 2))
+    x[0, [0, 2, 3, 7, 8]] = np.nan
+    x[1, 1:, 0] = np.nan
+    x[1, :, 1] = np.nan
+    values = control_values(x)
+    seen = np.array([1, 4, 5, 6])
+    spline = CubicSpline(seen, x[0, seen], bc_type="natural")
+    np.testing.assert_allclose(values[0, 1:7], spline(np.arange(1, 7)), atol=1e-12)
+    np.testing.assert_allclose(values[0, [0, 7, 8]], x[0, [1, 6, 6]])
+    assert (values[1, :, 0] == x[1, 0, 0]).all()
+    assert not values[1, :, 1].any()
+
+
+def given_to_the_recurrence(encoder, x):
+    taken = []
+    handle = encoder.recurrence.register_forward_pre_hook(lambda module, args: taken.append(args[0]))
+    with torch.no_grad():
+        encoder(torch.tensor(encoder.prepare(x), dtype=torch.float32))
+    handle.remove()
+    return taken[0].double().numpy()
+
+
+def test_the_irregular_encoder_sees_values_beside_the_path():
+    x = np.random.default_rng(2).normal(size=(3, 8, 2))
+    x[0, [0, 3]], x[1, 5, 1] = np.nan, np.nan
+    with torch.random.fork_rng(devices=[]):
+        encoder = IrregularEncoder(2, 4, np.array([0.5, 0.25]))
+    y, seen = given_to_the_recurrence(encoder, x), np.isfinite(x)
+    np.testing.assert_array_equal(y[..., 8:], seen)
+    np.testing.assert_allclose(y[..., 6:8][seen], x[seen], rtol=1e-6)
+    slope = CubicSpline(np.arange(8), x[2], bc_type="natural").derivative()(np.arange(7)) / [0.5, 0.25]
+    np.testing.assert_allclose(y[2, :7, 4:6], slope, atol=1e-5)
+    np.testing.assert_array_equal(y[2, 7, 4:6], y[2, 6, 4:6])
+
+
+def test_windows_with_gaps_move_features_as_complete_ones_do():
+    """Where features hardly differ between windows, latent states learn to wait for corrections at every step."""
+    rng = np.random.default_rng(0)
+    f, phi = rng.uniform(0, 0.1, (2, 400, 1, 3))
+    x = np.sin(f * np.arange(24)[:, None] + phi)
+    x = (x - x.mean()) / x.std()
+    gaps = np.where(rng.random((400, 24, 1)) < 0.5, np.nan, x)
+    spread = []
+    for kind, windows in ((RecurrentEncoder, x), (IrregularEncoder, gaps)):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            encoder = kind(3, 8, change_of(windows))
+        with torch.no_grad():
+            features = encoder(torch.tensor(encoder.prepare(windows), dtype=torch.float32))
+        spread.append(features.std(dim=0).mean().item())
+    assert spread[1] > 0.7 * spread[0]
 
 
 def test_the_regular_encoder_sees_changes_in_their_own_unit():
