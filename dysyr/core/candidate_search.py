@@ -17,6 +17,7 @@ from dysyr.core.errors import InputError, NotConverged
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.core.scaler import Scaler
 from dysyr.core.segments import complete_stretches, cut, evenly_over
+from dysyr.core.tall_matrix import shortened_equations
 
 SECONDS_BETWEEN_WRITES = 5.0
 N_CONTEXTS = 32
@@ -64,13 +65,10 @@ class Record:
 
     def pairs(self, window):
         """Windows and the samples after them, none across a gap: (n, window * variable), (n, variable)."""
-        past, after = [], []
-        for x in self.pieces:
-            if len(x) > window:
-                view = np.lib.stride_tricks.sliding_window_view(x[:-1], window, axis=0).transpose(0, 2, 1)
-                past.append(view.reshape(len(view), -1))
-                after.append(x[window:])
-        return np.concatenate(past), np.concatenate(after)
+        pieces = [x for x in self.pieces if len(x) > window]
+        views = [np.lib.stride_tricks.sliding_window_view(x[:-1], window, axis=0).transpose(0, 2, 1) for x in pieces]
+        past, after = np.concatenate(views), np.concatenate([x[window:] for x in pieces])
+        return past.reshape(len(past), -1), after
 
     def delay_form(self, window):
         """The arguments of a ``DelayState`` that the data fix, see ``delay_state.delay_form``."""
@@ -259,6 +257,8 @@ def combinations(**options):
 def ridge_solution(inputs, targets, ridge):
     """W of least |inputs W - targets|^2 / n + ridge |W|^2, by a singular value decomposition.
 
+    Very many equations are shortened first, see ``shortened_equations``.
+
     Args:
         inputs: (n, n_inputs).
         targets: (n, n_targets).
@@ -267,9 +267,11 @@ def ridge_solution(inputs, targets, ridge):
     Returns:
         (n_inputs, n_targets).
     """
+    size, n = max(inputs.shape), len(inputs)
+    inputs, targets = shortened_equations(inputs, targets)
     u, s, v = np.linalg.svd(inputs, full_matrices=False)
-    kept = s > np.finfo(np.float64).eps * max(inputs.shape) * s[0]
-    gain = s[kept] / (s[kept] ** 2 + ridge * len(inputs))
+    kept = s > np.finfo(np.float64).eps * size * s[0]
+    gain = s[kept] / (s[kept] ** 2 + ridge * n)
     return v[kept].T @ (gain[:, None] * (u[:, kept].T @ targets))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from dysyr.core.delay_state import complete_windows
 from dysyr.core.model import Sampled, StateSpace, repeat_step
 from dysyr.core.scaler import Scaler
+from dysyr.core.tall_matrix import shortened_equations
 
 
 def leading_modes(windows, rank):
@@ -19,7 +20,7 @@ def leading_modes(windows, rank):
     Returns:
         (latent, rank) orthonormal columns, (rank,) positive; fewer where the windows span fewer dimensions.
     """
-    _, s, v = np.linalg.svd(windows, full_matrices=False)
+    _, s, v = np.linalg.svd(shortened_equations(windows)[0], full_matrices=False)
     kept = s[:rank] > np.finfo(np.float64).eps * max(windows.shape) * s[0]
     return v[:rank][kept].T, s[:rank][kept] / np.sqrt(len(windows))
 

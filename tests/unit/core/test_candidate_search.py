@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dysyr.core import candidate_search
+from dysyr.core import candidate_search, tall_matrix
 from dysyr.core.candidate_search import (
     CandidateReconstructor,
     Record,
@@ -133,7 +133,9 @@ def test_pairs_never_cross_a_gap():
     np.testing.assert_allclose(np.diff(before, axis=1), 1.0)
 
 
-def test_ridge_regression_solves_the_normal_equations():
+@pytest.mark.parametrize("most_rows", [tall_matrix.MOST_ROWS, 7, 49])
+def test_ridge_regression_solves_the_normal_equations(monkeypatch, most_rows):
+    monkeypatch.setattr(tall_matrix, "MOST_ROWS", most_rows)
     rng = np.random.default_rng(0)
     inputs, targets = rng.normal(size=(50, 6)), rng.normal(size=(50, 2))
     gram = inputs.T @ inputs
