@@ -81,10 +81,13 @@ def fill_a_small_disk():
 
 
 def test_two_processes_write_one_run(tmp_path):
-    """Files of the two never stand side by side, for a reader either."""
+    """Files of the two never stand side by side, for a reader either.
+
+    Each pauses between two of its turns: one that takes the lock again at once can keep it from all others.
+    """
     enough = tmp_path / "enough"
-    loop = "while not os.path.exists(sys.argv[3]): t.write(sys.argv[1], int(sys.argv[2]))"
-    program = f"import os, sys, {__name__} as t\n{loop}"
+    loop = "while not os.path.exists(sys.argv[3]): t.write(sys.argv[1], int(sys.argv[2])); time.sleep(0.005)"
+    program = f"import os, sys, time, {__name__} as t\n{loop}"
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(__file__)}
     folder = tmp_path / "run"
     write(folder, 2)
@@ -97,6 +100,7 @@ def test_two_processes_write_one_run(tmp_path):
     seen, n_reads, begun = set(), 0, time.monotonic()
     try:
         while (seen != {2, 3} or n_reads < 50) and time.monotonic() < begun + 120:
+            time.sleep(0.005)
             run, n_reads = read_run(folder), n_reads + 1
             n = run["model"]["n"]
             seen.add(n)
