@@ -77,6 +77,10 @@ class Draw:
         even = np.arange(self.size) * n // self.size
         self._fill([(even + rng.integers(0, n)) % n for rng in self.rngs])
 
+    def release(self):
+        """Let go of the copy of the data, which is as large as they are, after the last draw."""
+        del self._data, self._observed, self._drive
+
     def _fill(self, chosen):
         n_observed = self.batch.x.shape[2]
         starts = [self.windows.starts[windows][self._window] + self._offset for windows in chosen]

@@ -13,6 +13,7 @@ from dysyr.kernels.model_growth import growth_of_model
 LONGEST_SEGMENT = 2_000
 SHORTEST_SEGMENT = 64
 SEGMENTS_PER_ORBIT = 2
+MOST_SPECTRAL_SAMPLES = 200_000
 N_ORBITS = 16
 SAMPLES_PER_CELL = 20
 MOST_CELLS = 24
@@ -45,10 +46,11 @@ class LongRun:
 
     H_state compares histograms over the three leading principal components, with about twenty samples of the data per
     cell, all that leaves their range in a cell of its own; H_spectrum compares power spectra of Hann-windowed segments
-    of up to 2,000 samples, averaged over the variables. Both lie in [0, 1]. lambda is the largest Lyapunov exponent of
-    the model, rate what the data let expect; growth is the logarithm of the largest modulus of an eigenvalue at a fixed
-    point: chaotic orbits near a stable one, which the data do not have, end there sooner or later. Both add nothing
-    where the data do not tell a rate, the latter neither where the runs visit more than 64 regions.
+    of up to 2,000 samples, averaged over the variables; of long data segments of 200,000 samples in all, spread over
+    them. Both lie in [0, 1]. lambda is the largest Lyapunov exponent of the model, rate what the data let expect;
+    growth is the logarithm of the largest modulus of an eigenvalue at a fixed point: chaotic orbits near a stable one,
+    which the data do not have, end there sooner or later. Both add nothing where the data do not tell a rate, the
+    latter neither where the runs visit more than 64 regions.
 
     Args:
         stretches: list of (time, N) standardised arrays without missing values, one of them of 64 samples at least.
@@ -69,13 +71,15 @@ class LongRun:
         self._low, self._high = self._points.min(axis=0) - margin, self._points.max(axis=0) + margin
         n_axes = self._axes.shape[1]
         self._cells = int(np.clip(round((len(points) / SAMPLES_PER_CELL) ** (1 / n_axes)), 3, MOST_CELLS))
+        del points
         self._window = np.hanning(self._length)[:, None]
         segments = [
             x[at : at + self._length]
             for x in stretches
             for at in range(0, len(x) - self._length + 1, self._length)
         ]  # fmt: skip
-        self._spectrum = self._spectrum_of(np.stack(segments))
+        every = -(-len(segments) * self._length // MOST_SPECTRAL_SAMPLES)
+        self._spectrum = self._spectrum_of(np.stack(segments[::every]))
 
     @classmethod
     def from_series(cls, series):

@@ -56,6 +56,7 @@ class Refinement:
         size = min(n_windows(recipe, self._size), len(windows.starts))
         self._draw = Draw(recipe, windows, [rng], size, np.float64, 0.0, cut=False)
         self._draw.spaced()
+        self._draw.release()
         n_groups = len(self._draw.owner)
         self._workspace = recipe.network.workspace(shapes, recipe.n_steps, np.float64, n_groups=n_groups)
         self._pattern = forcing_pattern(recipe.n_steps, recipe.interval).astype(np.float64)

@@ -5,7 +5,7 @@ import pytest
 from shplrnn_cases import recipe, windows
 
 from dysyr.kernels.forced_windows import n_parameters, views
-from dysyr.reconstruction.plrnn import confirmation, evolution
+from dysyr.reconstruction.plrnn import confirmation, evolution, long_run
 from dysyr.reconstruction.plrnn.confirmation import confirm
 from dysyr.reconstruction.plrnn.elementwise_model import ElementwisePLRNN
 from dysyr.reconstruction.plrnn.elementwise_network import ElementwiseNetwork
@@ -51,6 +51,17 @@ def test_distance_tells_shuffles_surrogates_and_lost_runs_from_the_data():
     far = orbits_like(long_run, series)
     far[3, 100:] = 1e200
     assert long_run.distance(far) == long_run.distance(lost)
+
+
+def test_spectra_of_long_data_are_those_of_segments_spread_over_them(monkeypatch):
+    """Every third segment of six; the reference is one made of these alone."""
+    series = quasi_periodic(12_000) + 0.1 * np.random.default_rng(0).normal(size=(12_000, 2))
+    whole = LongRun.from_series([series])
+    assert whole.n_steps == 4000
+    monkeypatch.setattr(long_run, "MOST_SPECTRAL_SAMPLES", 5999)
+    some = whole._spectrum_of(np.stack([series[:2000], series[6000:8000]]))
+    np.testing.assert_array_equal(LongRun.from_series([series])._spectrum, some)
+    assert not np.array_equal(whole._spectrum, some)
 
 
 def test_data_without_a_stretch_have_no_long_run():
