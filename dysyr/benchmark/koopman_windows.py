@@ -1,6 +1,7 @@
 """KoopmanVAE on the data of the literature on time-series generation, complete and with missing rows.
 
     python -m dysyr.benchmark.koopman_windows -o FOLDER [--stocks FILE] [--seeds 5] [--rates 0 50 70 30] [--write FILE]
+        [--finished]
 
 Sines: 10,000 series of 24 samples of 5 independent sin(f j + phi), f and phi uniform in [0, 0.1], mapped to
 (x + 1) / 2; the test has 4,000 fresh series. Stocks: daily rows of six columns in a file of the user's, order reversed;
@@ -115,6 +116,7 @@ def main(arguments=None):
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rates", type=int, nargs="+", default=[0, 50, 70, 30])
     parser.add_argument("--write")
+    parser.add_argument("--finished", action="store_true", help="compute nothing, take what the folder has")
     options = parser.parse_args(arguments)
     if options.stocks is None:
         print("no file of stocks: that half of the table is left out", file=sys.stderr)
@@ -123,6 +125,8 @@ def main(arguments=None):
         for percent in options.rates:
             for data in sets:
                 place = Path(options.output) / f"{data}_{percent}_{seed}.json"
+                if options.finished and not place.exists():
+                    continue
                 if not place.exists():
                     place.parent.mkdir(parents=True, exist_ok=True)
                     found, *shown = cell(data, percent, seed, options.stocks)
@@ -139,7 +143,8 @@ def arguments_of(options):
     """The arguments as the page repeats them, without places of this machine."""
     stocks = ["--stocks", "stock_data.csv"] if options.stocks else []
     settings = ["--seeds", str(options.seeds), "--rates", *map(str, options.rates)]
-    return ["-o", "out/koopman_windows", *stocks, *settings, "--write", "docs/results/koopmanvae.md"]
+    finished = ["--finished"] if options.finished else []
+    return ["-o", "out/koopman_windows", *stocks, *settings, *finished, "--write", "docs/results/koopmanvae.md"]
 
 
 def page(done, command):
