@@ -12,6 +12,9 @@ from dysyr.core.dataset import as_dataset, inputs, make_dataset, sampling_interv
 from dysyr.core.errors import InputError
 from dysyr.core.status import orbit_status
 
+MOST_STATE_VALUES = 4_000_000
+"""Of the states of orbits that stand in memory at once, 32 MB; what is observed of them is kept."""
+
 
 class Model(abc.ABC):
     """An autonomous object that runs without its trainer and without data at hand.
@@ -194,15 +197,16 @@ class StateSpace(Model):
         u = self._input_array(inputs, len(z), transient + n_steps)
         if transient:
             z = self._advance(z, transient, None if u is None else u[:, :transient])
-        orbit = self.trajectory(z, n_steps, None if u is None else u[:, transient:])
-        return self._dataset(orbit, {"generator": self.family, "seed": int(seed), "transient_steps": int(transient)})
+        x = self._observed(z, n_steps, None if u is None else u[:, transient:])
+        attrs = {"generator": self.family, "seed": int(seed), "transient_steps": int(transient)}
+        return observed_orbits(self, x, attrs)
 
     def forecast(self, context, *, n_steps, inputs=None):
         """See ``Model.forecast``."""
         check_samples(n_steps=n_steps)
         z, _ = self._from_context(context)
         u = self._input_array(inputs, len(z), n_steps)
-        return self._dataset(self.trajectory(z, n_steps, u), {"generator": self.family})
+        return observed_orbits(self, self._observed(z, n_steps, u), {"generator": self.family})
 
     def _advance(self, z, n_steps, u):
         """The state n_steps after z, in pieces that keep memory small."""
@@ -212,6 +216,16 @@ class StateSpace(Model):
             z = self.trajectory(z, piece, None if u is None else u[:, done : done + piece])[:, -1]
             done += piece
         return z
+
+    def _observed(self, z, n_steps, u):
+        """Observations of the n_steps states after z, (batch, n_steps, observed); the states stand there in pieces."""
+        x = np.empty((len(z), n_steps, len(self.names)))
+        piece = max(1, MOST_STATE_VALUES // (len(z) * self.latent_dim))
+        for at in range(0, n_steps, piece):
+            some = slice(at, min(at + piece, n_steps))
+            orbit = self.trajectory(z, some.stop - at, None if u is None else u[:, some])
+            x[:, some], z = self.readout(orbit), orbit[:, -1]
+        return x
 
     def _from_context(self, context):
         data = known_data(self, context)
