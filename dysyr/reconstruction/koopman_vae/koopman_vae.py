@@ -80,7 +80,8 @@ class KoopmanVAE(Reconstructor):
         seed: seed of initial weights, batches and noise.
 
     Attributes after fit: ``model_`` (KoopmanModel, with ``modes()`` and ``n_parameters``); ``history_`` (update, loss,
-    criterion and parts of the held-out loss per check; ``chosen``: attempt, update and criterion of what was kept;
+    criterion and parts of the held-out loss per check, among them ``divergence`` and ``later_divergence``, the nats of
+    all corrections and of those after the first state; ``chosen``: attempt, update and criterion of what was kept;
     ``left_out``: share of windows that could not be used); ``dt_``, ``n_features_in_``, ``provenance_``.
 
     Reference: naiman2024

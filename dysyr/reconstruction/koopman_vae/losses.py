@@ -66,8 +66,8 @@ def loss_of(network, given, x, noise, weights, share):
         share: share of the training that is done.
 
     Returns:
-        (scalar tensor, dict of the parts, floats): ``reconstruction``, ``divergence``, ``prediction``, and ``rollout``
-        and ``spectrum`` where they are asked for.
+        (scalar tensor, dict of the parts, floats): ``reconstruction``, ``divergence``, ``later_divergence`` (that of
+        corrections after the first state), ``prediction``, and ``rollout`` and ``spectrum`` where they are asked for.
 
     Reference: naiman2024
     """
@@ -75,9 +75,10 @@ def loss_of(network, given, x, noise, weights, share):
     z = network.prior.run(mean + torch.exp(0.5 * log_variance) * noise)
     change = network.encoder.change
     reconstruction = misfit(network.decoder(z), x, change, weights.increment)
-    spent = divergence(mean, log_variance).sum() / len(x)
+    nats = divergence(mean, log_variance)
+    spent, later = nats.sum() / len(x), nats[:, 1:].sum() / len(x)
     total = reconstruction + weights.divergence_at(share) * spent
-    parts = {"reconstruction": reconstruction, "divergence": spent}
+    parts = {"reconstruction": reconstruction, "divergence": spent, "later_divergence": later}
     matrix = fit(*transitions(z))
     parts["prediction"] = prediction_error(z, matrix, n_steps=weights.n_steps, form=weights.form)
     total = total + weights.prediction * parts["prediction"]

@@ -75,7 +75,7 @@ class Training:
         self.best = (math.inf, 0, self.mean.clone())
         weights = recipe.weights
         asked = ("rollout",) * (weights.rollout > 0) + ("spectrum",) * (weights.constraint is not None)
-        parts = ("reconstruction", "divergence", "prediction", *asked)
+        parts = ("reconstruction", "divergence", "later_divergence", "prediction", *asked)
         self.history = {name: [] for name in ("update", "loss", "criterion", *parts)}
 
     def run(self, *, checkpoint=None, bar=None):

@@ -245,6 +245,10 @@ def test_the_loss_is_the_weighted_sum_of_its_parts():
     assert w.divergence_at(0.0) == pytest.approx(0.4)
     wanted = parts["reconstruction"] + 0.2 * parts["divergence"] + 0.5 * parts["prediction"] + 2 * parts["spectrum"]
     assert loss.item() == pytest.approx(wanted, rel=1e-5)
+    mean, log_variance = net.prior.noise_moments(net.encoder(x))
+    later = divergence(mean[:, 1:], log_variance[:, 1:]).sum().item() / 4
+    assert parts["later_divergence"] == pytest.approx(later)
+    assert 0 < later < parts["divergence"]
     loss.backward()
     assert all(torch.isfinite(p.grad).all() for p in net.trained_together())
 
