@@ -18,6 +18,7 @@ import concurrent.futures
 import multiprocessing
 import shlex
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from dysyr.api import load_system
 from dysyr.benchmark.kept import run_kept
 from dysyr.core.atomic import atomic_path, write_text
 from dysyr.core.errors import DysyrError
+from dysyr.experiment import run_experiment
+from dysyr.experiment_file import check_experiment
 from dysyr.simulation.simulate import simulate
 
 DT, NOISE, FIRST, SAMPLE = 0.02, 0.01, 2000, 3 * 8
@@ -56,6 +59,9 @@ SETTINGS = {
     "HiddenTerms": {"n_members": 1, "n_adam": 5, "n_iterations": 5, "n_rounds": 1, "n_sets": 10},
 }
 """Arguments of each method beside its defaults."""
+RUNS = """`dysyr run` on a text file of the longest record: reading, splitting (10 % for validation, 20 % for the test),
+a fit with the defaults, all measures, ten free runs as long as the test data, the report. Peak: of the whole process,
+libraries included."""
 
 
 def record(n_samples):
@@ -74,9 +80,26 @@ def cell(name, path):
     Returns:
         dict of ``before`` and ``peak`` in bytes and ``seconds``; ``failure``, a text, where the fit failed.
     """
+    return _in_own_process(measure, name, path)
+
+
+def whole(name, path):
+    """What the way from a text file to the report takes with a method, see ``measure_whole``, in a process of its own.
+
+    Args:
+        name: of the method, whose defaults are taken.
+        path: .npy file of the samples.
+
+    Returns:
+        dict of ``peak`` in bytes, ``size`` of the text in bytes, ``seconds`` and ``failure``, None.
+    """
+    return _in_own_process(measure_whole, name, path)
+
+
+def _in_own_process(function, *arguments):
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(measure, name, path).result()
+        return pool.submit(function, *arguments).result()
 
 
 def measure(name, path):
@@ -91,6 +114,22 @@ def measure(name, path):
         except DysyrError as error:
             return {"failure": str(error)}
     return {"before": before, "peak": memory("VmHWM"), "seconds": time.process_time() - begun, "failure": None}
+
+
+def measure_whole(name, path):
+    """Read a text file, fit, evaluate and report, as ``dysyr run`` does, in this process."""
+    with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
+        text = Path(folder) / "record.csv"
+        np.savetxt(text, np.load(path), delimiter=",", fmt="%.8g", header="x,y,z", comments="")
+        tables = {
+            "title": name, "seeds": [0], "data": {"path": str(text), "dt": DT},
+            "split": {"validation": 0.1, "test": 0.2}, "reconstructor": [{"method": name.lower()}],
+        }  # fmt: skip
+        forget_peak()
+        begun = time.process_time()
+        run_experiment(check_experiment(tables, Path(folder) / "record.toml"), Path(folder) / "out", say=len)
+        seconds = time.process_time() - begun
+        return {"peak": memory("VmHWM"), "size": text.stat().st_size, "seconds": seconds, "failure": None}
 
 
 def fit(name, x):
@@ -137,12 +176,23 @@ def table(results, samples):
     return "\n".join(lines) + "\n"
 
 
+def table_of_runs(results):
+    """Markdown of what ``whole`` found, a dict (method, samples) -> dict."""
+    lines = ["| method | samples | text | peak | seconds |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {name} | {n:,} | {one['size'] / 1e6:.0f} MB | {one['peak'] / 1e9:.2f} GB | {one['seconds']:.0f} |"
+        for (name, n), one in results.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def main(arguments=None):
     """Command line of this module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for records and results")
     parser.add_argument("--samples", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--methods", nargs="+", choices=list(SETTINGS), default=list(SETTINGS))
+    parser.add_argument("--runs", nargs="*", choices=list(SETTINGS), default=["LinearAR"], help="of which whole runs")
     parser.add_argument("--write", help="Markdown file to write the page into")
     given = sys.argv[1:] if arguments is None else list(arguments)
     chosen = parser.parse_args(given)
@@ -155,6 +205,11 @@ def main(arguments=None):
     keys = [(name, n) for name in chosen.methods for n in records]
     tasks = {chosen.output / f"{name}_{n}.json": (name, str(records[n])) for name, n in keys}
     text = table(dict(zip(keys, run_kept(cell, tasks), strict=True)), list(records))
+    longest = max(records)
+    tasks = {chosen.output / f"run_{name}_{longest}.json": (name, str(records[longest])) for name in chosen.runs}
+    runs = dict(zip([(name, longest) for name in chosen.runs], run_kept(whole, tasks), strict=True))
+    if runs:
+        text += f"\n## From a text file to the report\n\n{RUNS}\n\n{table_of_runs(runs)}"
     print(text)
     if chosen.write:
         command = f"python -m dysyr.benchmark.memory {shlex.join(given)}"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dysyr.benchmark import memory
+from dysyr.core.dataset import as_dataset
 from dysyr.core.errors import InputError
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what a process holds")
@@ -44,15 +45,41 @@ def test_what_is_finished_is_kept_and_the_page_is_written(tmp_path, monkeypatch,
         asked.append((name, len(np.load(path))))
         return {"before": 1e8, "peak": 2e8, "seconds": 1.0, "failure": None}
 
+    def whole(name, path):
+        asked.append((name, path))
+        return {"peak": 3e9, "size": 5e6, "seconds": 2.0, "failure": None}
+
     monkeypatch.setattr(memory, "cell", cell)
+    monkeypatch.setattr(memory, "whole", whole)
     page = tmp_path / "memory.md"
     arguments = ["-o", str(tmp_path), "--samples", "3000", "2000", "--methods", "LSTM", "--write", str(page)]
     memory.main(arguments)
     memory.main(arguments)
-    assert asked == [("LSTM", 2000), ("LSTM", 3000)]
+    assert asked == [("LSTM", 2000), ("LSTM", 3000), ("LinearAR", str(tmp_path / "record_3000.npy"))]
     text = page.read_text()
     assert text.startswith("# Memory on long records\n\nWritten by `python -m dysyr.benchmark.memory -o ")
     assert "| LSTM | 100 MB | 100 MB | 0 | 0.0 | 0.20 GB | 1 |" in text
+    assert "| LinearAR | 3,000 | 5 MB | 3.00 GB | 2 |" in text
+    memory.main([*arguments, "--runs"])
+    assert "LinearAR" not in page.read_text()
+
+
+@needs_linux
+def test_a_whole_run_begins_with_a_text_file(tmp_path, monkeypatch):
+    seen = []
+
+    def run_experiment(experiment, out, say):
+        seen.append((experiment.reconstructors[0]["method"], as_dataset(experiment.data["path"], dt=memory.DT)))
+
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    np.save(tmp_path / "x.npy", x)
+    monkeypatch.setattr(memory, "run_experiment", run_experiment)
+    made = memory.measure_whole("HankelDMD", tmp_path / "x.npy")
+    method, data = seen[0]
+    assert method == "hankeldmd"
+    assert list(data["state"].values) == ["x", "y", "z"]
+    np.testing.assert_allclose(data["x"].values[0], x, rtol=1e-7)
+    assert made["size"] > 50 * 3 * 8 and made["peak"] > 1e7 and made["failure"] is None
 
 
 @needs_linux
