@@ -93,6 +93,20 @@ def test_missing_rows_are_no_obstacle(share):
     assert made.history_["left_out"] < 0.2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_windows_with_gaps_are_soon_told_apart(seed):
+    """From the state of the controlled path alone the error is above 14 after as many updates."""
+    rng = np.random.default_rng(0)
+    f, phi = rng.uniform(0, 0.1, (2, 400, 1, 3))
+    x = np.sin(f * np.arange(24)[:, None] + phi)
+    x[rng.random((400, 24)) < 0.5] = np.nan
+    settings = {"latent_dim": 6, "hidden_dim": 12, "batch_size": 32, "n_updates": 120, "n_checks": 3}
+    made = KoopmanVAE(**settings, seed=seed).fit(make_dataset(x, dt=1.0, mask=True), progress=False)
+    assert made.history_["reconstruction"][-1] < 3
+    assert 0 < made.history_["later_divergence"][-1] < made.history_["divergence"][-1]
+
+
 def test_complete_data_take_the_encoder_of_complete_windows(fitted):
     assert fitted.model_.encoder == "gru"
 
