@@ -47,6 +47,20 @@ def complete_stretches(x):
     return [(int(start), int(stop)) for start, stop in edges if stop > start]
 
 
+def complete_starts(x, length):
+    """Where ``length`` samples without a missing value begin.
+
+    Args:
+        x: (time, n_variables), NaN where missing.
+        length: samples.
+
+    Returns:
+        (n,) int array, in order; empty where x is shorter.
+    """
+    gaps = np.concatenate([[0], np.cumsum(~np.isfinite(x).all(axis=1))])
+    return np.flatnonzero(gaps[length:] == gaps[: max(0, len(gaps) - length)])
+
+
 def evenly_over(places, count):
     """Some of the places in several trajectories, evenly over all of them.
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from dysyr.core.dataset import trajectories
 from dysyr.core.errors import InputError
+from dysyr.core.segments import complete_starts
 
 N_SERIES = 40
 """A record of fewer trajectories is cut into about this many blocks, which count as series."""
@@ -43,27 +44,23 @@ class WindowSet:
         block = max(map(len, rows))
         if len(rows) < N_SERIES:
             block = max(2 * length, -(-sum(map(len, rows)) // N_SERIES))
-        cut, series, count = [], [], 0
-        for x in rows:
+        places, series, count = [], [], 0
+        for i, x in enumerate(rows):
             for start in range(0, len(x) - length + 1, block):
-                piece = x[start : start + block]
-                if len(piece) < length:
-                    continue
-                windows = np.lib.stride_tricks.sliding_window_view(piece, length, axis=0).transpose(0, 2, 1)
-                windows = windows[np.isfinite(windows).all(axis=(1, 2))]
-                cut.append(windows)
-                series.append(np.full(len(windows), count))
-                count += len(windows) > 0
+                begins = start + complete_starts(x[start : start + block], length)
+                places.append(np.column_stack([np.full(len(begins), i), begins]))
+                series.append(np.full(len(begins), count))
+                count += len(begins) > 0
         if count < 8:
             raise InputError(
                 "too few series to tell apart what was seen in training", got=f"{count} with a complete window",
                 expected=f"at least 8 trajectories or blocks of {2 * length} samples", do="give a longer truth",
             )  # fmt: skip
-        x, series = np.concatenate(cut), np.concatenate(series)
-        if len(x) > MAX_WINDOWS:
-            kept = np.sort(np.random.default_rng([seed, 0x736574]).permutation(len(x))[:MAX_WINDOWS])
-            x, series = x[kept], series[kept]
-        return cls(np.ascontiguousarray(x), series)
+        places, series = np.concatenate(places), np.concatenate(series)
+        if len(places) > MAX_WINDOWS:
+            kept = np.sort(np.random.default_rng([seed, 0x736574]).permutation(len(places))[:MAX_WINDOWS])
+            places, series = places[kept], series[kept]
+        return cls(np.stack([rows[i][at : at + length] for i, at in places]), series)
 
     def parted(self, share, rng):
         """(one, other): two WindowSets that share no series; about ``share`` of the series are in the other."""

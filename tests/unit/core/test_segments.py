@@ -3,7 +3,7 @@ import pytest
 
 from dysyr.core.dataset import make_dataset, times, trajectories
 from dysyr.core.errors import InputError
-from dysyr.core.segments import cut, evenly_over, segments, split, windows
+from dysyr.core.segments import complete_starts, cut, evenly_over, segments, split, windows
 from dysyr.core.splitter import SegmentSplit
 
 
@@ -31,6 +31,14 @@ def test_window_longer_than_the_data_is_refused(gappy):
         InputError, match="the longest gap-free segment has 15 samples; windows of 16 samples"
     ):
         windows(gappy, 16)
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 20, 21])
+def test_complete_windows_begin_where_no_value_is_missing(rng, length):
+    x = rng.normal(size=(20, 2))
+    x[[3, 11, 12], [0, 1, 0]] = np.nan
+    expected = [at for at in range(21 - length) if np.isfinite(x[at : at + length]).all()]
+    assert complete_starts(x, length).tolist() == expected
 
 
 @pytest.mark.parametrize("count", [1, 3, 7, 100])

@@ -1,5 +1,7 @@
 """Scores of generated windows: split by series, floors near zero, controls far away."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,16 @@ def test_windows_of_different_series_share_no_sample():
     assert len(np.unique(other.series)) == pytest.approx(0.2 * len(np.unique(found.series)), abs=1)
     assert np.isfinite(found.x).all()
     np.testing.assert_array_equal(np.diff(found.x[:, :, 0], axis=1), 1.0)
+
+
+def test_windows_of_a_long_record_are_not_copied_before_some_are_chosen():
+    data = make_dataset(np.random.default_rng(0).normal(size=(200_000, 3)), dt=1.0)
+    tracemalloc.start()
+    try:
+        WindowSet.from_data(data, 64)
+        assert tracemalloc.get_traced_memory()[1] < 5 * data["x"].nbytes
+    finally:
+        tracemalloc.stop()
 
 
 def test_trajectories_are_series_and_many_windows_are_thinned():
