@@ -196,7 +196,7 @@ class PhyxMamba(Reconstructor):
         ahead = range(1, self.patch_length + 1)
         if not self.residual:
             return np.ones((len(ahead), pieces[0].shape[1]))
-        changes = [np.concatenate([x[k:] - x[:-k] for x in pieces if len(x) > k]) for k in ahead]
+        changes = (np.concatenate([x[k:] - x[:-k] for x in pieces if len(x) > k]) for k in ahead)
         return np.stack([np.sqrt(np.mean(change**2, axis=0)) for change in changes])
 
     def _recipe(self, spread):

@@ -10,6 +10,7 @@ from dysyr.core.scaler import Scaler
 from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
 from dysyr.reconstruction.koopman_vae.windows import WindowSet
 from dysyr.reconstruction.latent_sde import LatentSDE, latent_sde
+from dysyr.reconstruction.phyxmamba import PhyxMamba
 from dysyr.reconstruction.plrnn.estimator import _contexts
 from dysyr.training.estimator import Task
 from dysyr.training.windows import Windows
@@ -28,6 +29,7 @@ MADE = {
     "places of windows": (lambda data: Windows([data["x"].values[0]], 200), 2),
     "a set of windows": (lambda data: WindowSet(data, 24, Scaler(np.zeros(3), np.ones(3)), RecurrentEncoder), 5),
     "contexts": (_contexts, 2),
+    "units of a decoder": (lambda data: PhyxMamba()._unit([data["x"].values[0]]), 2.5),
 }
 """What is made of a data set, and how many times its bytes that takes at most."""
 
