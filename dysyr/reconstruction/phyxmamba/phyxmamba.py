@@ -196,8 +196,11 @@ class PhyxMamba(Reconstructor):
         ahead = range(1, self.patch_length + 1)
         if not self.residual:
             return np.ones((len(ahead), pieces[0].shape[1]))
-        changes = (np.concatenate([x[k:] - x[:-k] for x in pieces if len(x) > k]) for k in ahead)
-        return np.stack([np.sqrt(np.mean(change**2, axis=0)) for change in changes])
+
+        def size(k):
+            return np.sqrt(np.mean(np.concatenate([x[k:] - x[:-k] for x in pieces if len(x) > k]) ** 2, axis=0))
+
+        return np.stack([size(k) for k in ahead])
 
     def _recipe(self, spread):
         forced = Stage(
