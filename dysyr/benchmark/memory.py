@@ -12,7 +12,9 @@ record of any length it takes 16 segments of 50 samples.
 *Before* is the resident memory of that process with the data in it, *peak* the most that it had during the fit, *more*
 the difference, in MB = 10^6 bytes (Linux). *Bytes a sample* is how much the peak grows from the second longest to the
 longest record, for each sample more, and *times the data* the same in units of the 24 bytes of a sample. Seconds are
-those of the processor, of a fit after the first one.
+those of the processor, of a fit after the first one. Measured once each: libraries keep or return what was freed as
+they like, and two repeats of PhyxMamba at 100,000 samples found 61 and 146 MB more, which is a growth of 4 times the
+data more or less.
 """
 
 import argparse
