@@ -35,6 +35,7 @@ def tune(
     memory: Annotated[str, typer.Option(help="Memory of one worker, such as 4GiB.")] = "4GiB",
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what workers died over.")] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of all fits; the same as --set seed=...")] = None,
+    seeds: Annotated[int, typer.Option(help="Fits of each candidate, with this many seeds; their median counts.")] = 1,
     device: Device = None,
 ):
     """Search for the arguments of a method by successive halving.
@@ -55,7 +56,7 @@ def tune(
     train, extra = read_training(data, validation, dt, time, columns, mask, resample, embed)
     found = dysyr.tune(
         reconstructor, train, varied, out=output, validation=extra, held_fraction=held, n_rungs=rungs,
-        reduction=reduction, workers=workers, scheduler=scheduler, memory=memory, retry_failed=retry_failed,
-        say=teller(False),
+        reduction=reduction, n_seeds=seeds, workers=workers, scheduler=scheduler, memory=memory,
+        retry_failed=retry_failed, say=teller(False),
     )  # fmt: skip
     typer.echo(found)

@@ -25,6 +25,7 @@ NOTE, TABLE = "tune.json", "candidates.csv"
 IDENTITY = ("method", "arguments", "held_fraction", "hashes")
 """What may not change when a search goes on; values may be added."""
 SHOWN = 10
+MOST_SEEDS = 100
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Tuning:
     """What a search led to.
 
     Attributes:
-        best: the chosen settings, dict.
+        best: the chosen settings, dict; with several seeds the seed of the kept fit as well.
         reconstructor: fitted with them, in full, to all data.
         table: pandas.DataFrame of all candidates, best first, see ``dysyr.tuning.ranking.table_of``.
         folder: where everything lies.
@@ -55,7 +56,7 @@ class Tuning:
 
 def tune(
     reconstructor, data, settings, *, out, dt=None, validation=None, held_fraction=0.2, n_rungs=None, reduction=3,
-    workers=2, scheduler=None, memory=MEMORY, retry_failed=False, say=print,
+    n_seeds=1, workers=2, scheduler=None, memory=MEMORY, retry_failed=False, say=print,
 ):  # fmt: skip
     """Choose arguments of a reconstructor by successive halving.
 
@@ -65,6 +66,10 @@ def tune(
     shared validation criterion (``Reconstructor.score``) on data that none of them is fitted to: the last
     ``held_fraction`` of each trajectory, the same for all. What a method itself keeps for validation, it takes from the
     rest. The best candidate is then fitted in full to all data.
+
+    With several seeds each candidate is fitted that many times on each rung, with its seed and those that follow it,
+    and its criterion is their median, where a failed fit counts as infinite. The seed that did best on the last rung is
+    that of the final fit.
 
     The length of training are the arguments in ``Reconstructor.budget``, all shortened alike. Methods without, which
     are fitted in closed form, have a single rung: a plain grid.
@@ -82,6 +87,7 @@ def tune(
         held_fraction: share of the data that is held out, in (0, 1).
         n_rungs: number of rungs; by default up to three, so many that two candidates or more are trained in full.
         reduction: see above.
+        n_seeds: fits of each candidate on each rung; more than one for methods that use a seed only.
         workers: processes to start here; 0 runs all fits in this process, without Dask.
         scheduler: address of a Dask scheduler, ``"tcp://host:port"``; by default workers are started here.
         memory: of one worker that is started here; one that needs more is killed.
@@ -106,6 +112,7 @@ def tune(
         raise InputError("held_fraction", got=repr(held_fraction), expected="a number in (0, 1)")
     if not whole(workers, 0):
         raise InputError("workers", got=repr(workers), expected="a whole number of at least 0")
+    _check_seeds(reconstructor, settings, n_seeds)
     data = as_dataset(data, dt=dt)
     if validation is not None:
         validation = as_dataset(validation, dt=data.attrs.get("dt"), mask=True)
@@ -114,55 +121,78 @@ def tune(
     stamp = _claim(out, reconstructor, settings, data, validation, held_fraction)
     standings = [Standing(number=i, name=name_of(reconstructor, one), settings=one) for i, one in enumerate(candidates)]
 
-    def evaluation(one, divisor):
+    def evaluations(one, divisor):
         arguments = one.settings | shortened(reconstructor, divisor)
-        made = with_arguments(reconstructor, arguments)
-        return Evaluation(
-            out=str(out), name=one.name, divisor=divisor, reconstructor=made, held_fraction=held_fraction, stamp=stamp
-        )
+        return [
+            Evaluation(
+                out=str(out), name=name_of(reconstructor, one.settings | other), divisor=divisor, stamp=stamp,
+                reconstructor=with_arguments(reconstructor, arguments | other), held_fraction=held_fraction,
+            )
+            for other in [{}, *({"seed": reconstructor.seed + k} for k in range(1, n_seeds))]
+        ]  # fmt: skip
 
     with Workers(workers, scheduler=scheduler, memory=memory, say=say) as crew:
         alive = standings
         for k, rung in enumerate(rungs):
             alive = ranked(alive)[: rung.n_candidates]
-            _climb(crew, [(one, evaluation(one, rung.divisor)) for one in alive], k + 1, len(rungs), retry_failed, say)
+            _climb(crew, [(one, evaluations(one, rung.divisor)) for one in alive], k + 1, len(rungs), retry_failed, say)
             write_text(out / TABLE, table_of(standings).to_csv(index=False))
             alive = [one for one in alive if not one.failed]
             if not alive:
                 raise _all_failed(standings)
         best = ranked(alive)[0]
-        _keep_best(crew, evaluation(best, 1), stamp, say)
+        chosen = evaluations(best, 1)[best.best_seed]
+        _keep_best(crew, chosen, stamp, say)
     shutil.rmtree(out / WORK, ignore_errors=True)
-    return Tuning(best=best.settings, reconstructor=load(out / BEST), table=table_of(standings), folder=folder)
+    kept = best.settings | ({"seed": chosen.reconstructor.seed} if n_seeds > 1 else {})
+    return Tuning(best=kept, reconstructor=load(out / BEST), table=table_of(standings), folder=folder)
 
 
-def _climb(crew, pairs, number, n_rungs, retry_failed, say):
+def _check_seeds(reconstructor, settings, n_seeds):
+    """Refuse numbers of seeds that make no sense."""
+    if not whole(n_seeds, 1) or n_seeds > MOST_SEEDS:
+        raise InputError("n_seeds", got=repr(n_seeds), expected=f"a whole number from 1 to {MOST_SEEDS}")
+    if n_seeds > 1 and not reconstructor.uses_seed:
+        raise InputError(
+            f"{type(reconstructor).__name__} uses no seed", got=f"{n_seeds} seeds", expected="one",
+            do="leave the number of seeds out",
+        )  # fmt: skip
+    if n_seeds > 1 and "seed" in settings:
+        raise InputError(
+            "seeds are fitted beside each other and searched as well", got=f"{n_seeds} seeds, several values of 'seed'",
+            expected="one of the two", do="give one value of seed, the first one",
+        )  # fmt: skip
+
+
+def _climb(crew, candidates, number, n_rungs, retry_failed, say):
     """Evaluate the candidates of a rung, as far as there are no records, and enter all records in their standings.
 
     Args:
         crew: Workers.
-        pairs: list of (Standing, Evaluation).
+        candidates: list of (Standing, list of Evaluation, one for each seed).
         number: of the rung, from 1.
         n_rungs: in all.
         retry_failed: see ``tune``.
         say: called with lines of text.
     """
-    records = {evaluation.name: evaluation.record() for _, evaluation in pairs}
+    every = [evaluation for _, evaluations in candidates for evaluation in evaluations]
+    records = {evaluation.name: evaluation.record() for evaluation in every}
     missing = [
-        evaluation for _, evaluation in pairs
+        evaluation for evaluation in every
         if (known := records[evaluation.name]) is None or (retry_failed and not known["final"])
     ]  # fmt: skip
-    divisor = pairs[0][1].divisor
+    divisor = every[0].divisor
     length = "the full length" if divisor == 1 else f"1/{divisor} of the length"
-    say(f"rung {number}/{n_rungs}: {len(pairs)} candidates at {length}, {len(missing)} of them to do")
+    seeds = f", {len(every)} fits" if len(every) > len(candidates) else ""
+    say(f"rung {number}/{n_rungs}: {len(candidates)} candidates at {length}{seeds}, {len(missing)} of them to do")
     for i, (evaluation, record, reason) in enumerate(crew.run(evaluate_candidate, missing)):
         if reason is not None:
             record = evaluation.write(None, why=reason, final=False)
         records[evaluation.name] = record
         result = f"failed, {record['why']}" if record["criterion"] is None else f"{record['criterion']:.4f}"
         say(f"  {i + 1}/{len(missing)} {evaluation.name}: {result}")
-    for one, evaluation in pairs:
-        one.records[divisor] = records[evaluation.name]
+    for one, evaluations in candidates:
+        one.records[divisor] = [records[evaluation.name] for evaluation in evaluations]
 
 
 def _keep_best(crew, evaluation, stamp, say):
@@ -179,7 +209,7 @@ def _keep_best(crew, evaluation, stamp, say):
 
 
 def _all_failed(standings):
-    reasons = "; ".join(list(dict.fromkeys(one.last["why"] for one in standings if one.failed))[:3])
+    reasons = "; ".join(list(dict.fromkeys(one.why for one in standings if one.failed))[:3])
     return DysyrError("every candidate that came so far failed", got=reasons, do=f"look at the data and at {TABLE}")
 
 

@@ -48,6 +48,7 @@ def test_from_a_table_to_a_run_that_can_be_judged(run, series, tmp_path):
         (("linearar", "--set", "order=2,2"), 1, "a value of 'order' is given twice"),
         (("linearar", "--set", "order=1,2", "--rungs", 2), 1, "LinearAR has no length of training"),
         (("linearar", "--set", "order=1,2", "--held", 2), 1, "held_fraction: 2.0"),
+        (("linearar", "--set", "order=1,2", "--seeds", 2), 1, "LinearAR uses no seed"),
         (("gru", "--set", "hidden_dim=4,8,16,32", "--reduction", 1), 1, "reduction: 1"),
         (("gru", "--set", "n_updates=1,2,3,4"), 1, "'n_updates' is what a search by halving shortens"),
         (("linearar", "--set", "order=500,600"), 1, "every candidate that came so far failed"),
@@ -84,10 +85,11 @@ def test_seed_and_validation_data(run, series, tmp_path):
     )
     code, _, error = run(
         "tune", "reservoircomputer", series, "-o", out, *words, "--set", "jitter=0.0", "--seed", 3, "--workers", 0,
-        "--validation", series,
+        "--validation", series, "--seeds", 2,
     )  # fmt: skip
     assert (code, error) == (0, "")
-    assert json.loads((out / "best" / "config.json").read_text())["parameters"]["seed"] == 3
+    assert json.loads((out / "best" / "config.json").read_text())["parameters"]["seed"] in (3, 4)
+    assert len(list((out / "evaluations").iterdir())) == 4
     assert (out / "data" / "validation.nc").exists()
 
 
