@@ -49,7 +49,7 @@ run e.toml -o new --set seeds=[1] --json
 run e.toml -o new --set data=b.csv --set data.dt=0.1
 sweep w.toml -o new --workers 0
 tune linearar a.csv -o new --set order=1,2 --workers 0 --rungs 1 --held 0.3
-tune reservoircomputer a.csv -o new --set n_units=5,6 --set spectral_radius=0.9 --set input_scaling=0.5 --workers 0 --seeds 2
+tune reservoircomputer a.csv -o new --set n_units=5,6 --set leak=1.0 --workers 0 --seeds 2
 solve povmtransformer tfim_decay -o new --parameter n_sites=1 --set n_updates=2 --set n_layers=1 --set d_model=8
 --version
 --help
