@@ -1,9 +1,10 @@
-"""What every reconstructor of METHODS must do with numbers that are awkward: units, offsets, copies of a variable."""
+"""What every reconstructor of METHODS must do with awkward numbers: units, offsets, copies of a variable, constants."""
 
 import numpy as np
 import pytest
 from method_cases import CASES, DT
 
+from dysyr.core.errors import InputError, NotConverged
 from dysyr.reconstruction import ALRNN, METHODS, JumpEM, JumpFoundation
 
 N_AHEAD = 5
@@ -69,3 +70,16 @@ def test_a_variable_that_is_there_twice(method):
     found = ahead(method, np.column_stack([x, twice]))
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found[:, 0], found[:, 2], atol=1.5 * x[:, 0].std())
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "beside_others"])
+def test_a_constant_variable(method, alone):
+    """It is refused by its name, or expected to stay where it is."""
+    x = series(method)
+    still = np.full((len(x), 1), 7.0)
+    try:
+        found = ahead(method, still if alone else np.column_stack([x, still]))
+    except (InputError, NotConverged) as error:
+        assert "constant" in str(error)
+    else:
+        np.testing.assert_allclose(found[:, -1], 7.0, atol=0.1)
