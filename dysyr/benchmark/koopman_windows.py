@@ -136,7 +136,11 @@ def main(arguments=None):
                 done[data, percent, seed] = json.loads(place.read_text())
                 print(line(data, percent, [done[data, percent, seed]]), flush=True)
     if options.write:
-        write_text(options.write, page(done, shlex.join(["python", "-m", MODULE, *arguments_of(options)])))
+        text, wanted = page(done, shlex.join(["python", "-m", MODULE, *arguments_of(options)])), options.seeds
+        wanted *= len(options.rates) * len(sets)
+        if len(done) < wanted:
+            text += f"\n{len(done)} of {wanted} fits; the command without `--finished` makes the others.\n"
+        write_text(options.write, text)
 
 
 def arguments_of(options):

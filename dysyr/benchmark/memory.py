@@ -13,8 +13,7 @@ record of any length it takes 16 segments of 50 samples.
 the difference, in MB = 10^6 bytes (Linux). *Bytes a sample* is how much the peak grows from the second longest to the
 longest record, for each sample more, and *times the data* the same in units of the 24 bytes of a sample. Seconds are
 those of the processor, of a fit after the first one. Measured once each: libraries keep or return what was freed as
-they like, and two repeats of PhyxMamba at 100,000 samples found 61 and 146 MB more, which is a growth of 4 times the
-data more or less.
+they like, and repeats can differ by a few times the data.
 """
 
 import argparse

@@ -43,7 +43,11 @@ class Windows:
 
     def evenly(self, count):
         """(at most count, length, variable) windows evenly over all."""
-        return self.at(np.unique(np.linspace(0, len(self.starts) - 1, count).astype(int)))
+        return self.at(self.spread(count))
+
+    def spread(self, count):
+        """(at most count,) numbers of windows evenly over all of them."""
+        return np.unique(np.linspace(0, len(self.starts) - 1, min(count, len(self.starts))).astype(int))
 
     def at(self, chosen):
         """(k, length, variable) windows with the numbers ``chosen``, (k,)."""

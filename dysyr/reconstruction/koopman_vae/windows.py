@@ -97,7 +97,7 @@ class WindowSet:
 
     def spread(self, count):
         """(at most count,) numbers of windows evenly over all of them."""
-        return np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).astype(int))
+        return self._windows.spread(count)
 
     def covered(self):
         """(sample, variable) values of the samples that some window holds."""

@@ -69,10 +69,11 @@ def test_finished_cells_are_kept_and_the_page_names_no_place(tmp_path, monkeypat
     koopman_windows.main(arguments)
     assert calls == [("sines", 0, 0), ("sines", 50, 0), ("sines", 0, 1), ("sines", 50, 1)]
     koopman_windows.main([*arguments, "--write", str(page)])
-    assert len(calls) == 4
+    assert len(calls) == 4 and "others" not in page.read_text()
     koopman_windows.main([*arguments, "--seeds", "3", "--finished", "--write", str(page)])
     assert len(calls) == 4
     assert "--seeds 3 --rates 0 50 --finished --write" in page.read_text()
+    assert "4 of 6 fits; the command without `--finished` makes the others." in page.read_text()
     assert "that half of the table is left out" in capsys.readouterr().err
     text = page.read_text()
     scores = "0.015 (0.010, 0.020) | 0.020 (0.020, 0.020) | 0.010 (0.010, 0.010) | 0.40 | 0.015 (0.010, 0.020) [0.40]"
