@@ -70,8 +70,9 @@ def sample_jumps(q, lags, counts, *, seed, sweep):
     largest = rate * float(lags.max(initial=0.0))
     powers = np.empty((int(largest + 10 * math.sqrt(largest) + 30), n, n))
     powers[0] = np.eye(n)
+    step = powers[0] + q / rate
     for m in range(1, len(powers)):
-        powers[m] = np.maximum(powers[m - 1] @ (np.eye(n) + q / rate), 0.0)
+        powers[m] = np.maximum(powers[m - 1] @ step, 0.0)
     jumps, times = np.zeros((n, n)), np.zeros(n)
     low, high = key_of(seed)
     done = _sample_jumps(

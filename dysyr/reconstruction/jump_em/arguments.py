@@ -91,8 +91,6 @@ def check_posterior(method, *, n_draws, n_burn, seed):
         )  # fmt: skip
     if method.reversible:
         raise InputError("no posterior is drawn of rates in detailed balance", do="leave reversible out")
-    if method.emission == "gaussian":
-        raise InputError("no posterior is drawn of a signal", do="label it first, or use the standard errors of fit")
     for name, value, least in (("n_draws", n_draws, 4), ("n_burn", n_burn, 0), ("seed", seed, 0)):
         if not (whole(value, least)):
             raise InputError(f"cannot use this {name}", got=repr(value), expected=f"a whole number of at least {least}")

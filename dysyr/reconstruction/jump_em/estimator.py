@@ -19,6 +19,7 @@ from dysyr.reconstruction.jump_em.arguments import (
 from dysyr.reconstruction.jump_em.diagnosis import diagnose, diagnose_levels, warn
 from dysyr.reconstruction.jump_em.direct import logarithm_rates, naive_rates
 from dysyr.reconstruction.jump_em.information import standard_errors
+from dysyr.reconstruction.jump_em.level_prior import LevelPrior
 from dysyr.reconstruction.jump_em.likelihood import Parameters, expect
 from dysyr.reconstruction.jump_em.maximisation import FIRST_NOISE, Goal, Maximum, first_rates, maximise
 from dysyr.reconstruction.jump_em.model import JumpModel
@@ -135,12 +136,20 @@ class JumpEM(Reconstructor):
         return self._learned(model, history, data)
 
     def posterior(self, X, *, dt=None, n_draws=1000, n_burn=100, seed=0, progress=True):
-        """Draws from the posterior of the rates, and of the label noise where it is learned, given data.
+        """Draws from the posterior of the rates, and of the learned label noise or of the levels of a signal.
 
-        Gibbs sampling: hidden paths given rates, rates given paths, from the fitted ones on.
+        Gibbs sampling: hidden paths given rates, rates given paths, from the fitted ones on. For a signal the states of
+        its samples are hidden as well. Given them, means and standard deviations of levels are drawn; their prior is
+        normal-inverse-gamma, weak and scaled to the signal, with standard deviation s over all n samples, mean c:
+
+            m | sd ~ N(c, 1000 sd^2),    sd^2 ~ InverseGamma(3 / 2, 0.003 s^2 / 2),    sd >= 0.001 s
+
+        so that a level is a priori as far from c as the signal, and its standard deviation anything from the smallest
+        one that ``fit`` allows, which bounds draws as well. In each draw states are numbered by ascending mean, as in
+        the fit, and rates with them.
 
         Args:
-            X: labels, mostly those of ``fit``; whatever ``as_dataset`` takes.
+            X: labels or the signal, mostly those of ``fit``; whatever ``as_dataset`` takes.
             dt: sampling interval in time units, where X does not carry it.
             n_draws: number of draws, at least 4.
             n_burn: draws to drop first.
@@ -151,19 +160,25 @@ class JumpEM(Reconstructor):
             RatePosterior.
 
         Raises:
-            InputError: no fit, no prior, detailed balance or a signal, for which no conjugate draws are known here, or
-                numbers out of range.
+            InputError: no fit, no prior, detailed balance, for which no conjugate draws are known here, or numbers out
+                of range.
 
-        Reference: bladt2005
+        Reference: bladt2005, gelman2013
         """
         model = self._fitted()
         check_posterior(self, n_draws=n_draws, n_burn=n_burn, seed=seed)
-        panel = Panel.from_data(self._checked(X, dt), n_states=len(model.state_names), max_gap=self.max_gap)
+        panel_class = SignalPanel if self.emission == "gaussian" else Panel
+        panel = panel_class.from_data(self._checked(X, dt), n_states=len(model.state_names), max_gap=self.max_gap)
         permitted = permitted_edges(self.edges, panel.n_states)
-        check_panel(self, panel, permitted)
+        level_prior = None
+        if self.emission == "gaussian":
+            level_prior = LevelPrior.weak(panel)
+        else:
+            check_panel(self, panel, permitted)
         goal = self._goal(panel, permitted, float(self.history_["unit"][0]))
-        at = Parameters(model.rate_matrix, model.label_noise, model.initial_distribution)
-        return sample(goal, at, n_draws=n_draws, n_burn=n_burn, seed=seed, progress=progress)
+        at = Parameters(model.rate_matrix, model.label_noise, model.initial_distribution, model.levels)
+        limits = {"n_draws": n_draws, "n_burn": n_burn, "seed": seed}
+        return sample(goal, at, **limits, progress=progress, level_prior=level_prior)
 
     @property
     def converged_(self):

@@ -125,13 +125,9 @@ def test_posteriors_that_are_not_drawn(settings, arguments, message):
         made.posterior(x, dt=DT, progress=False, **arguments)
 
 
-def test_a_signal_a_method_without_fit_and_a_wrong_level_are_refused():
+def test_a_method_without_fit_and_a_wrong_level_are_refused():
     with pytest.raises(InputError, match="not fitted"):
         JumpEM().posterior([np.array([0, 1, 0])], dt=DT)
-    y = np.concatenate(paths(SWITCH)) + np.random.default_rng(0).standard_normal(2000)
-    made = JumpEM(emission="gaussian", n_states=2, n_starts=1).fit(y, dt=DT, progress=False)
-    with pytest.raises(InputError, match="no posterior is drawn of a signal"):
-        made.posterior(y, dt=DT)
     _, found = posterior(paths(SWITCH), n_draws=4)
     with pytest.raises(InputError, match="level of an interval: 1.5"):
         found.interval(1.5)
