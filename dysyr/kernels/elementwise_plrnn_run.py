@@ -9,7 +9,8 @@ from dysyr.kernels.lane_products import add_product, copy, next_state, rectify
 from dysyr.kernels.spline_blocks import spline, spline_clipped
 from dysyr.kernels.vector_code import LANES, lane_zeros
 
-STEPS_PER_CALL = 5_000
+STEPS_PER_CALL = 500
+"""So that the states of a call stay in the cache."""
 
 
 def in_double_precision(arrays, z, n_rectified, clipped):
@@ -93,23 +94,69 @@ def run(arrays, z, n_steps, u=None, *, n_rectified=None, clipped=False):
         InputError: shapes that do not fit, or a negative number of steps.
     """
     p, z, form = in_double_precision(arrays, z, n_rectified, clipped)
-    batch, latent_dim = z.shape
+    _check_run(p, z, n_steps, u)
+    result = np.empty((len(z), n_steps, z.shape[1]))
+    for orbits, steps, out in _calls(p, form, z, n_steps, u):
+        result[orbits, steps] = out.transpose(2, 0, 1)
+    return result
+
+
+def observed_run(arrays, z, n_steps, stride, *, n_observed, n_rectified=None, clipped=False):
+    """Iterate the map without forcing and keep little of it.
+
+    Args:
+        arrays: Parameters.
+        z: (batch, M) states before the first step.
+        n_steps: number of steps.
+        stride: steps between two states that are kept.
+        n_observed: N, how many of the first units are observed, where the readout B has no rows.
+        n_rectified: P, how many of the last units are rectified; None exactly where there are dendrites.
+        clipped: the clipped form of the dendrites.
+
+    Returns:
+        readouts (batch, n_steps, N) after each step; states (batch, ceil(n_steps / stride), M) after the first step and
+        every stride-th one from there; (batch, M) states after the last one.
+
+    Raises:
+        InputError: shapes that do not fit, or a negative number of steps.
+    """
+    p, z, form = in_double_precision(arrays, z, n_rectified, clipped)
+    _check_run(p, z, n_steps, None)
+    affine = p.B.shape[0] > 0
+    observed = np.empty((len(z), n_steps, p.B.shape[0] if affine else n_observed))
+    states, last = np.empty((len(z), -(-n_steps // stride), z.shape[1])), z.copy()
+    for orbits, steps, out in _calls(p, form, z, n_steps, None):
+        with np.errstate(over="ignore", invalid="ignore"):
+            seen = p.B @ out if affine else out[:, :n_observed]
+        observed[orbits, steps] = seen.transpose(2, 0, 1)
+        first = -(-steps.start // stride)
+        some = out[first * stride - steps.start :: stride]
+        states[orbits, first : first + len(some)] = some.transpose(2, 0, 1)
+        last[orbits] = out[-1].T
+    return observed, states, last
+
+
+def _check_run(p, z, n_steps, u):
     if n_steps < 0:
         raise InputError("a free run has no negative number of steps", got=f"n_steps={n_steps}")
-    if u is not None and u.shape != (batch, n_steps, p.C.shape[1]):
-        raise InputError("inputs do not fit the run", got=f"{u.shape}", expected=f"{(batch, n_steps, p.C.shape[1])}")
-    result = np.empty((batch, n_steps, latent_dim))
+    wanted = (len(z), n_steps, p.C.shape[1])
+    if u is not None and u.shape != wanted:
+        raise InputError("inputs do not fit the run", got=f"{u.shape}", expected=f"{wanted}")
+
+
+def _calls(p, form, z, n_steps, u):
+    """(slice of orbits, slice of steps, states (step, M, orbit)) piece by piece; the states are overwritten after."""
+    (batch, latent_dim), n_inputs = z.shape, p.C.shape[1]
     now, r = lane_zeros((latent_dim, LANES), np.float64), lane_zeros((latent_dim * LANES,), np.float64)
+    out = lane_zeros((min(n_steps, STEPS_PER_CALL), latent_dim, LANES), np.float64)
+    drive = lane_zeros((len(out), n_inputs, LANES), np.float64)
     for start in range(0, batch, LANES):
         rows = np.minimum(np.arange(start, start + LANES), batch - 1)
         width = min(LANES, batch - start)
         now[:] = z[rows].T
         for first in range(0, n_steps, STEPS_PER_CALL):
             stop = min(first + STEPS_PER_CALL, n_steps)
-            out = lane_zeros((stop - first, latent_dim, LANES), np.float64)
-            drive = lane_zeros((stop - first, p.C.shape[1], LANES), np.float64)
             if u is not None:
-                drive[:] = u[rows, first:stop].transpose(1, 2, 0)
-            _run(p, form, now, drive, r, out)
-            result[start : start + width, first:stop] = out[:, :, :width].transpose(2, 0, 1)
-    return result
+                drive[: stop - first] = u[rows, first:stop].transpose(1, 2, 0)
+            _run(p, form, now, drive[: stop - first], r, out[: stop - first])
+            yield slice(start, start + width), slice(first, stop), out[: stop - first, :, :width]

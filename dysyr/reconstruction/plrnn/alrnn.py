@@ -43,6 +43,8 @@ class ALRNN(ForcedReconstructor):
             half. Cheap up to some 1,500 parameters; beyond, the cost grows with the cube of their number.
         n_generations: generations of an evolution after those, towards the states that the data visit and their
             spectrum; none with external inputs, nor where no stretch of 64 samples is complete.
+        n_evolutions: evolutions of an attempt, all from where gradient descent and refinements have ended; the one
+            whose free runs end nearest to the data goes on.
         learning_rate: first learning rate of RAdam.
         learning_rate_end: last one; exponential in between.
         weight_decay: strength of the quadratic penalty (A is pulled to 1).
@@ -75,9 +77,10 @@ class ALRNN(ForcedReconstructor):
     def __init__(
         self, *, latent_dim=20, n_rectified=2, readout="identity", forcing="sparse", alpha="adaptive",
         alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None, sequence_length=None, warm_up=0,
-        batch_size=16, n_starts=4, n_updates=30_000, n_refinements=0, n_generations=200, learning_rate=3e-3,
-        learning_rate_end=1e-5, weight_decay=0.0, readout_penalty=0.0, coupling_penalty=0.0, gradient_clip=0.0,
-        smoothing="auto", jitter="auto", validation_fraction=0.2, n_checks=20, max_restarts=2, device="cpu", seed=0,
+        batch_size=16, n_starts=4, n_updates=30_000, n_refinements=0, n_generations=200, n_evolutions=3,
+        learning_rate=3e-3, learning_rate_end=1e-5, weight_decay=0.0, readout_penalty=0.0, coupling_penalty=0.0,
+        gradient_clip=0.0, smoothing="auto", jitter="auto", validation_fraction=0.2, n_checks=20, max_restarts=2,
+        device="cpu", seed=0,
     ):  # fmt: skip
         self._store(locals())
 
@@ -90,6 +93,7 @@ class ALRNN(ForcedReconstructor):
         check_arguments(
             self,
             ("n_starts", *whole_from(1)),
+            ("n_evolutions", *whole_from(1)),
             ("coupling_penalty", *NOT_NEGATIVE),
             ("n_rectified", "'auto' or a whole number of at least 0",
              lambda v: v == "auto" if isinstance(v, str) else whole(v, 0)),

@@ -5,7 +5,7 @@ import numpy as np
 from dysyr.core.errors import InputError
 from dysyr.core.scaler import Scaler
 from dysyr.kernels.elementwise_plrnn import Parameters
-from dysyr.kernels.elementwise_plrnn_run import run
+from dysyr.kernels.elementwise_plrnn_run import observed_run, run
 from dysyr.reconstruction.plrnn.numpy_source import numpy_source
 from dysyr.reconstruction.plrnn.recurrent_model import RecurrentModel
 
@@ -117,6 +117,12 @@ class ElementwisePLRNN(RecurrentModel):
     def trajectory(self, z, n_steps, u=None):
         drive = None if u is None else self.input_scaler.transform(u)
         return run(self.parameters, z, n_steps, drive, n_rectified=self.n_rectified, clipped=self.clipped)
+
+    def observed_run(self, z, n_steps, stride):
+        return observed_run(
+            self.parameters, z, n_steps, stride, n_observed=len(self.names), n_rectified=self.n_rectified,
+            clipped=self.clipped,
+        )  # fmt: skip
 
     def switches(self, z):
         """The last P units; with dendrites z_m - H_mb, unit by unit, for the clipped form followed by z."""

@@ -19,6 +19,7 @@ from dysyr.core.segments import evenly_over
 from dysyr.kernels.forced_windows import views
 from dysyr.reconstruction.plrnn.arguments import check
 from dysyr.reconstruction.plrnn.confirmation import GAINS, confirm, with_best_gain
+from dysyr.reconstruction.plrnn.long_run import N_ORBITS
 from dysyr.reconstruction.plrnn.search import Search
 from dysyr.reconstruction.plrnn.side_by_side import run_together
 from dysyr.reconstruction.plrnn.task import Task
@@ -46,8 +47,10 @@ class ForcedReconstructor(Reconstructor):
     budget = ("n_updates", "n_refinements", "n_generations")
     n_starts = 1
     """Initialisations of an attempt, of which the best goes on; an argument where a method needs several."""
+    n_evolutions = 1
+    """Evolutions of an attempt, of which the best goes on; likewise."""
     coupling_penalty = 0.0
-    """Likewise, where there is a matrix of couplings."""
+    """An argument where there is a matrix of couplings."""
     SWEPT = None
     """Attribute in which networks differ, where several can be tried."""
 
@@ -126,7 +129,7 @@ class ForcedReconstructor(Reconstructor):
         build = _builder(recipe, task)
 
         def distance(theta, rng):
-            return task.long_run.distance_of(build(theta, 1.0), rng)
+            return task.long_run.distance_of(build(theta, 1.0, n_states=N_ORBITS, rng=rng), rng)
 
         def criterion(theta, alpha):
             model = build(theta, max(alpha, GAINS[0]))
@@ -139,7 +142,7 @@ class ForcedReconstructor(Reconstructor):
                 long_run=task.long_run if recipe.n_generations else None,
             ),
             n_checks=self.n_checks, max_restarts=self.max_restarts,
-            n_starts=self.n_starts if task.long_run is not None else 1,
+            n_starts=self.n_starts if task.long_run is not None else 1, n_evolutions=self.n_evolutions,
         )  # fmt: skip
         return search, build
 
@@ -288,18 +291,24 @@ def smallest_on_plateau(quality):
 
 
 def _builder(recipe, task):
-    """Function (theta, filter gain) -> model with states to start from, None where none of them is finite."""
+    """Function (theta, filter gain) -> model with states to start from, None where none of them is finite.
+
+    With ``n_states`` and ``rng`` it takes as many of the states, drawn by rng.
+    """
     contexts = _contexts(task.train)
     form = {
         "scaler": task.scaler, "input_scaler": task.input_scaler, "dt": sampling_interval(task.train),
         "names": tuple(str(name) for name in task.train["state"].values), **recipe.network.model_form(),
     }  # fmt: skip
 
-    def build(theta, gain):
+    def build(theta, gain, *, n_states=N_INITIAL_STATES, rng=None):
+        chosen = slice(None)
+        if n_states < len(contexts[0]):
+            chosen = rng.choice(len(contexts[0]), n_states, replace=False)
         parts = [part.copy() for part in views(theta.astype(np.float64), recipe.shapes())]
         model = recipe.network.MODEL
         bare = model(parts, initial_states=np.zeros((1, recipe.latent_dim)), filter_gain=gain, **form)
-        states = bare.initial(*contexts)
+        states = bare.initial(*(None if part is None else part[chosen] for part in contexts))
         states = states[np.isfinite(states).all(axis=1)]
         return model(parts, initial_states=states, filter_gain=gain, **form) if len(states) else None
 

@@ -17,8 +17,6 @@ MOST_SPECTRAL_SAMPLES = 200_000
 N_ORBITS = 16
 SAMPLES_PER_CELL = 20
 MOST_CELLS = 24
-STEPS_PER_PIECE = 500
-"""So that the orbits of a piece stay in the cache."""
 LOST = 1e6
 RANGE_MARGIN = 0.1
 RATE_WEIGHT = 0.5
@@ -72,7 +70,7 @@ class LongRun:
         n_axes = self._axes.shape[1]
         self._cells = int(np.clip(round((len(points) / SAMPLES_PER_CELL) ** (1 / n_axes)), 3, MOST_CELLS))
         del points
-        self._window = np.hanning(self._length)[:, None]
+        self._window = np.hanning(self._length)
         segments = [
             x[at : at + self._length]
             for x in stretches
@@ -127,13 +125,9 @@ class LongRun:
             return WORST
         pool = model.initial_states
         z = pool[rng.choice(len(pool), N_ORBITS, replace=len(pool) < N_ORBITS)]
-        runs, seen = np.empty((N_ORBITS, self.burn_in + self.n_steps, len(model.names))), []
-        for at in range(0, runs.shape[1], STEPS_PER_PIECE):
-            orbit = model.trajectory(z, min(STEPS_PER_PIECE, runs.shape[1] - at))
-            runs[:, at : at + STEPS_PER_PIECE], z = model.standardised_readout(orbit), orbit[:, -1]
-            seen.append(orbit[:, ::REGION_STRIDE].reshape(-1, model.latent_dim))
-        rest = REST_WEIGHT * self.rest(model, np.concatenate(seen))
-        return self.distance(runs[:, self.burn_in :]) + self._off_rate(model, z) + rest
+        runs, states, last = model.observed_run(z, self.burn_in + self.n_steps, REGION_STRIDE)
+        rest = REST_WEIGHT * self.rest(model, states.reshape(-1, model.latent_dim))
+        return self.distance(runs[:, self.burn_in :]) + self._off_rate(model, last) + rest
 
     def rest(self, model, states):
         """How near the model is to having a stable fixed point within the range of the data, in a region of ``states``.
@@ -196,8 +190,11 @@ class LongRun:
 
     def _spectrum_of(self, segments):
         """Mean normalised power spectrum per variable, (frequency, N); that of a constant is zero."""
-        centred = segments - segments.mean(axis=1, keepdims=True)
-        power = (np.abs(np.fft.rfft(centred * self._window, axis=1)) ** 2).mean(axis=0)
+        series = np.ascontiguousarray(segments.transpose(0, 2, 1))
+        series -= series.mean(axis=2, keepdims=True)
+        series *= self._window
+        found = np.fft.rfft(series)
+        power = (found.real**2 + found.imag**2).mean(axis=0).T
         total = power.sum(axis=0)
         return power / np.where(total > 0, total, 1.0)
 

@@ -62,6 +62,21 @@ class RecurrentModel(Sampled, PiecewiseLinear):
         with np.errstate(over="ignore", invalid="ignore"):
             return z @ self.parameters.B.T if self.affine_readout else z[..., : len(self.names)]
 
+    def observed_run(self, z, n_steps, stride):
+        """A free run of which little is kept.
+
+        Args:
+            z: (batch, M) states to start from.
+            n_steps: number of steps.
+            stride: steps between two states that are kept.
+
+        Returns:
+            standardised readouts (batch, n_steps, N); every stride-th state (batch, ceil(n_steps / stride), M), from
+            that after the first step on; the last states (batch, M).
+        """
+        orbit = self.trajectory(z, n_steps)
+        return self.standardised_readout(orbit), orbit[:, ::stride], orbit[:, -1]
+
     def _driven(self, after, u):
         """``after`` plus what the inputs u (batch, K) in their own units add to it."""
         return after if u is None else after + self.input_scaler.transform(u) @ self.parameters.C.T

@@ -16,6 +16,10 @@ REFINEMENTS_PER_CHECK = 3
 GENERATIONS_PER_CHECK = 10
 SECONDS_BETWEEN_WRITES = 5.0
 STREAM = 0x53485052
+EVOLUTION = 2
+"""Number of the stage."""
+N_JUDGED = 6
+"""Draws of orbits that tell which of several evolutions ended nearest to the data."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,7 +45,8 @@ class Search:
     """Trains attempt after attempt until one is good enough.
 
     An attempt is gradient descent, refinement and evolution, one after the other; gradient descent from ``n_starts``
-    initialisations, of which the one whose free runs are nearest to the data goes on. A check after every
+    initialisations, of which the one whose free runs are nearest to the data goes on; ``n_evolutions`` evolutions from
+    there, of which the one whose free runs end nearest to the data leaves its candidates. A check after every
     ``n_updates / n_checks`` updates, every third refinement and every tenth generation scores the model on validation
     data. The ten best checkpoints are kept, those of the first 60 % of the updates after all others, because what
     scores well before the learning rate has sunk often does so by chance. Gradient descent is given up when a loss is
@@ -59,12 +64,15 @@ class Search:
         n_checks: checks per attempt.
         max_restarts: how many further attempts there may be.
         n_starts: initialisations of an attempt.
+        n_evolutions: evolutions of an attempt, where there is any generation.
     """
 
-    def __init__(self, recipe, windows, *, seed, criterion, distance, confirm, n_checks, max_restarts, n_starts=1):
+    def __init__(
+        self, recipe, windows, *, seed, criterion, distance, confirm, n_checks, max_restarts, n_starts=1, n_evolutions=1
+    ):  # fmt: skip
         self.recipe, self.windows, self.seed = recipe, windows, seed
         self.criterion, self.distance, self.confirm = criterion, distance, confirm
-        self.max_restarts, self.n_starts = max_restarts, n_starts
+        self.max_restarts, self.n_starts, self.n_evolutions = max_restarts, n_starts, n_evolutions
         self.stages = (
             ("updates", recipe.n_updates, -(-recipe.n_updates // n_checks)),
             ("refinements", recipe.n_refinements, REFINEMENTS_PER_CHECK),
@@ -101,8 +109,9 @@ class Search:
     def _begin(self, number, start=0):
         self.number, self.start, self.stage = number, start, 0
         self.trainer = Attempt(self.recipe, self.windows, self._rng(*((4, start) if start else ())))
+        self.evolution, self.origin, self.before, self.evolved, self.nearest = 0, [], [], [], None
         if start == 0:
-            self.best_here, self.best_start = 1.0, None
+            self.best_here, self.best_start = 1.0, []
 
     def _rng(self, *stream):
         return np.random.default_rng([self.seed, self.number, STREAM, *stream])
@@ -114,8 +123,9 @@ class Search:
         if alive:
             theta = self.trainer.theta.astype(np.float64)
             value = self.distance(theta, self._rng(5))
-            if self.best_start is None or value < self.best_start.criterion:
-                self.best_start = Candidate(value, self._index(), self._count(), self.trainer.forcing_strength(), theta)
+            if not self.best_start or value < self.best_start[0].criterion:
+                alpha = self.trainer.forcing_strength()
+                self.best_start = [Candidate(value, self._index(), self._count(), alpha, theta)]
         if self.start + 1 == self.n_starts:
             return False
         self._begin(self.number, self.start + 1)
@@ -124,15 +134,38 @@ class Search:
     def _go_on(self, stage):
         """Begin a later stage where the last one has ended."""
         theta, alpha = self.trainer.theta, self.trainer.forcing_strength()
-        if self.stage == 0 and self.best_start is not None:
-            theta, alpha = self.best_start.theta, self.best_start.alpha
-            self.start = self.best_start.attempt % self.n_starts
+        if self.stage == 0 and self.best_start:
+            best = self.best_start[0]
+            theta, alpha, self.start = best.theta, best.alpha, best.attempt % self.n_starts
         self.stage = stage
         if stage == 1:
             self.trainer = Refinement(self.recipe, self.windows, self._rng(1), theta, alpha)
         else:
-            rngs = [self._rng(2), self._rng(3)]
-            self.trainer = Evolution(self.recipe, self.windows, rngs, theta, alpha, self.distance)
+            self.origin = [Candidate(self.best_here, self._index(), self._count(), alpha, theta.copy())]
+            self.before = self.candidates
+            self._evolve()
+
+    def _evolve(self):
+        """Begin an evolution where gradient descent and refinement have ended, with the candidates from there."""
+        rngs = [self._rng(2), self._rng(3, *([self.evolution] if self.evolution else []))]
+        self.candidates = list(self.before)
+        theta, alpha = self.origin[0].theta, self.origin[0].alpha
+        self.trainer = Evolution(self.recipe, self.windows, rngs, theta, alpha, self.distance)
+
+    def _end_evolution(self, alive):
+        """Keep the candidates of the evolution that ended nearest to the data; whether there is another to follow."""
+        if self.n_evolutions == 1:
+            return False
+        if alive:
+            value = np.mean([self.distance(self.trainer.theta, self._rng(6, k)) for k in range(N_JUDGED)])
+            if self.nearest is None or value < self.nearest:
+                self.nearest, self.evolved = float(value), self.candidates
+        self.evolution += 1
+        if self.evolution < self.n_evolutions:
+            self._evolve()
+            return True
+        self.candidates = self.evolved or self.candidates
+        return False
 
     def _next_stage(self):
         """The next stage that has anything to do, or None."""
@@ -141,7 +174,7 @@ class Search:
     def checks_in_all(self):
         """Number of checks of an attempt that runs to its end."""
         checks = [-(-total // every) for _, total, every in self.stages]
-        return self.n_starts * checks[0] + sum(checks[1:])
+        return self.n_starts * checks[0] + checks[1] + self.n_evolutions * checks[2]
 
     def checks_done(self):
         """Number of checks that this attempt has behind it."""
@@ -152,8 +185,9 @@ class Search:
         return self.number * self.n_starts + self.start
 
     def _count(self):
-        """Updates, refinements and generations that the model has behind it."""
-        return self.trainer.count + sum(total for _, total, _ in self.stages[: self.stage])
+        """Updates, refinements and generations so far, those of earlier evolutions among them."""
+        before = sum(total for _, total, _ in self.stages[: self.stage]) + self.evolution * self.recipe.n_generations
+        return before + self.trainer.count
 
     @property
     def block(self):
@@ -189,7 +223,9 @@ class Search:
             return
         if self.stage == 0 and self._end_start(alive):
             return
-        following, alive = self._next_stage(), alive or (self.stage == 0 and self.best_start is not None)
+        if self.stage == EVOLUTION and self._end_evolution(alive):
+            return
+        following, alive = self._next_stage(), alive or (self.stage == 0 and bool(self.best_start))
         if alive and following is not None:
             self._go_on(following)
             return
@@ -217,35 +253,34 @@ class Search:
     def state(self):
         """Arrays and JSON-ready numbers from which ``restore`` goes on with the same bits."""
         arrays, numbers = self.trainer.state()
-        if self.best_start is not None:
-            best = self.best_start
-            arrays["best_start"] = best.theta
-            numbers["best_start"] = [best.criterion, best.attempt, best.update, best.alpha]
-        for i, candidate in enumerate(self.candidates):
-            arrays[f"candidate_{i}"] = candidate.theta
+        for name, candidates in self._lists().items():
+            arrays |= {f"{name}_{i}": candidate.theta for i, candidate in enumerate(candidates)}
+            numbers[name] = [[c.criterion, c.attempt, c.update, c.alpha] for c in candidates]
         for name, column in self.history.items():
             arrays[f"history_{name}"] = np.asarray(column, dtype=np.float64)
         numbers |= {
             "attempt": self.number,
             "start": self.start,
             "stage": self.stage,
+            "evolution": self.evolution,
+            "nearest": self.nearest,
             "best_here": self.best_here,
             "finished": self.finished,
-            "candidates": [[c.criterion, c.attempt, c.update, c.alpha] for c in self.candidates],
         }
         return arrays, numbers
+
+    def _lists(self):
+        return {name: getattr(self, name) for name in ("best_start", "origin", "before", "evolved", "candidates")}
 
     def restore(self, arrays, numbers):
         """Take up a state made by ``state``."""
         self._begin(numbers["attempt"], numbers["start"])
-        self.best_start = None
-        if "best_start" in arrays:
-            self.best_start = Candidate(*numbers["best_start"], arrays["best_start"].copy())
         if numbers["stage"]:
             self._go_on(numbers["stage"])
+        for name in self._lists():
+            rows = enumerate(numbers[name])
+            setattr(self, name, [Candidate(*row, arrays[f"{name}_{i}"].copy()) for i, row in rows])
         self.trainer.restore(arrays, numbers)
+        self.evolution, self.nearest = numbers["evolution"], numbers["nearest"]
         self.best_here, self.finished = numbers["best_here"], numbers["finished"]
-        self.candidates = [
-            Candidate(*row, arrays[f"candidate_{i}"].copy()) for i, row in enumerate(numbers["candidates"])
-        ]
         self.history = {name: list(arrays[f"history_{name}"]) for name in self.history}

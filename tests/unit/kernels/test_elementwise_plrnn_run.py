@@ -11,7 +11,7 @@ from dysyr.core.model import repeat_step
 from dysyr.core.scaler import Scaler
 from dysyr.kernels import elementwise_plrnn_reference as twin
 from dysyr.kernels.elementwise_plrnn import Form, Parameters
-from dysyr.kernels.elementwise_plrnn_run import run
+from dysyr.kernels.elementwise_plrnn_run import observed_run, run
 from dysyr.reconstruction.plrnn.elementwise_model import ElementwisePLRNN
 
 
@@ -50,6 +50,27 @@ def test_a_free_run_repeats_the_reference_step(rng, latent_dim, n_bases, n_input
     for t in range(25):
         state = twin.step(tensors, state, torch.tensor(u[:, t]) if n_inputs else None, form=wanted)
         np.testing.assert_allclose(orbit[:, t], state.numpy(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("n_steps", [0, 1, 4, 23])
+def test_a_run_of_which_little_is_kept_is_the_whole_run(rng, monkeypatch, affine, n_steps):
+    """Over several calls of eight steps, every third state and the readouts."""
+    p, z = parameters(rng, 5), rng.normal(size=(19, 5))
+    if affine:
+        p = p._replace(B=rng.normal(size=(2, 5)))
+    monkeypatch.setattr("dysyr.kernels.elementwise_plrnn_run.STEPS_PER_CALL", 8)
+    whole = run(p, z, n_steps, n_rectified=2)
+    observed, states, last = observed_run(p, z, n_steps, 3, n_observed=2, n_rectified=2)
+    np.testing.assert_allclose(observed, whole @ p.B.T if affine else whole[:, :, :2], rtol=1e-12, atol=1e-14)
+    np.testing.assert_array_equal(states, whole[:, ::3])
+    np.testing.assert_array_equal(last, whole[:, -1] if n_steps else z)
+
+
+def test_a_run_that_is_lost_is_read_out_without_a_warning(rng):
+    p = parameters(rng, 3)._replace(A=np.full(3, 1e200), B=np.array([[1.0, -1.0, 0.0]]))
+    observed, _, last = observed_run(p, np.ones((2, 3)), 5, 2, n_observed=1, n_rectified=1)
+    assert not np.isfinite(observed[:, -1]).any() and not np.isfinite(last).all()
 
 
 def test_a_run_in_parts_and_from_strided_float32_arrays_has_the_same_bits(rng, monkeypatch):

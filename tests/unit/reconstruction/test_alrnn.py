@@ -36,6 +36,7 @@ def test_every_option_trains(changes):
     ("changes", "message"),
     [
         ({"n_starts": 0}, "cannot use this n_starts: 0; a whole number of at least 1"),
+        ({"n_evolutions": 0}, "cannot use this n_evolutions: 0; a whole number of at least 1"),
         ({"coupling_penalty": -1}, "cannot use this coupling_penalty: -1; a number of at least 0"),
         ({"n_rectified": -1}, "ALRNN cannot use this n_rectified: -1; 'auto' or a whole number"),
         ({"n_rectified": "many"}, "cannot use this n_rectified: 'many'"),

@@ -8,6 +8,7 @@ from dysyr.core.model import repeat_step
 from dysyr.core.scaler import Scaler
 from dysyr.kernels.elementwise_plrnn import Parameters
 from dysyr.reconstruction import ElementwisePLRNN
+from dysyr.reconstruction.plrnn.recurrent_model import RecurrentModel
 
 M, N, N_BASES = 5, 2, 3
 
@@ -56,6 +57,17 @@ def test_compiled_runs_repeat_the_step(form):
     np.testing.assert_allclose(
         model.trajectory(model.initial_states, 40, u), repeat_step(model, model.initial_states, 40, u), rtol=1e-9
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_a_run_of_which_little_is_kept(form):
+    """The same as of the family's other models, which make the whole orbit."""
+    model = made(**form)
+    own, plain = (
+        run(model, model.initial_states, 40, 7) for run in (ElementwisePLRNN.observed_run, RecurrentModel.observed_run)
+    )  # fmt: skip
+    for mine, other in zip(own, plain, strict=True):
+        np.testing.assert_array_equal(mine, other)
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)

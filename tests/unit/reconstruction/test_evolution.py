@@ -167,6 +167,19 @@ def test_of_two_candidates_the_one_without_a_stable_fixed_point_is_confirmed(mon
     assert chosen(long_run=long_run)[0] == 1.1
 
 
+def test_of_two_candidates_of_equal_criterion_the_one_nearer_to_the_data_is_confirmed(monkeypatch):
+    """Tent maps of slopes 1.5 and 1.8, data of the latter; the distance decides, and is not part of the value."""
+    long_run = LongRun.from_series([tent(1.8)[1]])
+    monkeypatch.setattr(confirmation, "validation_criterion", lambda model, held, **settings: 0.1)
+    candidates = [Candidate(0.1, 0, 0, 1.0, slope) for slope in (1.5, 1.8)]
+
+    def chosen(**settings):
+        return confirm(candidates, lambda theta, gain: tent(theta)[0], None, is_flow=False, **settings)
+
+    assert chosen() == (0.1, candidates[0])
+    assert chosen(long_run=long_run) == (0.1, candidates[1])
+
+
 def begun(distance, n_generations=30, **changes):
     made = recipe(n_updates=200, n_generations=n_generations, **{"estimator": None, "alpha": (0.2,), **changes})
     attempt = Attempt(made, windows(), np.random.default_rng(4))
@@ -189,6 +202,25 @@ def test_evolution_lowers_what_it_is_told_and_keeps_forecasts():
     assert held.over and len(errors) == 30
     assert distance(held.theta, None) < 0.2 * before
     assert errors[-1] < 2 * errors[0]
+
+
+def test_populations_narrow_to_the_last_temperature():
+    """The mean square of changes falls with the temperature, exponentially."""
+    seen = []
+
+    def distance(theta, rng):
+        seen.append(theta.copy())
+        return 0.0
+
+    held = begun(distance, n_generations=5)
+    centre, widths = held.theta.copy(), []
+    for _ in range(5):
+        held.advance(1)
+        changes = np.stack(seen[-evolution.POPULATION :]) - centre
+        widths.append(np.square(changes[:, : held._size] @ np.linalg.pinv(held._scale).T).mean())
+        centre = held.theta.copy()
+    np.testing.assert_allclose(widths[0], 0.6, rtol=0.2)
+    np.testing.assert_allclose(np.array(widths) / widths[0], (0.02 / 0.6) ** (np.arange(5) / 4), rtol=0.2)
 
 
 def test_evolution_goes_on_with_the_same_bits(monkeypatch):

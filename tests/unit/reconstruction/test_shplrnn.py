@@ -1,5 +1,6 @@
 """What is SHPLRNN's own: its arguments, its ways of forcing, its restarts, its piecewise-linear map."""
 
+import copy
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import dysyr
 from dysyr.reconstruction import SHPLRNN
+from dysyr.reconstruction.plrnn.evolution import Evolution
 from dysyr.reconstruction.plrnn.refinement import Refinement
 from dysyr.reconstruction.plrnn.search import STREAM, Search
 
@@ -96,10 +98,10 @@ def test_bad_arguments_say_what_would_do(changes, message):
         SHPLRNN(**{**SMALL, **changes}).fit(circle(), dt=DT, progress=False)
 
 
-def search(criterion, confirm, max_restarts=2, distance=None, n_starts=1, **changes):
+def search(criterion, confirm, max_restarts=2, distance=None, n_starts=1, n_evolutions=1, **changes):
     return Search(
         recipe(**changes), windows(), seed=0, criterion=criterion, distance=distance, confirm=confirm, n_checks=10,
-        max_restarts=max_restarts, n_starts=n_starts,
+        max_restarts=max_restarts, n_starts=n_starts, n_evolutions=n_evolutions,
     )  # fmt: skip
 
 
@@ -173,6 +175,64 @@ def test_a_start_that_diverges_leaves_the_others():
     made.trainer.theta[:] = np.nan
     made.run()
     assert made.history["attempt"] == [0] * 10 + [1] + [0] * 2
+
+
+def evolved_thrice(judged, looked):
+    """A search with three evolutions of twelve generations, which end at the distances in ``judged``."""
+    known, ends = {}, []
+    made = search(
+        lambda theta, alpha: 0.1, lambda candidates: looked.extend(candidates) or first_of(candidates),
+        distance=lambda theta, rng: known.get(theta.tobytes(), float(theta[0])), n_evolutions=3, n_generations=12,
+        estimator=None, alpha=(0.2,),
+    )  # fmt: skip
+    own = made._end_evolution
+
+    def end(alive):
+        known[made.trainer.theta.tobytes()] = judged[len(ends)]
+        ends.append(made.trainer.theta.copy())
+        return own(alive)
+
+    made._end_evolution = end
+    return made, ends
+
+
+def test_the_evolution_that_ends_nearest_to_the_data_leaves_its_candidates():
+    looked = []
+    made, ends = evolved_thrice([0.5, 0.2, 0.4], looked)
+    assert made.checks_in_all() == 10 + 3 * 2
+    made.run()
+    assert made.history["update"][10:] == [50, 52, 62, 64, 74, 76]
+    assert len({end.tobytes() for end in ends}) == 3
+    late = {candidate.update: candidate.theta for candidate in looked if candidate.update > 40}
+    assert set(late) == {62, 64}
+    np.testing.assert_array_equal(late[64], ends[1])
+
+
+def test_evolutions_go_on_with_the_same_bits():
+    """A state in the middle of the second evolution, taken up by another search."""
+    whole, _ = evolved_thrice([0.5, 0.2, 0.4], [])
+    value, best = whole.run()
+    first, _ = evolved_thrice([0.5, 0.2, 0.4], [])
+    while first.history["update"][-1:] != [62]:
+        first.check()
+    second, ends = evolved_thrice([0.5, 0.2, 0.4], [])
+    ends.append(None)
+    second.restore(*copy.deepcopy(first.state()))
+    again_value, again = second.run()
+    assert (again_value, again.update) == (value, best.update)
+    np.testing.assert_array_equal(again.theta, best.theta)
+    for name, column in whole.history.items():
+        np.testing.assert_array_equal(second.history[name], column, err_msg=name)
+    assert [c.update for c in second.candidates] == [c.update for c in whole.candidates]
+
+
+def test_evolutions_that_are_all_lost_leave_what_was_there(monkeypatch):
+    monkeypatch.setattr(Evolution, "_generation", lambda self: np.nan)
+    looked = []
+    made, ends = evolved_thrice([0.5, 0.2, 0.4], looked)
+    made.run()
+    assert len(ends) == 3
+    assert looked and max(candidate.update for candidate in looked) == 40
 
 
 def test_checks_are_counted_for_the_bar():

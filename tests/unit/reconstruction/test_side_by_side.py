@@ -15,7 +15,7 @@ SHORT = {"n_updates": 12, "n_checks": 3, "sequence_length": 12, "batch_size": 20
 METHODS = {
     "adaptive": dysyr.SHPLRNN(hidden_dim=5, n_refinements=3, **SHORT),
     "affine": dysyr.SHPLRNN(latent_dim=3, hidden_dim=4, readout="affine", n_refinements=0, **SHORT),
-    "starts": dysyr.ALRNN(latent_dim=4, n_starts=2, n_generations=2, **SHORT),
+    "starts": dysyr.ALRNN(latent_dim=4, n_starts=2, n_generations=2, n_evolutions=2, **SHORT),
     "sizes": dysyr.ALRNN(latent_dim=4, n_rectified="auto", n_starts=1, n_generations=0, **SHORT),
     "splines": dysyr.DendPLRNN(latent_dim=4, n_bases=2, n_refinements=3, **SHORT),
     "rectifiers": dysyr.PLRNN(latent_dim=4, n_refinements=0, n_generations=2, **SHORT),
