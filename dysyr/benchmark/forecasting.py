@@ -1,7 +1,7 @@
 """Forecasts by all methods under one published protocol.
 
     python -m dysyr.benchmark.forecasting -o FOLDER [--methods sindy_weak ...] [--systems lorenz63 rossler lorenz96]
-        [--noise 0 0.01 0.05] [--seeds 5] [--processes 1] [--write FILE]
+        [--noise 0 0.01 0.05] [--seeds 5] [--processes 1] [--archive FILE] [--write FILE]
 
 Data as in the table of PhyxMamba (arXiv 2505.23863): 30 samples in a nominal Lyapunov time, which is 1 / the stored
 exponent of the catalogue that the protocol used, tolerance 1e-12, 29,000 samples to train on, contexts of 30 samples.
@@ -48,7 +48,7 @@ from dysyr.benchmark.forecasting_protocol import (
     training_data,
     true_forecasts,
 )
-from dysyr.benchmark.kept import is_kept, run_kept
+from dysyr.benchmark.kept import is_kept, pack, run_kept, unpack
 from dysyr.core.atomic import write_text
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import DysyrError
@@ -73,7 +73,9 @@ METHODS = {
     "neuralode": ("neuralode", {"n_updates": 2000}),
     "latentsde": ("latentsde", {"n_updates": 1000, "n_checks": 5}),
     "shplrnn": ("shplrnn", {"hidden_dim": 100, "jitter": 0.003}),
-    "alrnn": ("alrnn", {"n_rectified": 8, "n_starts": 1, "n_updates": 5000, "n_generations": 15, **QUICK}),
+    "alrnn": ("alrnn", {
+        "n_rectified": 8, "n_starts": 1, "n_updates": 5000, "n_generations": 45, "n_evolutions": 1, **QUICK
+    }),
     "plrnn": ("plrnn", {"n_updates": 3000, "n_refinements": 10, "n_generations": 10, **QUICK}),
     "dendplrnn": ("dendplrnn", {"n_updates": 3000, "n_refinements": 15, **QUICK}),
     "hankelstnn": ("hankelstnn", HANKEL),
@@ -177,8 +179,11 @@ def main():
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
     parser.add_argument("--processes", type=int, default=1, help="0: run nothing, write what is finished")
     parser.add_argument("-o", "--output", required=True, help="folder of finished tasks, which are not repeated")
+    parser.add_argument("--archive", help="file of finished tasks, taken over and added to")
     parser.add_argument("--write", help="Markdown file to write the tables into")
     given = parser.parse_args()
+    if given.archive:
+        unpack(given.archive, given.output)
     tasks = [
         (name, noise, label, seed)
         for seed in range(given.seeds) for name in given.systems for noise in given.noise for label in given.methods
@@ -190,6 +195,8 @@ def main():
         if label not in given.methods and _path(given.output, (name, 0.0, label, seed)).exists()
     ]  # fmt: skip
     records = run_all(given.output, tasks, given.processes)
+    if given.archive:
+        pack(given.output, given.archive)
     command = f"python -m dysyr.benchmark.forecasting {shlex.join(sys.argv[1:])}"
     text = page(records, command, __doc__.split("\n\n", 2)[2], n_tasks=len(tasks))
     print(text)

@@ -1,4 +1,4 @@
-"""Tasks of a benchmark whose results are kept, one JSON file each, and not repeated."""
+"""Tasks of a benchmark whose results are kept, one JSON file each, and not repeated; and archives of such files."""
 
 import concurrent.futures
 import json
@@ -27,6 +27,39 @@ def run_kept(run, tasks, *, processes=1, usable=None):
         write_text(path, json.dumps(plain(result), indent=1) + "\n")
         print(f"{i + 1}/{len(missing)} {path.stem}", flush=True)
     return [read(path) for path in tasks]
+
+
+def unpack(archive, folder):
+    """Write the results of an archive into a folder, except those that the folder has.
+
+    Args:
+        archive: path of a file of lines {"task": name, "result": dict}; need not exist.
+        folder: of JSON files, one for each result.
+    """
+    for name, result in _archived(archive).items():
+        path = Path(folder) / f"{name}.json"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, json.dumps(result, indent=1) + "\n")
+
+
+def pack(folder, archive):
+    """Write the results in a folder into an archive, sorted by name; what it holds beside them stays.
+
+    Args:
+        folder: of JSON files, one for each result.
+        archive: path of a file of lines {"task": name, "result": dict}; need not exist.
+    """
+    results = _archived(archive) | {path.stem: read(path) for path in Path(folder).glob("*.json")}
+    lines = [json.dumps({"task": name, "result": results[name]}) for name in sorted(results)]
+    write_text(archive, "".join(line + "\n" for line in lines))
+
+
+def _archived(archive):
+    if not Path(archive).exists():
+        return {}
+    lines = map(json.loads, Path(archive).read_text(encoding="utf-8").splitlines())
+    return {line["task"]: line["result"] for line in lines}
 
 
 def read(path):

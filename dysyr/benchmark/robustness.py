@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from dysyr.api import evaluate, load_system
-from dysyr.benchmark.kept import run_kept
+from dysyr.benchmark.kept import pack, run_kept, unpack
 from dysyr.benchmark.spread import number, spread
 from dysyr.core.atomic import write_text
 from dysyr.core.embedding import embed
@@ -129,7 +129,7 @@ def run_all(out, *, method, arguments, systems, conditions, seeds, processes):
         systems: names.
         conditions: Conditions.
         seeds: whole numbers.
-        processes: how many tasks run at once.
+        processes: how many tasks run at once; 0 runs none and returns what is there.
 
     Returns:
         list of records, those of earlier runs included.
@@ -138,7 +138,9 @@ def run_all(out, *, method, arguments, systems, conditions, seeds, processes):
         _file(out, method, system, condition, seed): (system, condition, seed, method, arguments)
         for condition in conditions for system in systems for seed in seeds
     }  # fmt: skip
-    return run_kept(run_task, tasks, processes=processes)
+    if processes == 0:
+        tasks = {path: task for path, task in tasks.items() if path.exists()}
+    return run_kept(run_task, tasks, processes=max(processes, 1))
 
 
 def table(records):
@@ -266,14 +268,19 @@ def main():
     parser.add_argument("--systems", nargs="*", default=SYSTEMS)
     parser.add_argument("--conditions", nargs="*", default=[condition.name for condition in CONDITIONS])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=2, help="0: run nothing, write what is finished")
+    parser.add_argument("--archive", help="file of finished tasks, taken over and added to")
     parser.add_argument("--write", help="Markdown file to write the tables into")
     given = parser.parse_args()
+    if given.archive:
+        unpack(given.archive, given.out)
     records = run_all(
         given.out, method=given.method, arguments=json.loads(given.arguments), systems=given.systems,
         conditions=[condition for condition in CONDITIONS if condition.name in given.conditions],
         seeds=range(given.seeds), processes=given.processes,
     )  # fmt: skip
+    if given.archive:
+        pack(given.out, given.archive)
     text = table(records)
     print(text)
     if given.write:

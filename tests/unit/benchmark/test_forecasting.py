@@ -77,6 +77,7 @@ def test_true_equations_go_on_from_the_last_sample(orbit):
 
 
 def kept_records(folder, label, n_failed=0, **changes):
+    folder.mkdir(exist_ok=True)
     made = scores("lorenz63", *(2 * [np.cumsum(np.ones((2, 900, 3)), axis=1)]), np.ones(3))
     for seed in range(3):
         record = {
@@ -160,6 +161,19 @@ def test_command_tells_of_what_is_not_finished(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["forecasting", *given])
     forecasting.main()
     assert "**Not finished**: 3 of 5 fits" in capsys.readouterr().out
+
+
+def test_an_archive_is_taken_over_and_added_to(tmp_path, monkeypatch, capsys):
+    kept_records(tmp_path / "first", "gru")
+    given = ["--systems", "rossler", "--noise", "0", "--seeds", "3", "--processes", "0", "--archive"]
+    archive = tmp_path / "forecasting.jsonl"
+    for folder, methods in (("first", ["gru"]), ("second", ["gru", "lstm"])):
+        arguments = ["-o", str(tmp_path / folder), "--methods", *methods, *given, str(archive)]
+        monkeypatch.setattr(sys, "argv", ["forecasting", *arguments])
+        forecasting.main()
+        assert "| gru | 10 (0) |" in capsys.readouterr().out
+        kept_records(tmp_path / "second", "lstm")
+    assert len(archive.read_text().splitlines()) == 6
 
 
 def test_what_needs_a_card_is_printed_where_it_was_run_and_run_only_when_named(tmp_path, monkeypatch, capsys):

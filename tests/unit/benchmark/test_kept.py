@@ -2,7 +2,7 @@
 
 import pytest
 
-from dysyr.benchmark.kept import read, run_kept
+from dysyr.benchmark.kept import pack, read, run_kept, unpack
 
 
 def double(x):
@@ -39,3 +39,22 @@ def test_an_interrupted_run_keeps_what_it_finished(tmp_path):
         run_kept(double, tasks)
     assert read(tmp_path / "2.json")["value"] == 4
     assert not (tmp_path / "none.json").exists()
+
+
+def test_an_archive_gives_back_what_a_folder_lacks_and_keeps_what_it_has(tmp_path):
+    first, second, archive = tmp_path / "first", tmp_path / "second", tmp_path / "results.jsonl"
+    found = run_kept(double, {first / f"{x}.json": (x,) for x in (2, 1)})
+    pack(first, archive)
+    assert [line[:12] for line in archive.read_text().splitlines()] == ['{"task": "1"', '{"task": "2"']
+    unpack(archive, second)
+    assert run_kept(refuse, {second / f"{x}.json": (x,) for x in (2, 1)}) == found
+    run_kept(double, {tmp_path / "third" / "3.json": (3,)})
+    pack(tmp_path / "third", archive)
+    (second / "1.json").write_text('{"value": "own"}')
+    unpack(archive, second)
+    assert [read(second / f"{x}.json")["value"] for x in (1, 2, 3)] == ["own", 4, 6]
+
+
+def test_an_archive_that_is_not_there_is_empty(tmp_path):
+    unpack(tmp_path / "none.jsonl", tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()

@@ -1,7 +1,10 @@
 """The tables of the benchmark that shows where a method stops working."""
 
 import copy
+import json
+import sys
 
+from dysyr.benchmark import robustness
 from dysyr.benchmark.robustness import limits, table
 
 CONTROLS = {
@@ -72,3 +75,16 @@ def test_the_table_has_medians_ranges_and_baselines():
     assert row[7] == "3 plausible attractor"
     lost = record(prediction_error={"20": None})
     assert cells(table([record(), lost, lost]).splitlines()[-1])[6] == "**∞** [0.00100, ∞] (1.20; 0.300)"
+
+
+def test_an_archive_of_finished_tasks_makes_the_page(tmp_path, monkeypatch, capsys):
+    archive = tmp_path / "robustness.jsonl"
+    archive.write_text("".join(
+        json.dumps({"task": f"shplrnn-lorenz63-base-{seed}", "result": record(d_stsp=0.1 * seed)}) + "\n"
+        for seed in (1, 2, 3)
+    ))  # fmt: skip
+    given = ["-o", str(tmp_path / "out"), "--systems", "lorenz63", "--processes", "0", "--archive", str(archive)]
+    monkeypatch.setattr(sys, "argv", ["robustness", *given, "--write", str(tmp_path / "page.md")])
+    robustness.main()
+    assert "| lorenz63 | 0 of 3 | **0.200** [0.100, 0.300]" in (tmp_path / "page.md").read_text()
+    assert len(archive.read_text().splitlines()) == 3
