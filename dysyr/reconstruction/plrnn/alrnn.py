@@ -77,7 +77,7 @@ class ALRNN(ForcedReconstructor):
     def __init__(
         self, *, latent_dim=20, n_rectified=2, readout="identity", forcing="sparse", alpha="adaptive",
         alpha_estimator="arithmetic_mean", alpha_decay=None, forcing_interval=None, sequence_length=None, warm_up=0,
-        batch_size=16, n_starts=4, n_updates=30_000, n_refinements=0, n_generations=200, n_evolutions=3,
+        batch_size=16, n_starts=4, n_updates=30_000, n_refinements=0, n_generations=200, n_evolutions=2,
         learning_rate=3e-3, learning_rate_end=1e-5, weight_decay=0.0, readout_penalty=0.0, coupling_penalty=0.0,
         gradient_clip=0.0, smoothing="auto", jitter="auto", validation_fraction=0.2, n_checks=20, max_restarts=2,
         device="cpu", seed=0,

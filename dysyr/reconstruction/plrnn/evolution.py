@@ -32,6 +32,8 @@ MU = 1e-2
 """Share of the mean curvature added to all directions: what forecasts do not see at all is not free to explode."""
 MOST_RISE = 10.0
 GENERATIONS_PER_METRIC = 50
+MOST_WINDOWS = 96
+"""Of E, which only has to tell that forecasts are lost: it falls as the runs come nearer to the data."""
 FORECAST_INTERVALS = 3
 """Forced steps of sparse forcing are that much rarer in E: forecasts over one interval hardly see the growth of small
 spirals, and exponents come out too large."""
@@ -53,7 +55,7 @@ class Evolution:
         self.recipe, self.distance, self.rng, self.alpha = recipe, distance, rngs[1], float(alpha)
         longer = min(FORECAST_INTERVALS * recipe.interval, recipe.n_steps) if recipe.interval > 1 else 1
         seen = dataclasses.replace(recipe, interval=longer)
-        self._forecasts = Refinement(seen, windows, rngs[0], theta, alpha)
+        self._forecasts = Refinement(seen, windows, rngs[0], theta, alpha, most_windows=MOST_WINDOWS)
         self.theta = self._forecasts.theta
         self.count = 0
         self._size = self._forecasts.n_free

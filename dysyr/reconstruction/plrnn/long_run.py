@@ -31,7 +31,7 @@ LEAST_GROWTH = 0.05
 """Share of the rate at which orbits have to leave a fixed point; Lorenz' foci have twice as much."""
 MOST_REGIONS = 64
 MOST_CONDITION = 1e12
-REGION_STRIDE = 25
+REGION_STRIDE = 100
 WORST = 2.0 + RATE_WEIGHT + REST_WEIGHT
 
 

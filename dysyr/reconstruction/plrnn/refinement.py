@@ -44,16 +44,17 @@ class Refinement:
         rng: numpy Generator, draws the windows, once: the largest errors are rare, and draws would differ by them.
         theta: flat parameters.
         alpha: forcing strength that the attempt has reached.
+        most_windows: see ``n_windows``.
     """
 
-    def __init__(self, recipe, windows, rng, theta, alpha):
+    def __init__(self, recipe, windows, rng, theta, alpha, *, most_windows=MAX_WINDOWS):
         self.recipe = recipe
         self.theta = np.array(theta, dtype=np.float64)
         self.alpha = float(alpha)
         self.count, self.damping = 0, FIRST_DAMPING
         shapes = recipe.shapes()
         self._shapes, self._size = shapes, recipe.network.n_refined(shapes)
-        size = min(n_windows(recipe, self._size), len(windows.starts))
+        size = min(n_windows(recipe, self._size, most_windows), len(windows.starts))
         self._draw = Draw(recipe, windows, [rng], size, np.float64, 0.0, cut=False)
         self._draw.spaced()
         self._draw.release()
@@ -190,11 +191,10 @@ def n_needed(recipe, n_parameters):
     return math.ceil(ROWS_PER_PARAMETER * n_parameters / ((recipe.n_steps - recipe.warm_up) * recipe.n_observed))
 
 
-def n_windows(recipe, n_parameters):
-    """How many windows, where the data have as many: 320, fewer where more than 400 parameters make each of them
+def n_windows(recipe, n_parameters, most=MAX_WINDOWS):
+    """How many windows, where the data have as many: ``most``, fewer where more than 400 parameters make each of them
     dear, and enough for eight errors for each parameter. The price of a window grows with the square of the number of
     parameters.
     """
-    lanes = LANES
-    affordable = MAX_WINDOWS * min(1.0, (400 / n_parameters) ** 2)
-    return lanes * math.ceil(max(n_needed(recipe, n_parameters), affordable) / lanes)
+    affordable = most * min(1.0, (400 / n_parameters) ** 2)
+    return LANES * math.ceil(max(n_needed(recipe, n_parameters), affordable) / LANES)

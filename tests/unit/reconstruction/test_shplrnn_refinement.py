@@ -93,5 +93,6 @@ def test_windows_of_a_refinement_are_enough_but_not_dear():
     plain = recipe(n_steps=200, n_observed=3, network=ShallowNetwork(3, 6, False))
     assert n_windows(plain, 356) == 320
     assert n_windows(plain, 800) == 80
+    assert n_windows(plain, 356, 96) == 96
     assert n_windows(plain, 8000) * 600 >= 8 * 8000
     assert n_windows(plain, 8000) * 600 < 9 * 8000 + 16 * 600
