@@ -17,6 +17,9 @@ MOST_SPECTRAL_SAMPLES = 200_000
 N_ORBITS = 16
 SAMPLES_PER_CELL = 20
 MOST_CELLS = 24
+SAMPLES_PER_SMALL_CELL = 3
+MOST_SMALL_CELLS = 30
+MISSED_WEIGHT = 2.0
 LOST = 1e6
 RANGE_MARGIN = 0.1
 RATE_WEIGHT = 0.5
@@ -32,20 +35,21 @@ LEAST_GROWTH = 0.05
 MOST_REGIONS = 64
 MOST_CONDITION = 1e12
 REGION_STRIDE = 100
-WORST = 2.0 + RATE_WEIGHT + REST_WEIGHT
+WORST = 2.0 + MISSED_WEIGHT + RATE_WEIGHT + REST_WEIGHT
 
 
 class LongRun:
     """How far free runs are from training data.
 
-        distance = H_state + H_spectrum + (1/2) min(1, max(0, |lambda / rate - 1| - 0.15)) + rest / 2
+        distance = H_state + 2 missed + H_spectrum + (1/2) min(1, max(0, |lambda / rate - 1| - 0.15)) + rest / 2
         H(p, q)^2 = (1/2) sum (sqrt p - sqrt q)^2
         rest = max over fixed points within the range of the data of min(1, max(0, 1 - growth / (0.05 rate)))
 
     H_state compares histograms over the three leading principal components, with about twenty samples of the data per
-    cell, all that leaves their range in a cell of its own; H_spectrum compares power spectra of Hann-windowed segments
-    of up to 2,000 samples, averaged over the variables; of long data segments of 200,000 samples in all, spread over
-    them. Both lie in [0, 1]. lambda is the largest Lyapunov exponent of the model, rate what the data let expect;
+    cell, all that leaves their range in a cell of its own; missed is the share of the data in those of smaller cells,
+    about three samples each, that no run enters: it rules D_stsp, which a Hellinger distance hardly heeds. H_spectrum
+    compares power spectra of Hann-windowed segments of up to 2,000 samples, averaged over the variables; of long data
+    segments of 200,000 samples in all, spread over them. All three lie in [0, 1]. lambda is the largest Lyapunov exponent of the model, rate what the data let expect;
     growth is the logarithm of the largest modulus of an eigenvalue at a fixed point: chaotic orbits near a stable one,
     which the data do not have, end there sooner or later. Both add nothing where the data do not tell a rate, the
     latter neither where the runs visit more than 64 regions.
@@ -68,7 +72,8 @@ class LongRun:
         margin = RANGE_MARGIN * self._points.std(axis=0) + 1e-12
         self._low, self._high = self._points.min(axis=0) - margin, self._points.max(axis=0) + margin
         n_axes = self._axes.shape[1]
-        self._cells = int(np.clip(round((len(points) / SAMPLES_PER_CELL) ** (1 / n_axes)), 3, MOST_CELLS))
+        self._cells = _cells_per_axis(len(points), n_axes, SAMPLES_PER_CELL, MOST_CELLS)
+        self._small_cells = _cells_per_axis(len(points), n_axes, SAMPLES_PER_SMALL_CELL, MOST_SMALL_CELLS)
         del points
         self._window = np.hanning(self._length)
         segments = [
@@ -119,7 +124,7 @@ class LongRun:
             rng: numpy Generator, chooses the states.
 
         Returns:
-            float in [0, 3].
+            float in [0, 5].
         """
         if model is None:
             return WORST
@@ -173,7 +178,7 @@ class LongRun:
             runs: (orbit, n_steps, N) standardised.
 
         Returns:
-            float in [0, 2]; where a run is not finite or leaves the data by a million standard deviations,
+            float in [0, 4]; where a run is not finite or leaves the data by a million standard deviations,
             H_spectrum is 1.
         """
         lost = not (np.abs(runs) < LOST).all()
@@ -181,22 +186,28 @@ class LongRun:
             generated = np.ascontiguousarray(runs.reshape(-1, runs.shape[-1]) @ self._axes)
         u, v = count_cells(self._points, generated, self._low, self._high, self._cells)
         outside = 1.0 - v.sum() / len(generated)
-        state = 0.5 * (_squares(u / len(self._points), v / len(generated)) + outside)
+        state = np.sqrt(0.5 * (_squares(u / len(self._points), v / len(generated)) + outside))
+        u, v = count_cells(self._points, generated, self._low, self._high, self._small_cells)
+        state += MISSED_WEIGHT * u[v == 0].sum() / len(self._points)
         if lost:
-            return float(np.sqrt(state) + 1.0)
+            return float(state + 1.0)
         segments = runs.reshape(-1, self._length, runs.shape[-1])
         spectral = np.mean(np.sqrt(0.5 * _squares(self._spectrum, self._spectrum_of(segments))))
-        return float(np.sqrt(state) + spectral)
+        return float(state + spectral)
 
     def _spectrum_of(self, segments):
         """Mean normalised power spectrum per variable, (frequency, N); that of a constant is zero."""
-        series = np.ascontiguousarray(segments.transpose(0, 2, 1))
+        series = np.array(segments.transpose(0, 2, 1), order="C")
         series -= series.mean(axis=2, keepdims=True)
         series *= self._window
         found = np.fft.rfft(series)
         power = (found.real**2 + found.imag**2).mean(axis=0).T
         total = power.sum(axis=0)
         return power / np.where(total > 0, total, 1.0)
+
+
+def _cells_per_axis(n_samples, n_axes, per_cell, most):
+    return int(np.clip(round((n_samples / per_cell) ** (1 / n_axes)), 3, most))
 
 
 def _squares(p, q):

@@ -12,6 +12,7 @@ from dysyr.reconstruction.plrnn.elementwise_network import ElementwiseNetwork
 from dysyr.reconstruction.plrnn.evolution import Evolution
 from dysyr.reconstruction.plrnn.long_run import (
     LEAST_GROWTH,
+    MISSED_WEIGHT,
     N_ORBITS,
     RATE_BAND,
     RATE_WEIGHT,
@@ -47,10 +48,22 @@ def test_distance_tells_shuffles_surrogates_and_lost_runs_from_the_data():
     assert shuffled > 0.4 and surrogate > 0.25
     lost = orbits_like(long_run, series)
     lost[3, 100:] = np.nan
-    assert 1.0 < long_run.distance(lost) < long_run.distance(np.full_like(lost, np.inf)) == 2.0
+    assert 1.0 < long_run.distance(lost) < long_run.distance(np.full_like(lost, np.inf)) == 4.0
     far = orbits_like(long_run, series)
     far[3, 100:] = 1e200
     assert long_run.distance(far) == long_run.distance(lost)
+
+
+def test_states_that_no_run_visits_cost_twice_their_share():
+    """Runs over half of an interval that the data fill evenly; the Hellinger distance is sqrt(1 - 1 / sqrt 2)."""
+    t = np.linspace(0, 1, 12_000)[:, None]
+    long_run = LongRun.from_series([np.random.default_rng(0).permutation(t)])
+    runs = orbits_like(long_run, np.random.default_rng(1).permutation(0.5 * t))
+    spectral = np.mean(np.sqrt(0.5 * np.square(
+        np.sqrt(long_run._spectrum) - np.sqrt(long_run._spectrum_of(runs.reshape(-1, long_run._length, 1)))
+    ).sum(axis=0)))  # fmt: skip
+    found = long_run.distance(runs) - spectral
+    assert found == pytest.approx(np.sqrt(1 - np.sqrt(0.5)) + MISSED_WEIGHT * 0.5, abs=0.05)
 
 
 def test_spectra_of_long_data_are_those_of_segments_spread_over_them(monkeypatch):
