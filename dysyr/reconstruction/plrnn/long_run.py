@@ -49,10 +49,11 @@ class LongRun:
     cell, all that leaves their range in a cell of its own; missed is the share of the data in those of smaller cells,
     about three samples each, that no run enters: it rules D_stsp, which a Hellinger distance hardly heeds. H_spectrum
     compares power spectra of Hann-windowed segments of up to 2,000 samples, averaged over the variables; of long data
-    segments of 200,000 samples in all, spread over them. All three lie in [0, 1]. lambda is the largest Lyapunov exponent of the model, rate what the data let expect;
-    growth is the logarithm of the largest modulus of an eigenvalue at a fixed point: chaotic orbits near a stable one,
-    which the data do not have, end there sooner or later. Both add nothing where the data do not tell a rate, the
-    latter neither where the runs visit more than 64 regions.
+    segments of 200,000 samples in all, spread over them. All three lie in [0, 1]. lambda is the largest Lyapunov
+    exponent of the model, rate what the data let expect; growth is the logarithm of the largest modulus of an
+    eigenvalue at a fixed point: chaotic orbits near a stable one, which the data do not have, end there sooner or
+    later. Both add nothing where the data do not tell a rate, the latter neither where the runs visit more than 64
+    regions.
 
     Args:
         stretches: list of (time, N) standardised arrays without missing values, one of them of 64 samples at least.
