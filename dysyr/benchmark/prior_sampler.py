@@ -7,6 +7,8 @@ states are of the stationary distribution or of a Dirichlet(50, ..., 50) draw wi
 each sweep proposes a step of the logit of every rate, and to add or to drop every edge.
 """
 
+import math
+
 import numpy as np
 
 from dysyr.kernels.jit import jit
@@ -82,7 +84,7 @@ def _sweeps(q, counts, lag, first, sparse, width, slope, draws, rates, share):
                     total = 1.0 - np.exp(-slope[i])
                     if old > 0.0:
                         q[i, j] = 0.0
-                        if not _allowed(q):
+                        if not allowed(q):
                             q[i, j] = old
                             continue
                         after = _log_posterior(q, counts, lag, first)
@@ -131,7 +133,7 @@ def _log_posterior(q, counts, lag, first):
         for j in range(n):
             a[i, j] = (fastest + a[i, i] if i == j else q[i, j]) * step
     for k in range(N_TERMS, 0, -1):
-        _product(a, power, other)
+        product(a, power, other)
         for i in range(n):
             for j in range(n):
                 power[i, j] = other[i, j] / k
@@ -141,7 +143,7 @@ def _log_posterior(q, counts, lag, first):
         for j in range(n):
             power[i, j] *= scale
     for _ in range(n_squarings):
-        _product(power, power, other)
+        product(power, power, other)
         power, other = other, power
     for i in range(n):
         for j in range(n):
@@ -149,12 +151,14 @@ def _log_posterior(q, counts, lag, first):
                 if power[i, j] <= 0.0:
                     return -np.inf
                 value += counts[i, j] * np.log(power[i, j])
-    return value + _log_first(q, first)
+    stationary, even = log_first(q, first, np.empty(n))
+    top = max(stationary, even)
+    return value + top + np.log(0.5 * np.exp(stationary - top) + 0.5 * np.exp(even - top))
 
 
 @jit
-def _log_first(q, first):
-    """Log-probability of the first states: half stationary, half Dirichlet-multinomial."""
+def log_first(q, first, pi):
+    """Log-probabilities of the first states, stationary and Dirichlet-multinomial; the stationary law goes into pi."""
     n = q.shape[0]
     a = q.copy()
     for k in range(n - 1, 0, -1):
@@ -165,30 +169,29 @@ def _log_first(q, first):
             a[i, k] /= out
             for j in range(k):
                 a[i, j] += a[i, k] * a[k, j]
-    pi = np.zeros(n)
     pi[0] = 1.0
     total = 1.0
     for k in range(1, n):
+        pi[k] = 0.0
         for i in range(k):
             pi[k] += pi[i] * a[i, k]
         total += pi[k]
-    stationary, even = 0.0, 0.0
-    seen = 0.0
+    stationary, even, seen = 0.0, math.lgamma(n * CONCENTRATION), 0.0
     for i in range(n):
+        pi[i] /= total
         if first[i] > 0.0:
             if pi[i] <= 0.0:
                 stationary = -np.inf
             else:
-                stationary += first[i] * np.log(pi[i] / total)
-        for k in range(int(first[i])):
-            even += np.log(CONCENTRATION + k) - np.log(n * CONCENTRATION + seen)
-            seen += 1.0
-    top = max(stationary, even)
-    return top + np.log(0.5 * np.exp(stationary - top) + 0.5 * np.exp(even - top))
+                stationary += first[i] * np.log(pi[i])
+            even += math.lgamma(CONCENTRATION + first[i]) - math.lgamma(CONCENTRATION)
+            seen += first[i]
+    return stationary, even - math.lgamma(n * CONCENTRATION + seen)
 
 
 @jit
-def _product(a, b, out):
+def product(a, b, out):
+    """The matrix product of a and b, into out."""
     n = a.shape[0]
     for i in range(n):
         for j in range(n):
@@ -199,7 +202,7 @@ def _product(a, b, out):
 
 
 @jit
-def _allowed(q):
+def allowed(q):
     """Whether the graph of the rates is strongly connected and has at least 2 (n - 1) edges."""
     n = q.shape[0]
     n_edges = 0
