@@ -28,8 +28,18 @@ import dataclasses
 
 import numpy as np
 
-from dysyr.benchmark.prior_sampler import CONCENTRATION, allowed, log_first, product
+from dysyr.benchmark.prior_sampler import allowed
 from dysyr.benchmark.whole_prior import BETA, log_graphs
+from dysyr.benchmark.whole_prior_labels import (
+    chosen,
+    draw_start,
+    draw_states,
+    filter_labels,
+    label_odds,
+    log_likelihood,
+    noise_step,
+    transition,
+)
 from dysyr.kernels.jit import jit
 
 N_BLOCKS, BURN, AIM = 10, 0.3, 0.4
@@ -172,17 +182,17 @@ def _sweeps(
     p, scratch = np.empty((n, n)), np.empty((5, n, n))
     law = int(state[1])
     for _ in range(n_sweeps):
-        _start(q, first, rng, initial)
+        draw_start(q, first, rng, initial)
         if clean < 1.0:
             transition(q, lag, p, scratch)
             if rng.random() * len(labels) < MANY:
-                state[0] = _noise(
+                state[0] = noise_step(
                     state[0], labels, offsets, seen, seen_first, p, emission, initial, clean, log_noises, forward, rng
                 )  # fmt: skip
             if state[0] > 0.0:
-                _evidence(state[0], emission)
-                _filter(labels, offsets, p, emission, initial, forward)
-                _states(labels, offsets, p, forward, rng, counts, first)
+                label_odds(state[0], emission)
+                filter_labels(labels, offsets, p, emission, initial, forward)
+                draw_states(labels, offsets, p, forward, rng, counts, first)
             else:
                 counts[:] = seen
                 first[:] = seen_first
@@ -312,7 +322,7 @@ def _law(q, laws, chances, rng):
     for k in range(len(laws)):
         chances[k] = np.exp(chances[k] - most)
         total += chances[k]
-    return _chosen(chances, total, rng)
+    return chosen(chances, total, rng)
 
 
 @jit
@@ -331,178 +341,3 @@ def _scale(q, counts, first, lag, laws, law, beside, rng, p, scratch):
         else:
             q /= ratio
     return law
-
-
-@jit
-def _noise(noise, labels, offsets, seen, seen_first, p, emission, initial, clean, log_noises, forward, rng):
-    """The label noise after one step, states summed over: between none and some, or along a random walk."""
-    low, high = log_noises
-    jumps = noise == 0.0 or (clean > 0.0 and rng.random() < 0.5)
-    after = 0.0
-    if noise == 0.0:
-        after = np.exp(low + (high - low) * rng.random())
-    elif not jumps:
-        after = noise * np.exp(0.7 * rng.standard_normal())
-        if np.log(after) < low or np.log(after) > high:
-            return noise
-    both = 0.0
-    for sign, value in ((-1.0, noise), (1.0, after)):
-        if value > 0.0:
-            _evidence(value, emission)
-            both += sign * _filter(labels, offsets, p, emission, initial, forward)
-        else:
-            both += sign * _log_clean(seen, seen_first, p, initial)
-    if jumps:
-        odds = np.log((1.0 - clean) / clean * 0.5)
-        both += odds if noise == 0.0 else -odds
-    return after if np.log(1.0 - rng.random()) < both else noise
-
-
-@jit
-def _log_clean(seen, seen_first, p, initial):
-    value = 0.0
-    for i in range(len(p)):
-        if seen_first[i] > 0.0:
-            value += seen_first[i] * np.log(initial[i])
-        for j in range(len(p)):
-            if seen[i, j] > 0.0:
-                value += seen[i, j] * np.log(p[i, j])
-    return value
-
-
-@jit
-def _evidence(noise, emission):
-    n = len(emission)
-    for i in range(n):
-        for j in range(n):
-            emission[i, j] = 1.0 - noise if i == j else noise / (n - 1)
-
-
-@jit
-def _filter(labels, offsets, p, emission, initial, forward):
-    """Log-likelihood of the labels; forward probabilities of the states, normalised."""
-    n = len(p)
-    value = 0.0
-    for path in range(len(offsets) - 1):
-        for k in range(offsets[path], offsets[path + 1]):
-            total = 0.0
-            for j in range(n):
-                prior = initial[j]
-                if k > offsets[path]:
-                    prior = 0.0
-                    for i in range(n):
-                        prior += forward[k - 1, i] * p[i, j]
-                forward[k, j] = prior * emission[labels[k], j]
-                total += forward[k, j]
-            for j in range(n):
-                forward[k, j] /= total
-            value += np.log(total)
-    return value
-
-
-@jit
-def _states(labels, offsets, p, forward, rng, counts, first):
-    """States backwards from the end, kept as counts of pairs and of first states."""
-    n = len(p)
-    weight = np.empty(n)
-    counts[:] = 0.0
-    first[:] = 0.0
-    for path in range(len(offsets) - 1):
-        after = 0
-        for k in range(offsets[path + 1] - 1, offsets[path] - 1, -1):
-            last = k == offsets[path + 1] - 1
-            total = 0.0
-            for i in range(n):
-                weight[i] = forward[k, i] if last else forward[k, i] * p[i, after]
-                total += weight[i]
-            now = _chosen(weight, total, rng)
-            if not last:
-                counts[now, after] += 1.0
-            after = now
-        first[after] += 1.0
-
-
-@jit
-def _start(q, first, rng, initial):
-    """The distribution of first states: stationary or a draw of the Dirichlet law, given first states."""
-    stationary, even = log_first(q, first, initial)
-    if rng.random() * (1.0 + np.exp(min(even - stationary, 700.0))) > 1.0:
-        total = 0.0
-        for i in range(len(first)):
-            initial[i] = rng.gamma(CONCENTRATION + first[i], 1.0)
-            total += initial[i]
-        for i in range(len(first)):
-            initial[i] /= total
-
-
-@jit
-def log_likelihood(q, counts, lag, first, p, scratch):
-    """Log-likelihood of pairs and of first states of clean labels."""
-    transition(q, lag, p, scratch)
-    value = 0.0
-    for i in range(len(q)):
-        for j in range(len(q)):
-            if counts[i, j] > 0.0:
-                if p[i, j] <= 0.0:
-                    return -np.inf
-                value += counts[i, j] * np.log(p[i, j])
-    stationary, even = log_first(q, first, scratch[0, 0])
-    top = max(stationary, even)
-    return value + top + np.log(0.5 * np.exp(stationary - top) + 0.5 * np.exp(even - top))
-
-
-@jit
-def transition(q, lag, p, scratch):
-    """exp(Q lag) of rates off the diagonal: the series to degree 11 of a non-negative matrix, squared repeatedly."""
-    n = len(q)
-    a, square, cube, part, other = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
-    fastest = 0.0
-    for i in range(n):
-        total = 0.0
-        for j in range(n):
-            total += q[i, j]
-        a[i, i] = -total
-        fastest = max(fastest, total)
-    n_squarings = 0
-    span = fastest * lag
-    while span > 0.5:
-        span *= 0.5
-        n_squarings += 1
-    step = lag / 2.0**n_squarings
-    for i in range(n):
-        for j in range(n):
-            a[i, j] = (fastest + a[i, i] if i == j else q[i, j]) * step
-    product(a, a, square)
-    product(square, a, cube)
-    for i in range(n):
-        for j in range(n):
-            part[i, j] = a[i, j] / 3628800.0 + square[i, j] / 39916800.0
-        part[i, i] += 1.0 / 362880.0
-    scale = np.exp(-fastest * step)
-    for c0, c1, c2 in ((720.0, 5040.0, 40320.0), (6.0, 24.0, 120.0), (1.0, 1.0, 2.0)):
-        product(cube, part, other)
-        for i in range(n):
-            for j in range(n):
-                part[i, j] = other[i, j] + a[i, j] / c1 + square[i, j] / c2
-            part[i, i] += 1.0 / c0
-    for i in range(n):
-        for j in range(n):
-            p[i, j] = part[i, j] * scale
-    for _ in range(n_squarings):
-        product(p, p, other)
-        for i in range(n):
-            for j in range(n):
-                p[i, j] = other[i, j]
-
-
-@jit
-def _chosen(weight, total, rng):
-    """An index with probability proportional to its weight."""
-    aim, below, last = total * rng.random(), 0.0, 0
-    for k in range(len(weight)):
-        if weight[k] > 0.0:
-            below += weight[k]
-            last = k
-            if below > aim:
-                return k
-    return last
