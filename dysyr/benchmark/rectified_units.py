@@ -8,6 +8,7 @@ independent clean trajectory of 100,000 samples per system. Fitted models and th
 """
 
 import argparse
+import collections
 import concurrent.futures
 import itertools
 import json
@@ -211,17 +212,18 @@ def _record(out, *task):
 def quality_table(records):
     """Markdown table, a row per seed, of the distances, the exponents and the symbols in use."""
     lines = [
-        "| seed | D_stsp | D_H | three leading exponents | free runs that collapse | regions in use | seconds |",
-        "|---|---|---|---|---|---|---|",
+        "| seed | D_stsp | D_H | three leading exponents | free runs that collapse | regions in use | verdict "
+        "| seconds |",
+        "|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for r in records:
         if r["failure"] is not None:
-            lines.append(f"| {r['seed']} | {r['failure']} | | | | | |")
+            lines.append(f"| {r['seed']} | {r['failure']} | | | | | | |")
             continue
         exponents = " ".join(number(x) for x in (r["exponents"] or [])[:3]) or ABSENT
         lines.append(
             f"| {r['seed']} | {number(r['d_stsp'])} | {number(r['d_h'])} | {exponents} "
-            f"| {r['n_collapsed']} of {N_TAILS} | {n_in_use(r)} | {r['seconds']:.0f} |"
+            f"| {r['n_collapsed']} of {N_TAILS} | {n_in_use(r)} | {r['verdict']} | {r['seconds']:.0f} |"
         )  # fmt: skip
     good = [r for r in records if r["failure"] is None]
     if good:
@@ -229,8 +231,10 @@ def quality_table(records):
             [r["d_stsp"] for r in good], [r["d_h"] for r in good], [r["exponents"][0] for r in good if r["exponents"]],
             [r["n_collapsed"] for r in good], [n_in_use(r) for r in good],
         ]  # fmt: skip
-        lines.append(f"| median [range] | {' | '.join(map(spread, columns))} | |")
-        lines.append(f"| truth against truth | {' | '.join(number(x) for x in good[0]['floors'])} | | | | |")
+        counts = collections.Counter(r["verdict"] for r in good)
+        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+        lines.append(f"| median [range] | {' | '.join(map(spread, columns))} | {verdicts} | |")
+        lines.append(f"| truth against truth | {' | '.join(number(x) for x in good[0]['floors'])} | | | | | |")
     return "\n".join(lines) + "\n"
 
 

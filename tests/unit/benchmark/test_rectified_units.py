@@ -21,7 +21,7 @@ from dysyr.benchmark.rectified_units import (
 RECORD = {
     "system": "lorenz63", "n_rectified": 2, "noise": 0.05, "seed": 0, "failure": None, "seconds": 61.0,
     "d_stsp": 1.5, "d_h": 0.1, "exponents": [0.91, 0.01, -1.2, -3.0], "floors": [0.06, 0.05], "n_collapsed": 1,
-    "visits": [0.7, 0.2995, 0.0005], "n_fixed_points": 3, "spurious_stable": [],
+    "visits": [0.7, 0.2995, 0.0005], "verdict": "wrong attractor", "n_fixed_points": 3, "spurious_stable": [],
     "equilibria": [{"state": [0.0, 0.0], "distance": 0.25, "leading": [[0.09, 10.2], [0.2, 9.0]]}],
 }  # fmt: skip
 
@@ -31,13 +31,14 @@ def cells(line):
 
 
 def test_a_row_per_seed_and_the_median_below():
-    worse = {**RECORD, "seed": 1, "d_stsp": 3.5, "exponents": None, "n_collapsed": 0, "visits": [1.0]}
+    worse = {**RECORD, "seed": 1, "d_stsp": 3.5, "exponents": None, "n_collapsed": 0, "visits": [1.0],
+             "verdict": "plausible attractor"}  # fmt: skip
     lines = quality_table([RECORD, worse]).splitlines()
-    assert cells(lines[2]) == ["0", "1.50", "0.100", "0.910 0.0100 −1.20", "1 of 10", "2", "61"]
+    assert cells(lines[2]) == ["0", "1.50", "0.100", "0.910 0.0100 −1.20", "1 of 10", "2", "wrong attractor", "61"]
     assert cells(lines[3])[3] == "–"
     assert cells(lines[4]) == [
         "median [range]", "**2.50** [1.50, 3.50]", "**0.100** [0.100, 0.100]", "**0.910** [0.910, 0.910]",
-        "**0.500** [0, 1]", "**1.50** [1, 2]", "",
+        "**0.500** [0, 1]", "**1.50** [1, 2]", "1 wrong attractor, 1 plausible attractor", "",
     ]  # fmt: skip
     assert cells(lines[5])[1:3] == ["0.0600", "0.0500"]
 
