@@ -14,7 +14,6 @@ import numpy as np
 from dysyr.kernels.jit import jit
 
 CONCENTRATION = 50.0
-N_TERMS = 13
 
 
 def posterior_mean(counts, lag, first, sparse, start, *, n_sweeps=2000, seed=0):
@@ -109,18 +108,42 @@ def _log_posterior(q, counts, lag, first):
     """Log-likelihood of pairs and of first states plus the log density of the rates that are not zero."""
     n = q.shape[0]
     value = 0.0
-    a, power, other = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            if i != j and q[i, j] > 0.0:
+                rest = 1.0 - q[i, j]
+                if rest <= 0.0:
+                    return -np.inf
+                value += np.log((1.0 + 3.0 * rest**2 + 5.0 * rest**4) / 3.0)
+    return value + log_likelihood(q, counts, lag, first, np.empty((n, n)), np.empty((5, n, n)))
+
+
+@jit
+def log_likelihood(q, counts, lag, first, p, scratch):
+    """Log-likelihood of pairs and of first states of clean labels."""
+    transition(q, lag, p, scratch)
+    value = 0.0
+    for i in range(len(q)):
+        for j in range(len(q)):
+            if counts[i, j] > 0.0:
+                if p[i, j] <= 0.0:
+                    return -np.inf
+                value += counts[i, j] * np.log(p[i, j])
+    stationary, even = log_first(q, first, scratch[0, 0])
+    top = max(stationary, even)
+    return value + top + np.log(0.5 * np.exp(stationary - top) + 0.5 * np.exp(even - top))
+
+
+@jit
+def transition(q, lag, p, scratch):
+    """exp(Q lag) of rates off the diagonal: the series to degree 11 of a non-negative matrix, squared repeatedly."""
+    n = len(q)
+    a, square, cube, part, other = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
     fastest = 0.0
     for i in range(n):
         total = 0.0
         for j in range(n):
-            if i != j:
-                total += q[i, j]
-                if q[i, j] > 0.0:
-                    rest = 1.0 - q[i, j]
-                    if rest <= 0.0:
-                        return -np.inf
-                    value += np.log((1.0 + 3.0 * rest**2 + 5.0 * rest**4) / 3.0)
+            total += q[i, j]
         a[i, i] = -total
         fastest = max(fastest, total)
     n_squarings = 0
@@ -132,28 +155,27 @@ def _log_posterior(q, counts, lag, first):
     for i in range(n):
         for j in range(n):
             a[i, j] = (fastest + a[i, i] if i == j else q[i, j]) * step
-    for k in range(N_TERMS, 0, -1):
-        product(a, power, other)
+    product(a, a, square)
+    product(square, a, cube)
+    for i in range(n):
+        for j in range(n):
+            part[i, j] = a[i, j] / 3628800.0 + square[i, j] / 39916800.0
+        part[i, i] += 1.0 / 362880.0
+    scale = np.exp(-fastest * step)
+    for c0, c1, c2 in ((720.0, 5040.0, 40320.0), (6.0, 24.0, 120.0), (1.0, 1.0, 2.0)):
+        product(cube, part, other)
         for i in range(n):
             for j in range(n):
-                power[i, j] = other[i, j] / k
-            power[i, i] += 1.0
-    scale = np.exp(-fastest * step)
+                part[i, j] = other[i, j] + a[i, j] / c1 + square[i, j] / c2
+            part[i, i] += 1.0 / c0
     for i in range(n):
         for j in range(n):
-            power[i, j] *= scale
+            p[i, j] = part[i, j] * scale
     for _ in range(n_squarings):
-        product(power, power, other)
-        power, other = other, power
-    for i in range(n):
-        for j in range(n):
-            if counts[i, j] > 0.0:
-                if power[i, j] <= 0.0:
-                    return -np.inf
-                value += counts[i, j] * np.log(power[i, j])
-    stationary, even = log_first(q, first, np.empty(n))
-    top = max(stationary, even)
-    return value + top + np.log(0.5 * np.exp(stationary - top) + 0.5 * np.exp(even - top))
+        product(p, p, other)
+        for i in range(n):
+            for j in range(n):
+                p[i, j] = other[i, j]
 
 
 @jit

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from dysyr.benchmark.prior_sampler import CONCENTRATION, log_first, product
+from dysyr.benchmark.prior_sampler import CONCENTRATION, log_first
 from dysyr.kernels.jit import jit
+from dysyr.kernels.rate_paths import chosen
 
 
 @jit
@@ -90,7 +91,7 @@ def draw_states(labels, offsets, p, forward, rng, counts, first):
             for i in range(n):
                 weight[i] = forward[k, i] if last else forward[k, i] * p[i, after]
                 total += weight[i]
-            now = chosen(weight, total, rng)
+            now = chosen(weight, total * rng.random())
             if not last:
                 counts[now, after] += 1.0
             after = now
@@ -108,76 +109,3 @@ def draw_start(q, first, rng, initial):
             total += initial[i]
         for i in range(len(first)):
             initial[i] /= total
-
-
-@jit
-def log_likelihood(q, counts, lag, first, p, scratch):
-    """Log-likelihood of pairs and of first states of clean labels."""
-    transition(q, lag, p, scratch)
-    value = 0.0
-    for i in range(len(q)):
-        for j in range(len(q)):
-            if counts[i, j] > 0.0:
-                if p[i, j] <= 0.0:
-                    return -np.inf
-                value += counts[i, j] * np.log(p[i, j])
-    stationary, even = log_first(q, first, scratch[0, 0])
-    top = max(stationary, even)
-    return value + top + np.log(0.5 * np.exp(stationary - top) + 0.5 * np.exp(even - top))
-
-
-@jit
-def transition(q, lag, p, scratch):
-    """exp(Q lag) of rates off the diagonal: the series to degree 11 of a non-negative matrix, squared repeatedly."""
-    n = len(q)
-    a, square, cube, part, other = scratch[0], scratch[1], scratch[2], scratch[3], scratch[4]
-    fastest = 0.0
-    for i in range(n):
-        total = 0.0
-        for j in range(n):
-            total += q[i, j]
-        a[i, i] = -total
-        fastest = max(fastest, total)
-    n_squarings = 0
-    span = fastest * lag
-    while span > 0.5:
-        span *= 0.5
-        n_squarings += 1
-    step = lag / 2.0**n_squarings
-    for i in range(n):
-        for j in range(n):
-            a[i, j] = (fastest + a[i, i] if i == j else q[i, j]) * step
-    product(a, a, square)
-    product(square, a, cube)
-    for i in range(n):
-        for j in range(n):
-            part[i, j] = a[i, j] / 3628800.0 + square[i, j] / 39916800.0
-        part[i, i] += 1.0 / 362880.0
-    scale = np.exp(-fastest * step)
-    for c0, c1, c2 in ((720.0, 5040.0, 40320.0), (6.0, 24.0, 120.0), (1.0, 1.0, 2.0)):
-        product(cube, part, other)
-        for i in range(n):
-            for j in range(n):
-                part[i, j] = other[i, j] + a[i, j] / c1 + square[i, j] / c2
-            part[i, i] += 1.0 / c0
-    for i in range(n):
-        for j in range(n):
-            p[i, j] = part[i, j] * scale
-    for _ in range(n_squarings):
-        product(p, p, other)
-        for i in range(n):
-            for j in range(n):
-                p[i, j] = other[i, j]
-
-
-@jit
-def chosen(weight, total, rng):
-    """An index with probability proportional to its weight."""
-    aim, below, last = total * rng.random(), 0.0, 0
-    for k in range(len(weight)):
-        if weight[k] > 0.0:
-            below += weight[k]
-            last = k
-            if below > aim:
-                return k
-    return last

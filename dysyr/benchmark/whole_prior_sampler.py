@@ -28,19 +28,11 @@ import dataclasses
 
 import numpy as np
 
-from dysyr.benchmark.prior_sampler import allowed
+from dysyr.benchmark.prior_sampler import allowed, log_likelihood, transition
 from dysyr.benchmark.whole_prior import BETA, log_graphs
-from dysyr.benchmark.whole_prior_labels import (
-    chosen,
-    draw_start,
-    draw_states,
-    filter_labels,
-    label_odds,
-    log_likelihood,
-    noise_step,
-    transition,
-)
+from dysyr.benchmark.whole_prior_labels import draw_start, draw_states, filter_labels, label_odds, noise_step
 from dysyr.kernels.jit import jit
+from dysyr.kernels.rate_paths import chosen
 
 N_BLOCKS, BURN, AIM = 10, 0.3, 0.4
 FINEST = 0.03
@@ -322,7 +314,7 @@ def _law(q, laws, chances, rng):
     for k in range(len(laws)):
         chances[k] = np.exp(chances[k] - most)
         total += chances[k]
-    return chosen(chances, total, rng)
+    return chosen(chances, total * rng.random())
 
 
 @jit

@@ -113,7 +113,7 @@ def _sample_states(offsets, index, p, e, start, low, high, sweep, states):
                     weight[i] *= p[index[k + 1], i, states[k + 1]]
                 total += weight[i]
             w0, w1, _, _ = philox4x32(np.uint64(0), np.uint64(STATE_STREAM), np.uint64(k) & _LOW, sweep, low, high)
-            states[k] = _chosen(weight, total * choice53(w0, w1))
+            states[k] = chosen(weight, total * choice53(w0, w1))
     return True
 
 
@@ -170,7 +170,7 @@ def _draw_pair(powers, lag, a, b, low, high, sweep, lane, cumulative, waits, wei
         if not total > 0.0:
             return -1
         w0, w1, w2, w3 = philox4x32(np.uint64(step), stream, lane, sweep, low, high)
-        after = _chosen(weight, total * choice53(w0, w1))
+        after = chosen(weight, total * choice53(w0, w1))
         if after != state:
             jumps[state, after] += 1.0
         state = after
@@ -179,7 +179,7 @@ def _draw_pair(powers, lag, a, b, low, high, sweep, lane, cumulative, waits, wei
 
 
 @jit
-def _chosen(weight, aim):
+def chosen(weight, aim):
     """First index whose cumulative weight exceeds the aim; the last one of positive weight if rounding leaves none."""
     total, last = 0.0, 0
     for i in range(len(weight)):

@@ -11,10 +11,10 @@ import scipy.linalg
 import scipy.stats
 
 from dysyr.benchmark import jump_ceiling
-from dysyr.benchmark.prior_sampler import posterior_mean
+from dysyr.benchmark.prior_sampler import posterior_mean, transition
 from dysyr.benchmark.rate_contest import prior_context
 from dysyr.benchmark.whole_prior import BETA, LOGNORMAL, WholePrior, factors, log_graphs, strongly_connected
-from dysyr.benchmark.whole_prior_sampler import transition, whole_posterior
+from dysyr.benchmark.whole_prior_sampler import whole_posterior
 from dysyr.core.rate_matrix import stationary_distribution
 from dysyr.reconstruction.jump_em.foundation.outcome import infer, shipped
 from dysyr.reconstruction.jump_em.foundation.prior import STEP, draw_process, panel_of

@@ -208,14 +208,15 @@ def test_the_evolution_that_ends_nearest_to_the_data_leaves_its_candidates():
     np.testing.assert_array_equal(late[64], ends[1])
 
 
-def test_evolutions_go_on_with_the_same_bits():
+@pytest.mark.parametrize("judged", [[0.5, 0.2, 0.4], [0.2, 0.5, 0.4]])
+def test_evolutions_go_on_with_the_same_bits(judged):
     """A state in the middle of the second evolution, taken up by another search."""
-    whole, _ = evolved_thrice([0.5, 0.2, 0.4], [])
+    whole, _ = evolved_thrice(judged, [])
     value, best = whole.run()
-    first, _ = evolved_thrice([0.5, 0.2, 0.4], [])
+    first, _ = evolved_thrice(judged, [])
     while first.history["update"][-1:] != [62]:
         first.check()
-    second, ends = evolved_thrice([0.5, 0.2, 0.4], [])
+    second, ends = evolved_thrice(judged, [])
     ends.append(None)
     second.restore(*copy.deepcopy(first.state()))
     again_value, again = second.run()
