@@ -13,10 +13,10 @@ import dysyr
 from dysyr.core.errors import FormatError
 from dysyr.reconstruction.jump_em import RateWarning
 from dysyr.reconstruction.jump_em.foundation import edge_gamma, outcome
-from dysyr.reconstruction.jump_em.foundation.base import base_estimate
+from dysyr.reconstruction.jump_em.foundation.base import base_estimate, base_in_unit
 from dysyr.reconstruction.jump_em.foundation.model import JumpPosterior
 from dysyr.reconstruction.jump_em.foundation.outcome import read_weights, shipped
-from dysyr.reconstruction.jump_em.foundation.trained_range import reasons_outside
+from dysyr.reconstruction.jump_em.foundation.trained_range import outstanding_rate, reasons_outside
 from dysyr.reconstruction.jump_em.panel import Panel
 
 OFF = ~np.eye(3, dtype=bool)
@@ -97,11 +97,74 @@ def test_long_records_are_rescaled():
     assert np.abs(z).max() < 4
 
 
-def test_rates_too_fast_for_a_tenth_of_the_duration_go_by_the_mode():
-    """V = 2: the fastest rate is 1.85 per unit, while the mean is 0.35."""
-    with pytest.warns(RateWarning, match="the fastest rate exceeds"):
-        model = inferred(paths(ratchet(2.0), n_paths=300, n=100, dt=0.025, seed=7), dt=0.025)
-    assert model.source == "map"
+def panel_of(x, dt=DT):
+    return Panel.from_data(dysyr.make_dataset(np.asarray(x)[..., None], dt=dt))
+
+
+class TestOutstandingRates:
+    """V = 2: the fastest rate is 1.85 per unit, five times the mean. Beyond the law of the training."""
+
+    q, off, dt = ratchet(2.0), ~np.eye(6, dtype=bool), 0.025
+
+    def test_asking_twice_is_closer_to_the_truth(self):
+        network, errors = shipped()[0], []
+        for seed in range(3):
+            panel = panel_of(paths(self.q, n_paths=100, n=100, dt=self.dt, seed=seed), self.dt)
+            twice, base = outcome.infer(network, panel), base_estimate(panel)
+            once, third = (outcome._said(network, panel, b) for b in (base, base_in_unit(panel, base.unit / 3)))
+            np.testing.assert_allclose(twice.edge * twice.mean, (once.edge * once.mean + third.edge * third.mean) / 2)
+            assert (twice.unit, twice.base.unit) == (base.unit / 3, base.unit)
+            errors.append([np.sqrt(((o.edge * o.mean - self.q)[self.off] ** 2).mean()) for o in (twice, once)])
+        assert np.mean(errors, axis=0)[0] < 0.8 * np.mean(errors, axis=0)[1]
+
+    def test_many_paths_give_the_rates(self):
+        model = inferred(paths(self.q, n_paths=300, n=100, dt=self.dt, seed=7), dt=self.dt)
+        assert model.source == "network"
+        z = ((model.rate_matrix - self.q) / np.where(self.off, model.rate_stderr, 1))[self.off]
+        assert np.abs(z).max() < 4
+
+    def test_far_beyond_the_answer_is_that_of_a_unit_in_which_the_rate_fits(self):
+        network = shipped()[0]
+        panel = panel_of(paths(ratchet(2.6), n_paths=300, n=100, dt=self.dt, seed=8), self.dt)
+        base, found = base_estimate(panel), outcome.infer(network, panel)
+        fastest = base.q[self.off].max() * base.unit
+        assert fastest > 2
+        assert base.q[self.off].max() * found.unit == pytest.approx(2 / 3)
+        alone = outcome._said(network, panel, base_in_unit(panel, found.unit))
+        np.testing.assert_array_equal(found.mean, alone.mean)
+        assert found.base.unit == base.unit
+
+    def test_what_stands_out(self):
+        panel = panel_of(paths(self.q, n_paths=100, n=100, dt=self.dt), self.dt)
+        base = base_estimate(panel)
+        fastest = base.q[self.off].max() * base.unit
+        assert outstanding_rate(panel, base) == fastest > 1
+        slow = dataclasses.replace(base, q=base.q / fastest * 0.999)
+        assert outstanding_rate(panel, slow) == 0
+        even = dataclasses.replace(base, q=np.where(self.off, fastest, 0.0) / base.unit)
+        assert outstanding_rate(panel, even) == 0
+        long = dataclasses.replace(base, unit=base.unit * 0.9)
+        assert outstanding_rate(panel, long) == 0
+
+    def test_moments_of_an_even_mixture_are_those_of_draws(self):
+        def some(edge, shape, mean):
+            full = [np.array([[0.0, a], [b, 0.0]]) for a, b in (edge, shape, mean)]
+            return outcome.Outcome(*full[:1], full[1] + np.eye(2), full[2], np.array([0.25, 0.75]), "base", 1.0)
+
+        one, other = some((0.3, 1.0), (2.0, 5.0), (1.5, 0.4)), some((0.9, 0.8), (7.0, 3.0), (0.5, 1.1))
+        mixed = outcome._even_mixture(one, other)
+        draws = [
+            JumpPosterior(o.edge, o.shape, o.mean, o.initial, states=("a", "b"), dt=1.0).draw_rates(200_000, seed=k)
+            for k, o in enumerate((one, other))
+        ]
+        draws = np.concatenate(draws)[:, [0, 1], [1, 0]]
+        assert mixed.edge[[0, 1], [1, 0]] == pytest.approx((draws > 0).mean(axis=0), abs=0.005)
+        for k, values in enumerate(draws.T):
+            positive = values[values > 0]
+            mean, shape = mixed.mean[k, 1 - k], mixed.shape[k, 1 - k]
+            assert mean == pytest.approx(positive.mean(), rel=0.01)
+            assert mean**2 / shape == pytest.approx(positive.var(), rel=0.02)
+        assert mixed.initial == pytest.approx([0.25, 0.75])
 
 
 def test_irregular_times():
@@ -254,12 +317,8 @@ class TestPosterior:
 
 
 def test_reasons_to_stay_outside_are_said_one_by_one():
-    panel = Panel.from_data(dysyr.make_dataset(paths(THREE, n_paths=30, n=40)[..., None], dt=DT))
-    base = base_estimate(panel)
-    assert reasons_outside(panel, base) == []
-    fast = dataclasses.replace(base, q=base.q * 20)
-    assert "fastest rate" in reasons_outside(panel, fast)[0]
-    wrong = dataclasses.replace(base, noise=0.3)
-    assert "30 % of the labels seem to be wrong" in reasons_outside(panel, wrong)[0]
-    dense = dataclasses.replace(base, unit=DT * 1000)
-    assert "mean lag is 0.001 units" in reasons_outside(panel, dense)[-1]
+    panel = panel_of(paths(THREE, n_paths=30, n=40))
+    unit = base_estimate(panel).unit
+    assert reasons_outside(panel, 0.02, unit) == []
+    assert "30 % of the labels seem to be wrong" in reasons_outside(panel, 0.3, unit)[0]
+    assert "mean lag is 0.001 units" in reasons_outside(panel, 0.3, DT * 1000)[-1]

@@ -57,13 +57,14 @@ def base_estimate(panel, *, checkpoint=None):
         Base.
     """
     unit = panel.duration / UNITS_PER_DURATION
-    found = _base(panel, unit, checkpoint)
+    found = base_in_unit(panel, unit, checkpoint=checkpoint)
     total = found.times.sum() * (panel.n_states - 1)
     mean = float(found.jumps.sum() / total) if total > 0 else 0.0
-    return _base(panel, unit / mean, None) if mean > LARGEST_MEAN_RATE else found
+    return base_in_unit(panel, unit / mean) if mean > LARGEST_MEAN_RATE else found
 
 
-def _base(panel, unit, checkpoint):
+def base_in_unit(panel, unit, *, checkpoint=None):
+    """The Base of a panel in a given unit, in time units of the data; see ``base_estimate``."""
     goal, start = climb_of(panel, unit)
     found = maximise(goal, start, tolerance=TOLERANCE, max_iterations=MOST_EVALUATIONS, checkpoint=checkpoint)
     last = expect(panel, found.at)

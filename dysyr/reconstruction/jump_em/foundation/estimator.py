@@ -78,7 +78,7 @@ class JumpFoundation(Reconstructor):
         network, known = shipped(self.weights)
         place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(known["sha256"], data))
         found = infer(network, panel, checkpoint=place)
-        reasons = reasons_outside(panel, found.base)
+        reasons = reasons_outside(panel, found.base.noise, found.unit)
         if reasons and self.outside == "error":
             raise InputError(
                 "the data lie outside of what the network was trained on", got="; ".join(reasons),

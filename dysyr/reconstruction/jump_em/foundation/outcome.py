@@ -13,12 +13,17 @@ import safetensors.torch
 import torch
 
 from dysyr.core.errors import FormatError
-from dysyr.reconstruction.jump_em.foundation.base import base_estimate
+from dysyr.reconstruction.jump_em.foundation.base import base_estimate, base_in_unit
 from dysyr.reconstruction.jump_em.foundation.network import new_network
 from dysyr.reconstruction.jump_em.foundation.prior import VERSION
 from dysyr.reconstruction.jump_em.foundation.statistics import codes_of, log_starts, statistics_of
+from dysyr.reconstruction.jump_em.foundation.trained_range import outstanding_rate
 
 WEIGHTS = "jump_foundation.safetensors"
+SHORTER = 3.0
+"""Shortening of the unit where a rate exceeds the published law."""
+CERTAIN = 2.0
+"""Rate per unit from which the answer in the longer unit counts no more."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,7 +35,8 @@ class Outcome:
         shape: (state, state) shape of the Gamma law of a rate that is not zero.
         mean: (state, state) mean of that law in 1/time.
         initial: (state,) distribution of the first state.
-        base: Base, the estimate that the network corrects.
+        base: Base, the estimate that the network corrects, before any shortening of its unit.
+        unit: the shortest unit in which the network was asked, in time units of the data.
     """
 
     edge: np.ndarray
@@ -38,10 +44,16 @@ class Outcome:
     mean: np.ndarray
     initial: np.ndarray
     base: object
+    unit: float
 
 
 def infer(network, panel, *, checkpoint=None):
     """The Outcome of a panel.
+
+    The law of the training knows hardly any process with few rates above 1 per unit and slow ones beside them, and the
+    network holds the fast ones down. Where the fastest rate exceeds 1 and four times the mean, the network is asked
+    again in a third of the unit, and the answer is that of both with even chances; where it exceeds 2, it is that in a
+    unit in which the fastest rate is 2/3.
 
     Args:
         network: PairNetwork.
@@ -52,6 +64,30 @@ def infer(network, panel, *, checkpoint=None):
         Outcome.
     """
     base = base_estimate(panel, checkpoint=checkpoint)
+    fastest = outstanding_rate(panel, base)
+    if fastest == 0.0:
+        return _said(network, panel, base)
+    shorter = base.unit / (SHORTER * max(1.0, fastest / CERTAIN))
+    other = dataclasses.replace(_said(network, panel, base_in_unit(panel, shorter)), base=base)
+    return other if fastest > CERTAIN else _even_mixture(_said(network, panel, base), other)
+
+
+def _even_mixture(one, other):
+    """The Outcome whose moments are those of two with even chances; the second was asked in the shorter unit."""
+    edge = (one.edge + other.edge) / 2
+    off = edge > 0
+    total, square = np.zeros_like(edge), np.zeros_like(edge)
+    for each in (one, other):
+        total += each.edge * each.mean / 2
+        square += each.edge * each.mean**2 * (1 + 1 / each.shape) / 2
+    mean, shape = np.zeros_like(edge), np.ones_like(edge)
+    mean[off] = total[off] / edge[off]
+    shape[off] = mean[off] ** 2 / (square[off] / edge[off] - mean[off] ** 2)
+    return Outcome(edge, shape, mean, (one.initial + other.initial) / 2, one.base, other.unit)
+
+
+def _said(network, panel, base):
+    """The Outcome of the network, given a Base."""
     codes = codes_of(statistics_of(panel, base))
     with torch.no_grad():
         given = (torch.as_tensor(part)[None] for part in (codes.pairs, codes.states, codes.whole))
@@ -63,7 +99,7 @@ def infer(network, panel, *, checkpoint=None):
     initial = np.exp(start - start.max())
     return Outcome(
         np.where(off, 1 / (1 + np.exp(-logit)), 0.0), np.where(off, shape, 1.0), np.where(off, mean, 0.0),
-        initial / initial.sum(), base,
+        initial / initial.sum(), base, base.unit,
     )  # fmt: skip
 
 

@@ -2,41 +2,51 @@
 
 import numpy as np
 
-from dysyr.reconstruction.jump_em.foundation.base import SHAPE, UNITS_PER_DURATION
+from dysyr.reconstruction.jump_em.foundation.base import UNITS_PER_DURATION
 
 LARGEST_RATE = 1.0
-"""Largest rate between two states per tenth of the duration: the published law ends here, and beyond it the posterior
-mode is closer to the truth. Where the unit was shortened, as in long records, the network knows faster ones."""
+"""Largest rate between two states per unit: the published law ends here."""
+OUTSTANDING = 4.0
+"""Times the mean rate that a single rate beyond has to be: where all are fast, the network knows them."""
 UNIT_ROUNDING = 1e-9
-DOUBT = 0.5
-"""Relative errors of counting that a rate has to exceed it by."""
 LARGEST_NOISE = 0.18
 LAGS = (0.005, 1.5)
 """Shortest and longest mean lag in units."""
 
 
-def reasons_outside(panel, base):
+def outstanding_rate(panel, base):
+    """The fastest rate between two states per unit, where it exceeds both 1 and four times the mean; else 0.
+
+    Also 0 where the unit was shortened already, as in long records.
+
+    Args:
+        panel: Panel.
+        base: Base of ``base_estimate``.
+    """
+    if base.unit < (1 - UNIT_ROUNDING) * panel.duration / UNITS_PER_DURATION:
+        return 0.0
+    rates = base.q[~np.eye(len(base.q), dtype=bool)] * base.unit
+    fastest = float(rates.max())
+    return fastest if fastest > max(LARGEST_RATE, OUTSTANDING * rates.mean()) else 0.0
+
+
+def reasons_outside(panel, noise, unit):
     """Why the network should not be believed here.
 
     Args:
         panel: Panel.
-        base: Base.
+        noise: probability of a mistaken label.
+        unit: shortest unit in which the network was asked, in time units of the data.
 
     Returns:
         list of str, empty where the data lie within.
     """
     said = []
-    sure = np.where(np.eye(len(base.q), dtype=bool), 0.0, base.q * (1 - DOUBT * (base.jumps + SHAPE) ** -0.5))
-    fastest = float(sure.max() * base.unit)
     weights = panel.counts.sum(axis=(1, 2))
-    lag = float(panel.lags @ weights / weights.sum()) / base.unit
-    rescaled = base.unit < (1 - UNIT_ROUNDING) * panel.duration / UNITS_PER_DURATION
-    if fastest > LARGEST_RATE and not rescaled:
-        unit = f"unit of {base.unit:.3g} time units"
-        said.append(f"the fastest rate exceeds {fastest:.3g} per {unit}, beyond {LARGEST_RATE:g}")
-    doubt = 2 * np.sqrt(base.noise * (1 - base.noise) / len(panel.labels))
-    if base.noise - doubt > LARGEST_NOISE:
-        said.append(f"{100 * base.noise:.3g} % of the labels seem to be wrong, more than {100 * LARGEST_NOISE:g} %")
+    lag = float(panel.lags @ weights / weights.sum()) / unit
+    doubt = 2 * np.sqrt(noise * (1 - noise) / len(panel.labels))
+    if noise - doubt > LARGEST_NOISE:
+        said.append(f"{100 * noise:.3g} % of the labels seem to be wrong, more than {100 * LARGEST_NOISE:g} %")
     if not LAGS[0] <= lag <= LAGS[1]:
         said.append(f"the mean lag is {lag:.3g} units, not between {LAGS[0]:g} and {LAGS[1]:g}")
     return said
