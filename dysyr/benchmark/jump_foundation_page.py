@@ -13,8 +13,8 @@ Written by `python -m dysyr.benchmark.jump_foundation {arguments}`, weights {wei
 Errors are root mean squared ones over the rates off the diagonal, in units of a tenth of the duration for the prior and
 per time unit for the ratchet. All methods see the same paths. "Noise-aware MAP" is the converged posterior mode with
 the Gamma(1.85, 3.5) prior and label noise learned, as `JumpEM(label_noise="learn")` finds it; MAP and maximum
-likelihood take labels at their word. The network is trained on the prior alone; where it is not to be believed, as it
-says of rates beyond its range, JumpFoundation gives the posterior mode. "Mode" is the share of such data.
+likelihood take labels at their word. The network is trained on the prior alone; where it is not to be believed, as with
+too many wrong labels or a too coarse grid, JumpFoundation gives the posterior mode. "Mode" is the share of such data.
 
 """
 

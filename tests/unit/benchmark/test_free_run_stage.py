@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from dysyr.benchmark import free_run_stage
+from dysyr.benchmark.forecasting import METHODS
 from dysyr.core.dataset import make_dataset
 from dysyr.kernels.model_growth import growth_of_model
 from dysyr.reconstruction.phyxmamba import PhyxMamba
@@ -44,11 +45,11 @@ def test_exponents_are_those_of_all_samples():
 
 def test_divergence_of_runs():
     x = np.random.default_rng(0).normal(size=(4000, 2))
-    same, outside = free_run_stage.divergence_of_runs(x, x[None])
+    same, outside = free_run_stage.divergence_of_runs(x, x)
     assert same == pytest.approx(0, abs=1e-12) and outside == 0
-    lost = np.stack([x, np.full_like(x, np.nan)])
+    lost = np.where(np.arange(4000)[:, None] % 2, x, np.nan)
     worse, outside = free_run_stage.divergence_of_runs(x, lost)
-    assert worse > 1 and outside == 50
+    assert worse > 0.5 and outside == 50
 
 
 @pytest.fixture
@@ -63,21 +64,50 @@ def small(monkeypatch):
         x = np.stack([np.column_stack([np.sin(t + k + seed), np.cos(t + k), np.sin(2 * t)])[:360] for k in range(4)])
         return x[:, :30], x[:, 30:]
 
-    for name, value in {"N_FREE": 300, "HORIZON": 330, "training_data": training, "test_data": test}.items():
+    sizes = {"N_RUNS": 3, "N_FREE": 1000, "HORIZON": 330}
+    for name, value in {**sizes, "training_data": training, "test_data": test}.items():
         monkeypatch.setattr(free_run_stage, name, value)
     monkeypatch.setattr(free_run_stage, "leading_exponents", lambda model: np.array([0.2, 0.1, 0.0]))
+    free_run_stage.long_truth.cache_clear()
+    yield
+    free_run_stage.long_truth.cache_clear()
+
+
+def test_long_truth_joins_trajectories(small):
+    found = free_run_stage.long_truth("lorenz63", 7)
+    assert found.shape == (3000, 3)
+    np.testing.assert_array_equal(found[:2000, 0], np.sin(0.1 * np.arange(2000) + 7))
+    np.testing.assert_array_equal(found[2000:, 0], np.sin(0.1 * np.arange(1000) + 8))
+
+
+def test_components_are_those_of_the_standardised_truth(small):
+    truth = free_run_stage.long_truth("lorenz63", free_run_stage.REFERENCE_SEED)
+    spread = free_run_stage.components("lorenz63", truth)
+    covariance = np.cov(spread.T, ddof=0)
+    np.testing.assert_allclose(covariance - np.diag(np.diag(covariance)), 0, atol=1e-9)
+    assert (np.diff(np.diag(covariance)) < 0).all()
+    assert np.trace(covariance) == pytest.approx(3)
 
 
 def test_a_seed_and_its_table(small, tmp_path):
-    records = free_run_stage.kept_seed(tmp_path, 0, lambda seed: free_run_stage.run_seed(seed, changes=TINY))
-    assert [record["variant"] for record in records] == ["truth", "first stage", "both stages"]
+    rivals = {"linearar": ("linearar", {})}
+    records = free_run_stage.kept_seed(
+        tmp_path, "lorenz63", 0, lambda name, seed: free_run_stage.run_seed(name, seed, changes=TINY, rivals=rivals)
+    )
+    variants = ["truth", "first stage", "both stages", "linearar"]
+    assert [record["variant"] for record in records] == variants
     assert records[2]["history"]["chosen"] and records[2]["parameters"] > 0
     assert records[1]["d_stsp_runs"] != records[2]["d_stsp_runs"]
-    kept = free_run_stage.kept_seed(tmp_path, 0, run=None)
-    assert kept == records == json.loads((tmp_path / "seed_0.json").read_text())
+    kept = free_run_stage.kept_seed(tmp_path, "lorenz63", 0, run=None)
+    assert kept == records == json.loads((tmp_path / "lorenz63_0.json").read_text())
     lines = free_run_stage.table(records).splitlines()
-    assert [line.split("|")[1].strip() for line in lines[2:]] == ["truth", "first stage", "both stages"]
-    assert "0.2 (0)" in lines[3] and lines[2].count("–") == 4
+    assert [line.split("|")[1].strip() for line in lines[2:]] == variants
+    assert "0.2 (0)" in lines[3] and lines[2].count("–") == lines[5].count("–") + 1 == 4
+    assert free_run_stage.page(records).startswith("## lorenz63\n\n| | VPT")
+
+
+def test_rivals_are_those_of_the_table_of_forecasts():
+    assert set(free_run_stage.RIVALS["lorenz63"]) <= set(METHODS)
 
 
 def test_gains_count_seeds():
@@ -88,5 +118,5 @@ def test_gains_count_seeds():
     records = [record("first stage", 0, 1.0), record("both stages", 0, 2.0)]
     records += [record("first stage", 1, 1.0), record("both stages", 1, 0.5), record("both stages", 2, 1.0)]
     text = free_run_stage.gains(records)
-    assert "VPT, nominal: better in 1 of 2 seeds" in text
-    assert "D_stsp, free runs: better in 1 of 2 seeds" in text
+    assert "VPT, nominal: better in 1 of 2 seeds, mean change +0.25 (standard error 0.75)" in text
+    assert "D_stsp, free runs: better in 1 of 2 seeds, mean change +0.25 (standard error 0.75)" in text
