@@ -45,7 +45,6 @@ the logarithm of a share from one number of edges to the next then."""
 N_STEPS = 4
 """Steps of the scale in a sweep."""
 MANY = 4000
-"""Number of samples beyond which a step of the noise is made in some sweeps only, as many fewer as there are more."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,7 +69,7 @@ class Drawn:
     occupied: np.ndarray
 
 
-def whole_posterior(panel, prior, start, noise, *, n_sweeps=2000, seed=0):
+def whole_posterior(panel, prior, start, noise, *, n_sweeps=2000, seed=0, many=MANY):
     """Posterior mean of the rates of regular paths.
 
     Args:
@@ -81,6 +80,7 @@ def whole_posterior(panel, prior, start, noise, *, n_sweeps=2000, seed=0):
         noise: label noise to begin at, within the prior or 0.
         n_sweeps: sweeps, the first 30 % of which are dropped.
         seed: of the draws.
+        many: samples beyond which a step of the noise is made in some sweeps only, as many fewer as there are more.
 
     Returns:
         Drawn.
@@ -110,7 +110,7 @@ def whole_posterior(panel, prior, start, noise, *, n_sweeps=2000, seed=0):
         learned = float((block + N_BLOCKS) * n_now * most) if block < -N_BLOCKS // 2 and not fixed else -1.0
         share = np.zeros((n, n))
         into = (np.zeros_like(rates[0]), np.zeros_like(tallies[0])) if burning else (rates[block], tallies[block])
-        _sweeps(q, *hidden, *data, *believed, umbrella, flows, learned, fixed, width, n_now, rng, share, *into)
+        _sweeps(q, *hidden, *data, *believed, umbrella, flows, learned, fixed, width, n_now, many, rng, share, *into)
         if burning:
             width *= np.exp(np.clip(share / n_now - AIM, -0.3, 0.3) * 2)
             if block >= -N_BLOCKS // 2 - 1 and not fixed:
@@ -167,7 +167,7 @@ def _umbrella(flows, weights, before):
 @jit
 def _sweeps(
     q, counts, first, initial, state, labels, offsets, seen, seen_first, lag, laws, beside, clean, log_noises, umbrella,
-    flows, learned, fixed, width, n_sweeps, rng, share, rates, tallies,
+    flows, learned, fixed, width, n_sweeps, many, rng, share, rates, tallies,
 ):  # fmt: skip
     n = q.shape[0]
     emission, forward, chances = np.empty((n, n)), np.empty((len(labels), n)), np.empty(len(laws))
@@ -177,7 +177,7 @@ def _sweeps(
         draw_start(q, first, rng, initial)
         if clean < 1.0:
             transition(q, lag, p, scratch)
-            if rng.random() * len(labels) < MANY:
+            if rng.random() * len(labels) < many:
                 state[0] = noise_step(
                     state[0], labels, offsets, seen, seen_first, p, emission, initial, clean, log_noises, forward, rng
                 )  # fmt: skip

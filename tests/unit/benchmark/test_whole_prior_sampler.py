@@ -74,8 +74,8 @@ def test_two_states_agree_with_quadrature():
               for law, d in zip(laws, densities, strict=True)]  # fmt: skip
     weight = sum(by_law) * likely
     exact = np.array([weight @ a, weight @ b, weight @ (e == 0), by_law[0] @ likely]) / weight.sum()
-    found = [whole_posterior(panel, prior, np.array([[0, 0.3], [0.3, 0]]), noise, n_sweeps=15_000, seed=k)
-             for k, noise in enumerate((0.0, 0.1, 0.0, 0.01))]  # fmt: skip
+    found = [whole_posterior(panel, prior, np.array([[0, 0.3], [0.3, 0]]), noise, n_sweeps=15_000, seed=k, many=many)
+             for k, (noise, many) in enumerate([(0.0, 12), (0.1, 6), (0.0, 6), (0.01, 12)])]  # fmt: skip
     numbers = np.array([[each.mean[0, 1], each.mean[1, 0], each.clean, each.first_law] for each in found])
     error = numbers.std(axis=0, ddof=1) / 2
     assert (error < [0.01, 0.01, 0.02, 0.02]).all()
@@ -83,6 +83,16 @@ def test_two_states_agree_with_quadrature():
     assert 0.1 < exact[2] < 0.9 and 0.1 < exact[3] < 0.9
     stderr = np.array([each.stderr[0, 1] for each in found])
     assert stderr.mean() == pytest.approx(numbers[:, 0].std(ddof=1), rel=1.5)
+
+
+def test_steps_of_the_noise_are_rarer_in_long_data():
+    """None of them leave the noise where it is; with as many samples as that, or fewer, it moves in every sweep."""
+    panel, start = panel_from([[0, 0, 1, 0, 1, 1, 0, 0]], 4, 2), np.array([[0, 0.3], [0.3, 0]])
+    prior = WholePrior(0.5, 0.35, np.array([[BETA, 1.0, 0.0, 0.0]]))
+    none, some, all_ = (
+        whole_posterior(panel, prior, start, 0.1, n_sweeps=3000, seed=1, many=many).clean for many in (0, 1, 8)
+    )
+    assert none == 0 < min(some, all_)
 
 
 def test_three_states_agree_with_weighted_draws_of_the_training_law(n_draws=5000):
