@@ -11,8 +11,7 @@ Forecasts: VPT and sMAPE in nominal Lyapunov times, D_frac and D_stsp over 300 s
 the error exceeds 0.4 standard deviations, in true Lyapunov times. Free runs: D_stsp by 30 bins per variable between
 200,000 samples of the truth and 40 runs of 5,000 samples, all together; of truth against independent truth in the row
 "truth". It is measured in standard deviations and, of more than three variables, over the three leading principal
-components. Exponents: three largest of the map from patch to patch, by QR, over 8 orbits of 4,000 samples. Numbers are
-medians over seeds with their median absolute deviation; training is processor time on one core.
+components. Numbers are medians over seeds with their median absolute deviation; training is processor time on one core.
 """
 
 import argparse
@@ -40,13 +39,11 @@ VARIANTS = ("truth", "first stage", "both stages")
 RIVALS = {"lorenz63": ("lstm", "neuralode")}
 """Other methods beside the two stages, by their names in the table of forecasts."""
 N_RUNS, N_FREE, N_COMPONENTS = 40, 5_000, 3
-N_ORBITS, N_PATCHES, N_ALIGN = 8, 800, 100
 REFERENCE_SEED, OTHER_TRAJECTORIES = 500, 10
 COLUMNS = {
     "vpt": "VPT, nominal", "valid_time": "valid time, true", "smape_1": "sMAPE 1", "smape_4": "sMAPE 4",
     "smape_10": "sMAPE 10", "d_frac": "D_frac", "d_stsp_raw": "D_stsp, forecasts", "d_stsp_runs": "D_stsp, free runs",
-    "out_of_range": "runs out of range, %", "exponent_1": "exponent 1", "exponent_2": "2", "exponent_3": "3",
-    "seconds": "training, s",
+    "out_of_range": "runs out of range, %", "parameters": "parameters", "seconds": "training, s",
 }  # fmt: skip
 
 
@@ -76,30 +73,6 @@ def components(name, samples):
     return samples / sd @ axes
 
 
-def leading_exponents(model, *, n_exponents=3, n_orbits=N_ORBITS, n_patches=N_PATCHES, n_align=N_ALIGN):
-    """Largest exponents of a PhyxMambaModel per time unit, from its Jacobian once a patch.
-
-    Args:
-        model: PhyxMambaModel.
-        n_exponents: how many.
-        n_orbits: orbits side by side, from the first initial states.
-        n_patches: patches that enter the average.
-        n_align: patches before.
-
-    Returns:
-        (n_exponents,) means over the orbits, largest first.
-    """
-    z, patch = model.initial_states[:n_orbits], model.shape.patch
-    frame = np.random.default_rng(0).normal(size=(len(z), model.latent_dim, n_exponents))
-    total = np.zeros((len(z), n_exponents))
-    for k in range(n_align + n_patches):
-        frame, r = np.linalg.qr(model.jacobian(z) @ frame)
-        z = model.trajectory(z, patch)[:, -1]
-        if k >= n_align:
-            total += np.log(np.abs(np.diagonal(r, axis1=1, axis2=2)))
-    return -np.sort(-total.mean(axis=0)) / (n_patches * patch * model.dt)
-
-
 def score_truth(name, seed):
     """The record of independent truth in place of a model, a dict of plain values."""
     other = test_data(name, 0.0, seed=REFERENCE_SEED + seed)[1]
@@ -108,7 +81,7 @@ def score_truth(name, seed):
 
 
 def score_model(name, variant, model, seed):
-    """The record of a model, a dict of plain values; exponents those of PhyxMamba alone."""
+    """The record of a model, a dict of plain values."""
     given = make_dataset(test_data(name, 0.0)[0], dt=sampling_interval(name), names=list(model.names))
     predicted = model.forecast(given, n_steps=HORIZON)["x"].values
     runs = model.generate(N_FREE, n_trajectories=N_RUNS, seed=seed)["x"].values
@@ -148,9 +121,6 @@ def run_seed(name, seed, *, changes=None, rivals=None):
     records = [score_truth(name, seed)]
     for label, model in models.items():
         records.append(score_model(name, label, model, seed) | {"seconds": seconds.get(label)})
-        if label in VARIANTS:
-            exponents = leading_exponents(model).tolist()
-            records[-1] |= {f"exponent_{k}": value for k, value in enumerate(exponents, 1)}
     records[2]["history"] = {key: column.tolist() for key, column in ours.history_.items()}
     return records
 
@@ -196,6 +166,8 @@ def gains(records):
 def _cell(values):
     if any(value is None for value in values):
         return "–"
+    if all(isinstance(value, int) for value in values):
+        return f"{int(np.median(values)):,}"
     middle = float(np.median(values))
     return f"{middle:.3g} ({np.median(np.abs(np.array(values) - middle)):.2g})"
 
