@@ -81,6 +81,8 @@ def test_cells_are_kept_and_written(tmp_path):
     assert f"| {100 * wins:.0f} % |" in text
     assert "| 1 | regular | 0 % | 30 | 2 |" in text
     assert "0.293" in text
+    best, once = (np.array([r["errors"][name] for r in results[1][1]]) for name in ("sampler", "network"))
+    assert f"| 10 | {best.mean():.4f} | {once.mean():.4f} | {(once - best).mean():+.4f} (" in text
 
 
 def test_all_cells_of_the_issue_are_there():

@@ -111,7 +111,7 @@ class TestOutstandingRates:
         for seed in range(3):
             panel = panel_of(paths(self.q, n_paths=100, n=100, dt=self.dt, seed=seed), self.dt)
             twice, base = outcome.infer(network, panel), base_estimate(panel)
-            once, third = (outcome._said(network, panel, b) for b in (base, base_in_unit(panel, base.unit / 3)))
+            once, third = (outcome.ask(network, panel, b) for b in (base, base_in_unit(panel, base.unit / 3)))
             np.testing.assert_allclose(twice.edge * twice.mean, (once.edge * once.mean + third.edge * third.mean) / 2)
             assert (twice.unit, twice.base.unit) == (base.unit / 3, base.unit)
             errors.append([np.sqrt(((o.edge * o.mean - self.q)[self.off] ** 2).mean()) for o in (twice, once)])
@@ -130,7 +130,7 @@ class TestOutstandingRates:
         fastest = base.q[self.off].max() * base.unit
         assert fastest > 2
         assert base.q[self.off].max() * found.unit == pytest.approx(2 / 3)
-        alone = outcome._said(network, panel, base_in_unit(panel, found.unit))
+        alone = outcome.ask(network, panel, base_in_unit(panel, found.unit))
         np.testing.assert_array_equal(found.mean, alone.mean)
         assert found.base.unit == base.unit
 

@@ -66,10 +66,10 @@ def infer(network, panel, *, checkpoint=None):
     base = base_estimate(panel, checkpoint=checkpoint)
     fastest = outstanding_rate(panel, base)
     if fastest == 0.0:
-        return _said(network, panel, base)
+        return ask(network, panel, base)
     shorter = base.unit / (SHORTER * max(1.0, fastest / CERTAIN))
-    other = dataclasses.replace(_said(network, panel, base_in_unit(panel, shorter)), base=base)
-    return other if fastest > CERTAIN else _even_mixture(_said(network, panel, base), other)
+    other = dataclasses.replace(ask(network, panel, base_in_unit(panel, shorter)), base=base)
+    return other if fastest > CERTAIN else _even_mixture(ask(network, panel, base), other)
 
 
 def _even_mixture(one, other):
@@ -86,8 +86,8 @@ def _even_mixture(one, other):
     return Outcome(edge, shape, mean, (one.initial + other.initial) / 2, one.base, other.unit)
 
 
-def _said(network, panel, base):
-    """The Outcome of the network, given a Base."""
+def ask(network, panel, base):
+    """The Outcome of the network in the unit of a Base, whatever the rates."""
     codes = codes_of(statistics_of(panel, base))
     with torch.no_grad():
         given = (torch.as_tensor(part)[None] for part in (codes.pairs, codes.states, codes.whole))
