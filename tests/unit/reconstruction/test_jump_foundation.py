@@ -109,7 +109,7 @@ class TestOutstandingRates:
     def test_asking_twice_is_closer_to_the_truth(self):
         network, errors = shipped()[0], []
         for seed in range(3):
-            panel = panel_of(paths(self.q, n_paths=100, n=100, dt=self.dt, seed=seed), self.dt)
+            panel = panel_of(paths(self.q, n_paths=40, n=100, dt=self.dt, seed=seed), self.dt)
             twice, base = outcome.infer(network, panel), base_estimate(panel)
             once, third = (outcome.ask(network, panel, b) for b in (base, base_in_unit(panel, base.unit / 3)))
             np.testing.assert_allclose(twice.edge * twice.mean, (once.edge * once.mean + third.edge * third.mean) / 2)
@@ -123,28 +123,29 @@ class TestOutstandingRates:
         z = ((model.rate_matrix - self.q) / np.where(self.off, model.rate_stderr, 1))[self.off]
         assert np.abs(z).max() < 4
 
-    def test_far_beyond_the_answer_is_that_of_a_unit_in_which_the_rate_fits(self):
+    def test_with_many_jumps_the_answer_is_that_of_a_unit_in_which_the_rate_fits(self):
         network = shipped()[0]
-        panel = panel_of(paths(ratchet(2.6), n_paths=300, n=100, dt=self.dt, seed=8), self.dt)
+        panel = panel_of(paths(self.q, n_paths=300, n=100, dt=self.dt, seed=8), self.dt)
         base, found = base_estimate(panel), outcome.infer(network, panel)
-        fastest = base.q[self.off].max() * base.unit
-        assert fastest > 2
+        assert outstanding_rate(panel, base)[1]
         assert base.q[self.off].max() * found.unit == pytest.approx(2 / 3)
         alone = outcome.ask(network, panel, base_in_unit(panel, found.unit))
         np.testing.assert_array_equal(found.mean, alone.mean)
         assert found.base.unit == base.unit
 
-    def test_what_stands_out(self):
+    def test_what_stands_out_and_for_certain(self):
         panel = panel_of(paths(self.q, n_paths=100, n=100, dt=self.dt), self.dt)
         base = base_estimate(panel)
         fastest = base.q[self.off].max() * base.unit
-        assert outstanding_rate(panel, base) == fastest > 1
+        assert outstanding_rate(panel, base)[0] == fastest > 1
+        needed = (2 * fastest / (fastest - 1)) ** 2
+        for share, certain in ((1.02, True), (0.98, False)):
+            counted = dataclasses.replace(base, jumps=np.full((6, 6), share * needed - 1.85))
+            assert outstanding_rate(panel, counted) == (fastest, certain)
         slow = dataclasses.replace(base, q=base.q / fastest * 0.999)
-        assert outstanding_rate(panel, slow) == 0
         even = dataclasses.replace(base, q=np.where(self.off, fastest, 0.0) / base.unit)
-        assert outstanding_rate(panel, even) == 0
         long = dataclasses.replace(base, unit=base.unit * 0.9)
-        assert outstanding_rate(panel, long) == 0
+        assert [outstanding_rate(panel, each) for each in (slow, even, long)] == 3 * [(0, False)]
 
     def test_moments_of_an_even_mixture_are_those_of_draws(self):
         def some(edge, shape, mean):

@@ -21,9 +21,9 @@ from dysyr.reconstruction.jump_em.foundation.trained_range import outstanding_ra
 
 WEIGHTS = "jump_foundation.safetensors"
 SHORTER = 3.0
-"""Shortening of the unit where a rate exceeds the published law."""
-CERTAIN = 2.0
-"""Rate per unit from which the answer in the longer unit counts no more."""
+"""Shortening of the unit where a rate seems to exceed the law of the training."""
+FASTEST = 2 / 3
+"""Rate per unit that is made of one that exceeds it for certain."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,8 +52,8 @@ def infer(network, panel, *, checkpoint=None):
 
     The law of the training knows hardly any process with few rates above 1 per unit and slow ones beside them, and the
     network holds the fast ones down. Where the fastest rate exceeds 1 and four times the mean, the network is asked
-    again in a third of the unit, and the answer is that of both with even chances; where it exceeds 2, it is that in a
-    unit in which the fastest rate is 2/3.
+    again in a third of the unit, and the answer is that of both with even chances. Where it exceeds 1 for certain, by
+    two errors of counting, the network is asked in a unit in which that rate is 2/3.
 
     Args:
         network: PairNetwork.
@@ -64,12 +64,12 @@ def infer(network, panel, *, checkpoint=None):
         Outcome.
     """
     base = base_estimate(panel, checkpoint=checkpoint)
-    fastest = outstanding_rate(panel, base)
+    fastest, certain = outstanding_rate(panel, base)
     if fastest == 0.0:
         return ask(network, panel, base)
-    shorter = base.unit / (SHORTER * max(1.0, fastest / CERTAIN))
+    shorter = base.unit * FASTEST / fastest if certain else base.unit / SHORTER
     other = dataclasses.replace(ask(network, panel, base_in_unit(panel, shorter)), base=base)
-    return other if fastest > CERTAIN else _even_mixture(ask(network, panel, base), other)
+    return other if certain else _even_mixture(ask(network, panel, base), other)
 
 
 def _even_mixture(one, other):

@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from dysyr.reconstruction.jump_em.foundation.base import UNITS_PER_DURATION
+from dysyr.reconstruction.jump_em.foundation.base import SHAPE, UNITS_PER_DURATION
 
 LARGEST_RATE = 1.0
 """Largest rate between two states per unit: the published law ends here."""
 OUTSTANDING = 4.0
 """Times the mean rate that a single rate beyond has to be: where all are fast, the network knows them."""
+CERTAIN = 2.0
+"""Relative errors of counting by which a rate exceeds the law for certain."""
 UNIT_ROUNDING = 1e-9
 LARGEST_NOISE = 0.18
 LAGS = (0.005, 1.5)
@@ -22,12 +24,18 @@ def outstanding_rate(panel, base):
     Args:
         panel: Panel.
         base: Base of ``base_estimate``.
+
+    Returns:
+        (rate, whether it exceeds 1 by two errors of counting its jumps).
     """
     if base.unit < (1 - UNIT_ROUNDING) * panel.duration / UNITS_PER_DURATION:
-        return 0.0
-    rates = base.q[~np.eye(len(base.q), dtype=bool)] * base.unit
-    fastest = float(rates.max())
-    return fastest if fastest > max(LARGEST_RATE, OUTSTANDING * rates.mean()) else 0.0
+        return 0.0, False
+    off = ~np.eye(len(base.q), dtype=bool)
+    rates, jumps = base.q[off] * base.unit, base.jumps[off]
+    k = int(rates.argmax())
+    if rates[k] <= max(LARGEST_RATE, OUTSTANDING * rates.mean()):
+        return 0.0, False
+    return float(rates[k]), bool(rates[k] * (1 - CERTAIN * (jumps[k] + SHAPE) ** -0.5) > LARGEST_RATE)
 
 
 def reasons_outside(panel, noise, unit):
