@@ -24,7 +24,7 @@ from dysyr.benchmark.prior_sampler import posterior_mean
 from dysyr.benchmark.rate_contest import judged, prior_context, prior_mean, ratchet_context
 from dysyr.core.atomic import write_text
 from dysyr.core.provenance import provenance
-from dysyr.reconstruction.jump_em.foundation.outcome import ask, infer, shipped
+from dysyr.reconstruction.jump_em.foundation.outcome import infer, shipped
 
 N_PATHS, NOISES = (1, 10, 30, 100, 300), (0.0, 0.01, 0.1)
 RATCHET_PATHS, MANY_PATHS, N_MANY = (1, 30, 100, 300), (1000, 5000), 8
@@ -78,7 +78,7 @@ def _beside_sampler(n_paths, seed, network):
     outcome, off = infer(network, panel), ~np.eye(6, dtype=bool)
     sparse = bool((q > 0).sum() < off.sum())
     drawn, stderr, _ = posterior_mean(panel.counts[0], panel.lags[0], panel.first, sparse, outcome.base.q, seed=seed)
-    once = ask(network, panel, outcome.base)
+    once = infer(network, panel, once=True)
     errors = {
         "sampler": drawn, "network": once.edge * once.mean, "JumpFoundation": outcome.edge * outcome.mean,
     }  # fmt: skip

@@ -54,9 +54,9 @@ def page(results, arguments, weights):
     if sampler:
         text += f"\n## Beside a sampler of the exact posterior\n\n{sampler[0][0]['n']} clean draws of six states on a "
         text += "regular grid. The sampler (Metropolis-Hastings, 2,000 sweeps) knows the prior, that labels are clean, "
-        text += "and whether the graph is complete. Network: asked once, its law taken at its word. JumpFoundation: "
-        text += "asked again where a rate stands out beyond that law, as it is by default. Relative: difference of the "
-        text += "mean errors from that of the sampler.\n\n"
+        text += "and whether the graph is complete. Network: asked once, its law taken at its word, as "
+        text += "with outside='network'. JumpFoundation: asked again where a rate stands out beyond that law, as it is "
+        text += "by default. Relative: difference of the mean errors from that of the sampler.\n\n"
         names = (
             "paths", "sampler", "network", "difference (standard error)", "relative", "JumpFoundation",
             "difference (standard error)", "relative", "Monte Carlo error",

@@ -133,6 +133,14 @@ class TestOutstandingRates:
         np.testing.assert_array_equal(found.mean, alone.mean)
         assert found.base.unit == base.unit
 
+    def test_the_first_answer_is_kept_when_asked_for(self):
+        x = paths(self.q, n_paths=40, n=100, dt=self.dt, seed=1)
+        panel = panel_of(x, self.dt)
+        once = outcome.ask(shipped()[0], panel, base_estimate(panel))
+        kept, default = (inferred(x, dt=self.dt, outside=way).rate_matrix[self.off] for way in ("network", "map"))
+        np.testing.assert_array_equal(kept, (once.edge * once.mean)[self.off])
+        assert default.max() > 1.1 * kept.max()
+
     def test_what_stands_out_and_for_certain(self):
         panel = panel_of(paths(self.q, n_paths=100, n=100, dt=self.dt), self.dt)
         base = base_estimate(panel)

@@ -34,7 +34,8 @@ class JumpFoundation(Reconstructor):
     Args:
         n_states: number of states, at most 8; by default one more than the largest label.
         outside: what to do where the data lie outside of the prior: "map" (say so, and give the noise-aware posterior
-            mode with its standard errors instead), "network" (say so, and keep its answer), "error".
+            mode with its standard errors instead; where a rate stands out beyond the prior, ask the network again in a
+            shorter unit), "network" (say so, and keep its first answer), "error" (for a rate, like "map").
         max_gap: longest run of missing samples that a pair may span, its lag then being longer.
         weights: file of ``dysyr pretrain jump``; by default the network of the package.
         seed: recorded, not used.
@@ -77,7 +78,7 @@ class JumpFoundation(Reconstructor):
             )  # fmt: skip
         network, known = shipped(self.weights)
         place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(known["sha256"], data))
-        found = infer(network, panel, checkpoint=place)
+        found = infer(network, panel, once=self.outside == "network", checkpoint=place)
         reasons = reasons_outside(panel, found.base.noise, found.unit)
         if reasons and self.outside == "error":
             raise InputError(

@@ -47,7 +47,7 @@ class Outcome:
     unit: float
 
 
-def infer(network, panel, *, checkpoint=None):
+def infer(network, panel, *, once=False, checkpoint=None):
     """The Outcome of a panel.
 
     The law of the training knows hardly any process with few rates above 1 per unit and slow ones beside them, and the
@@ -58,6 +58,7 @@ def infer(network, panel, *, checkpoint=None):
     Args:
         network: PairNetwork.
         panel: Panel.
+        once: take the law of the training at its word, and never ask again.
         checkpoint: Checkpoint of the climb to the base, or None.
 
     Returns:
@@ -65,7 +66,7 @@ def infer(network, panel, *, checkpoint=None):
     """
     base = base_estimate(panel, checkpoint=checkpoint)
     fastest, certain = outstanding_rate(panel, base)
-    if fastest == 0.0:
+    if once or fastest == 0.0:
         return ask(network, panel, base)
     shorter = base.unit * FASTEST / fastest if certain else base.unit / SHORTER
     other = dataclasses.replace(ask(network, panel, base_in_unit(panel, shorter)), base=base)
