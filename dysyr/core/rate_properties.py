@@ -86,7 +86,7 @@ def entropy_production(q, distribution=None):
     happens = flow > 0
     if (happens & (flow.T <= 0)).any():
         return np.inf
-    return float((flow[happens] * np.log(flow[happens] / flow.T[happens])).sum())
+    return float((flow[happens] * (np.log(flow[happens]) - np.log(flow.T[happens]))).sum())
 
 
 def _reaches(q):

@@ -37,6 +37,14 @@ def test_ratchet_has_its_known_time_scales_and_entropy():
     )
 
 
+def test_entropy_of_a_reverse_rate_that_is_hardly_there():
+    """Without warnings of an overflow; three states in a ring, which are equally likely."""
+    tiny = 1e-310
+    q = np.array([[0, 1, tiny], [tiny, 0, 1], [1, tiny, 0]])
+    q -= np.diag(q.sum(axis=1))
+    assert entropy_production(q) == pytest.approx(-np.log(tiny), rel=1e-9)
+
+
 def test_ratchet_has_its_known_first_passage_times():
     times = mean_first_passage_times(ratchet(1.0))
     np.testing.assert_allclose(times[0], [0, 2.05353, 2.96527, 1.33075, 2.38315, 2.72665], atol=6e-6)
