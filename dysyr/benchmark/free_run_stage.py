@@ -16,7 +16,6 @@ components. Numbers are medians over seeds with their median absolute deviation;
 
 import argparse
 import functools
-import json
 import shlex
 import sys
 import time
@@ -27,10 +26,10 @@ import numpy as np
 
 from dysyr.benchmark.forecasting import METHODS
 from dysyr.benchmark.forecasting_protocol import HORIZON, sampling_interval, scores, test_data, training_data
+from dysyr.benchmark.kept import run_kept
 from dysyr.core.atomic import write_text
 from dysyr.core.attractor_distance import SmoothingWarning, state_space_divergence
 from dysyr.core.dataset import make_dataset
-from dysyr.core.measure import plain
 from dysyr.experiment import build_reconstructor
 from dysyr.kernels.measures.cell_counts import count_cells
 
@@ -125,16 +124,6 @@ def run_seed(name, seed, *, changes=None, rivals=None):
     return records
 
 
-def kept_seed(folder, name, seed, run=run_seed):
-    """The records of a seed from the folder of finished ones; else they are computed and kept there."""
-    path = Path(folder) / f"{name}_{seed}.json"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(plain(run(name, seed)), indent=1) + "\n")
-        print(f"done: {name}, seed {seed}", flush=True)
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def table(records):
     """Markdown table of records, one row for each variant."""
     lines = ["| | " + " | ".join(COLUMNS.values()) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
@@ -189,9 +178,9 @@ def main():
     parser.add_argument("-o", "--output", required=True, help="folder of finished fits, which are not repeated")
     parser.add_argument("--write", help="Markdown file to write the tables into")
     given = parser.parse_args()
-    tasks = [(name, seed) for name in given.systems for seed in range(given.seeds)]
-    records = [record for task in tasks for record in kept_seed(given.output, *task)]
-    found = page(records)
+    folder = Path(given.output)
+    tasks = {folder / f"{name}_{seed}.json": (name, seed) for name in given.systems for seed in range(given.seeds)}
+    found = page([record for records in run_kept(run_seed, tasks) for record in records])
     print(found)
     if given.write:
         command = f"python -m dysyr.benchmark.free_run_stage {shlex.join(sys.argv[1:])}"

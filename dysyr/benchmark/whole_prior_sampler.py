@@ -45,6 +45,7 @@ the logarithm of a share from one number of edges to the next then."""
 N_STEPS = 4
 """Steps of the scale in a sweep."""
 MANY = 4000
+"""See ``whole_posterior``."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

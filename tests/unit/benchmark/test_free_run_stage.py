@@ -1,4 +1,4 @@
-import json
+import functools
 
 import numpy as np
 import pytest
@@ -60,15 +60,14 @@ def test_components_are_those_of_the_standardised_truth(small):
 
 def test_a_seed_and_its_table(small, tmp_path):
     rivals = {"linearar": ("linearar", {})}
-    records = free_run_stage.kept_seed(
-        tmp_path, "lorenz63", 0, lambda name, seed: free_run_stage.run_seed(name, seed, changes=TINY, rivals=rivals)
-    )
+    run = functools.partial(free_run_stage.run_seed, changes=TINY, rivals=rivals)
+    tasks = {tmp_path / "lorenz63_0.json": ("lorenz63", 0)}
+    (records,) = free_run_stage.run_kept(run, tasks)
     variants = ["truth", "first stage", "both stages", "linearar"]
     assert [record["variant"] for record in records] == variants
     assert records[2]["history"]["chosen"] and records[2]["parameters"] > 0
     assert records[1]["d_stsp_runs"] != records[2]["d_stsp_runs"]
-    kept = free_run_stage.kept_seed(tmp_path, "lorenz63", 0, run=None)
-    assert kept == records == json.loads((tmp_path / "lorenz63_0.json").read_text())
+    assert free_run_stage.run_kept(None, tasks) == [records]
     lines = free_run_stage.table(records).splitlines()
     assert [line.split("|")[1].strip() for line in lines[2:]] == variants
     assert f"| {records[2]['parameters']:,} |" in lines[4]

@@ -118,7 +118,8 @@ class TestOutstandingRates:
         assert np.mean(errors, axis=0)[0] < 0.8 * np.mean(errors, axis=0)[1]
 
     def test_many_paths_give_the_rates(self):
-        model = inferred(paths(self.q, n_paths=300, n=100, dt=self.dt, seed=7), dt=self.dt)
+        with pytest.warns(RateWarning, match="stands out beyond what .* was trained on: it is asked in a shorter unit"):
+            model = inferred(paths(self.q, n_paths=300, n=100, dt=self.dt, seed=7), dt=self.dt)
         assert model.source == "network"
         z = ((model.rate_matrix - self.q) / np.where(self.off, model.rate_stderr, 1))[self.off]
         assert np.abs(z).max() < 4
@@ -137,7 +138,13 @@ class TestOutstandingRates:
         x = paths(self.q, n_paths=40, n=100, dt=self.dt, seed=1)
         panel = panel_of(x, self.dt)
         once = outcome.ask(shipped()[0], panel, base_estimate(panel))
-        kept, default = (inferred(x, dt=self.dt, outside=way).rate_matrix[self.off] for way in ("network", "map"))
+        found = []
+        for way, said in (("network", "its answer may be too slow"), ("map", "it is asked in a shorter unit")):
+            with pytest.warns(RateWarning, match=f"stands out beyond what the network was trained on: {said}"):
+                found.append(inferred(x, dt=self.dt, outside=way).rate_matrix[self.off])
+        kept, default = found
+        with pytest.raises(dysyr.InputError, match="outside of what the network was trained on"):
+            inferred(x, dt=self.dt, outside="error")
         np.testing.assert_array_equal(kept, (once.edge * once.mean)[self.off])
         assert default.max() > 1.1 * kept.max()
 

@@ -10,7 +10,7 @@ from dysyr.reconstruction.jump_em.diagnosis import diagnose, warn
 from dysyr.reconstruction.jump_em.foundation.base import climb_of
 from dysyr.reconstruction.jump_em.foundation.model import JumpPosterior
 from dysyr.reconstruction.jump_em.foundation.outcome import infer, shipped
-from dysyr.reconstruction.jump_em.foundation.trained_range import reasons_outside
+from dysyr.reconstruction.jump_em.foundation.trained_range import outstanding_rate, reasons_outside
 from dysyr.reconstruction.jump_em.information import standard_errors
 from dysyr.reconstruction.jump_em.maximisation import maximise
 from dysyr.reconstruction.jump_em.panel import Panel
@@ -35,7 +35,7 @@ class JumpFoundation(Reconstructor):
         n_states: number of states, at most 8; by default one more than the largest label.
         outside: what to do where the data lie outside of the prior: "map" (say so, and give the noise-aware posterior
             mode with its standard errors instead; where a rate stands out beyond the prior, ask the network again in a
-            shorter unit), "network" (say so, and keep its first answer), "error" (for a rate, like "map").
+            shorter unit), "network" (say so, and keep its first answer), "error".
         max_gap: longest run of missing samples that a pair may span, its lag then being longer.
         weights: file of ``dysyr pretrain jump``; by default the network of the package.
         seed: recorded, not used.
@@ -80,18 +80,28 @@ class JumpFoundation(Reconstructor):
         place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(known["sha256"], data))
         found = infer(network, panel, once=self.outside == "network", checkpoint=place)
         reasons = reasons_outside(panel, found.base.noise, found.unit)
-        if reasons and self.outside == "error":
+        too_fast = self._said_of_a_rate(panel, found.base)
+        if (reasons or too_fast) and self.outside == "error":
             raise InputError(
-                "the data lie outside of what the network was trained on", got="; ".join(reasons),
+                "the data lie outside of what the network was trained on", got="; ".join([*too_fast, *reasons]),
                 do="use JumpEM(label_noise='learn')",
             )  # fmt: skip
         model, converged = answer(panel, found, reasons if self.outside == "map" else [])
         said = diagnose(panel, model.rate_matrix, has_prior=True, converged=converged)
         given = "the posterior mode is given instead" if self.outside == "map" else "its answer may be wrong"
         outside = tuple(f"outside of what the network was trained on, {reason}: {given}" for reason in reasons)
-        self.warnings_ = (*outside, *said)
+        self.warnings_ = (*too_fast, *outside, *said)
         warn(self.warnings_)
         return self._learned(model, {**found.base.history, "visits": panel.visits}, data)
+
+    def _said_of_a_rate(self, panel, base):
+        """What is said of a rate that stands out, a list of at most one str."""
+        fastest, _ = outstanding_rate(panel, base)
+        if fastest == 0.0:
+            return []
+        answer = "its answer may be too slow" if self.outside == "network" else "it is asked in a shorter unit"
+        rate = f"a rate of {fastest:.3g} per unit of {base.unit:.3g} time units"
+        return [f"{rate} stands out beyond what the network was trained on: {answer}"]
 
     def _check(self):
         check_arguments(
