@@ -1,11 +1,14 @@
 """What the second stage of PhyxMamba, trained on free runs, adds to the first.
 
-    python -m dysyr.benchmark.free_run_stage -o FOLDER [--systems lorenz63 lorenz96] [--seeds 5] [--write FILE]
+    python -m dysyr.benchmark.free_run_stage -o FOLDER [--systems lorenz63 lorenz96] [--size small] [--seeds 5]
+        [--write FILE]
 
 The published protocol, as in ``dysyr.benchmark.forecasting``: 29,000 clean samples, 30 in a nominal Lyapunov time,
 tolerance 1e-12, 100 test trajectories, contexts of 30 samples. One fit for each seed with the defaults of PhyxMamba,
 whose model is judged as it is after the first stage and as it is kept in the end; on Lorenz 1963 LSTM and NeuralODE
-beside it, with their settings there. Seed s trains on trajectory s.
+beside it, with their settings there. Seed s trains on trajectory s. "Small" networks have one layer of width 16, with
+which the first stage ends away from the truth; beside both stages, a first stage alone that takes as much processor
+time.
 
 Forecasts: VPT and sMAPE in nominal Lyapunov times, D_frac and D_stsp over 300 samples as published; valid time until
 the error exceeds 0.4 standard deviations, in true Lyapunov times. Free runs: D_stsp by 30 bins per variable between
@@ -37,6 +40,15 @@ SYSTEMS = ("lorenz63", "lorenz96")
 VARIANTS = ("truth", "first stage", "both stages")
 RIVALS = {"lorenz63": ("lstm", "neuralode")}
 """Other methods beside the two stages, by their names in the table of forecasts."""
+SMALL = {"d_model": 16, "head_dim": 16, "d_state": 8, "n_layers": 1, "n_updates": 4000}
+SECOND = {"n_rollout_updates": 400, "rollout_rate": 2e-4, "rollout_rate_end": 1e-5}
+ALONE = {"n_rollout_updates": 0, "n_updates": 11_000}
+"""Arguments of small networks: sizes and first stage, second stage, and a first stage as long as both."""
+SIZES = {
+    "default": ({}, None),
+    "small": (SMALL | SECOND, {"first stage alone, as long": ("phyxmamba", SMALL | ALONE)}),
+}
+"""Arguments of PhyxMamba, and what stands beside it."""
 N_RUNS, N_FREE, N_COMPONENTS = 40, 5_000, 3
 REFERENCE_SEED, OTHER_TRAJECTORIES = 500, 10
 COLUMNS = {
@@ -95,7 +107,7 @@ def _scores(name, predicted, runs):
     return {**forecasts, "d_stsp_runs": divergence, "out_of_range": outside}
 
 
-def run_seed(name, seed, *, changes=None, rivals=None):
+def run_seed(name, seed, changes=None, rivals=None):
     """Fit once each, and judge truth, the models of both stages, and other methods.
 
     Args:
@@ -174,12 +186,16 @@ def main():
     """Command line of this module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    parser.add_argument("--size", choices=SIZES, default="default", help="of the network")
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
     parser.add_argument("-o", "--output", required=True, help="folder of finished fits, which are not repeated")
     parser.add_argument("--write", help="Markdown file to write the tables into")
     given = parser.parse_args()
-    folder = Path(given.output)
-    tasks = {folder / f"{name}_{seed}.json": (name, seed) for name in given.systems for seed in range(given.seeds)}
+    folder, mark = Path(given.output), "" if given.size == "default" else f"{given.size}_"
+    tasks = {
+        folder / f"{name}_{mark}{seed}.json": (name, seed, *SIZES[given.size])
+        for name in given.systems for seed in range(given.seeds)
+    }  # fmt: skip
     found = page([record for records in run_kept(run_seed, tasks) for record in records])
     print(found)
     if given.write:

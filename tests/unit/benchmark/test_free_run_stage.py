@@ -1,8 +1,10 @@
 import functools
+import sys
 
 import numpy as np
 import pytest
 
+import dysyr
 from dysyr.benchmark import free_run_stage
 from dysyr.benchmark.forecasting import METHODS
 from dysyr.core.dataset import make_dataset
@@ -89,3 +91,28 @@ def test_gains_count_seeds():
     text = free_run_stage.gains(records)
     assert "VPT, nominal: better in 1 of 2 seeds, mean change +0.25 (standard error 0.75)" in text
     assert "D_stsp, free runs: better in 1 of 2 seeds, mean change +0.25 (standard error 0.75)" in text
+
+
+def test_small_networks_have_their_own_records(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def run(*task):
+        asked.append(task)
+        variants = ("first stage", "both stages", "first stage alone, as long")
+        return [{"variant": v, "seed": task[1], "system": task[0], **dict.fromkeys(free_run_stage.COLUMNS, 1.0)}
+                for v in variants]  # fmt: skip
+
+    monkeypatch.setattr(free_run_stage, "run_seed", run)
+    command = ["free_run_stage", "-o", str(tmp_path), "--systems", "lorenz63", "--seeds", "1"]
+    monkeypatch.setattr(sys, "argv", command)
+    free_run_stage.main()
+    monkeypatch.setattr(sys, "argv", [*command, "--size", "small", "--write", str(tmp_path / "page.md")])
+    free_run_stage.main()
+    assert asked == [("lorenz63", 0, {}, None), ("lorenz63", 0, *free_run_stage.SIZES["small"])]
+    assert {place.name for place in tmp_path.iterdir()} == {"lorenz63_0.json", "lorenz63_small_0.json", "page.md"}
+    assert "| first stage alone, as long | 1 (0) |" in (tmp_path / "page.md").read_text()
+    changes, beside = free_run_stage.SIZES["small"]
+    longer = beside["first stage alone, as long"][1]
+    for arguments in (changes, longer):
+        assert dysyr.PhyxMamba(**arguments).d_model == 16
+    assert longer["n_rollout_updates"] == 0 and longer["n_updates"] > changes["n_updates"]
