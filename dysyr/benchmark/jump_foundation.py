@@ -1,18 +1,14 @@
 """JumpFoundation beside every other way to rates: unseen draws of its prior, and a flashing ratchet it never saw.
 
-    python -m dysyr.benchmark.jump_foundation -o out/jump_foundation [--draws 400] [--contexts 30] [--sampler 60]
+    python -m dysyr.benchmark.jump_foundation -o out/jump_foundation [--draws 400] [--contexts 30] [--sampler 400]
         [--processes 2] [--weights FILE] [--write docs/results/jumpfoundation.md]
 
 Records of contexts are kept in the folder, cell by cell, and not made again for the same weights.
 """
 
 import argparse
-import concurrent.futures
-import json
-import multiprocessing
 import shlex
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +16,7 @@ import torch
 
 from dysyr.api import load_system
 from dysyr.benchmark.jump_foundation_page import page
+from dysyr.benchmark.kept import run_kept
 from dysyr.benchmark.prior_sampler import posterior_mean
 from dysyr.benchmark.rate_contest import judged, prior_context, prior_mean, ratchet_context
 from dysyr.core.atomic import write_text
@@ -78,23 +75,11 @@ def _beside_sampler(n_paths, seed, network):
     outcome, off = infer(network, panel), ~np.eye(6, dtype=bool)
     sparse = bool((q > 0).sum() < off.sum())
     drawn, stderr, _ = posterior_mean(panel.counts[0], panel.lags[0], panel.first, sparse, outcome.base.q, seed=seed)
-    once = infer(network, panel, once=True)
-    errors = {
-        "sampler": drawn, "network": once.edge * once.mean, "JumpFoundation": outcome.edge * outcome.mean,
-    }  # fmt: skip
+    found = {"sampler": drawn, "JumpFoundation": outcome.edge * outcome.mean}
     return {
-        "errors": {name: float(np.sqrt(((rates - q)[off] ** 2).mean())) for name, rates in errors.items()},
+        "errors": {name: float(np.sqrt(((rates - q)[off] ** 2).mean())) for name, rates in found.items()},
         "monte_carlo": float(np.sqrt((stderr[off] ** 2).mean())),
     }
-
-
-def _kept(folder, cell, weights):
-    place = Path(folder) / name_of(cell)
-    if not place.exists():
-        begun = time.perf_counter()
-        records = run_cell(cell, weights)
-        write_text(place, json.dumps({"records": records, "seconds": time.perf_counter() - begun}))
-    return json.loads(place.read_text())["records"]
 
 
 def main():
@@ -103,20 +88,15 @@ def main():
     parser.add_argument("-o", "--output", default="out/jump_foundation", help="folder for the records")
     parser.add_argument("--draws", type=int, default=400, help="draws of the prior per cell")
     parser.add_argument("--contexts", type=int, default=30, help="contexts of the ratchet per cell")
-    parser.add_argument("--sampler", type=int, default=60, help="draws beside the exact sampler per cell")
+    parser.add_argument("--sampler", type=int, default=400, help="draws beside the exact sampler per cell")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--weights", help="file of weights; by default those of the package")
     parser.add_argument("--write", help="Markdown file to write")
     given = parser.parse_args()
     sha = shipped(given.weights)[1]["sha256"]
     folder, todo = Path(given.output) / sha[:12], cells(given.draws, given.contexts, given.sampler)
-    start = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(given.processes, mp_context=start) as pool:
-        made = [pool.submit(_kept, folder, cell, given.weights) for cell in todo]
-        for done, each in enumerate(concurrent.futures.as_completed(made), 1):
-            each.result()
-            print(f"{done}/{len(made)} cells", flush=True)
-    results = [(cell, each.result()) for cell, each in zip(todo, made, strict=True)]
+    tasks = {folder / name_of(cell): (cell, given.weights) for cell in todo}
+    results = list(zip(todo, run_kept(run_cell, tasks, processes=given.processes), strict=True))
     text = page(results, shlex.join(sys.argv[1:]), sha[:12])
     text += f"\ndysyr {provenance(seed=SEED)['dysyr']}, seed {SEED}.\n"
     print(text)

@@ -12,6 +12,7 @@ import numpy as np
 
 from dysyr.reconstruction.jump_em.foundation.examples import LONG, WIDE
 from dysyr.reconstruction.jump_em.foundation.prior import CLEAN, MOST_PATHS, N_TIMES, NOISES, STRIDES
+from dysyr.reconstruction.jump_em.foundation.training import BEYOND
 
 BETA, LOGNORMAL = 0, 1
 """Laws of a rate: s Beta(1, k), k of 1, 3, 5; or 0.3 s exp(c z)."""
@@ -30,12 +31,14 @@ class WholePrior:
         clean: probability that no label is wrong; else the noise is log-uniform on ``NOISES``.
         laws: (law, 4) laws of the rates: kind, scale s, spread c, and log-probability.
         noises: smallest and largest noise.
+        beyond: weight of processes with a rate above 1.
     """
 
     complete: float
     clean: float
     laws: np.ndarray
     noises: tuple = NOISES
+    beyond: float = 1.0
 
     @classmethod
     def of_training(cls, n_paths, n_times):
@@ -55,7 +58,7 @@ class WholePrior:
             for s in factor * np.exp(scales):
                 laws.append((BETA, s, 0.0, np.log(share * WIDE / 2 / N_SCALES)))
                 laws += [(LOGNORMAL, s, c, np.log(share * WIDE / 2 / N_SCALES / N_SPREADS)) for c in spreads]
-        return cls(0.5, CLEAN, np.array(laws))
+        return cls(0.5, CLEAN, np.array(laws), beyond=BEYOND)
 
     @classmethod
     def told(cls, *, sparse):

@@ -33,6 +33,7 @@ from dysyr.benchmark.whole_prior import BETA, log_graphs
 from dysyr.benchmark.whole_prior_labels import draw_start, draw_states, filter_labels, label_odds, noise_step
 from dysyr.kernels.jit import jit
 from dysyr.kernels.rate_paths import chosen
+from dysyr.reconstruction.jump_em.foundation.training import PUBLISHED_RANGE
 
 N_BLOCKS, BURN, AIM = 10, 0.3, 0.4
 FINEST = 0.03
@@ -99,7 +100,7 @@ def whole_posterior(panel, prior, start, noise, *, n_sweeps=2000, seed=0, many=M
     seen, seen_first = np.ascontiguousarray(panel.counts[0]), panel.first
     hidden = seen.copy(), seen_first.copy(), np.full(n, 1 / n), np.array([noise, 0.0])
     data = panel.labels, np.ascontiguousarray(panel.offsets, dtype=np.int64), seen, seen_first, float(panel.lags[0])
-    believed = prior.laws, _neighbours(prior.laws), float(prior.clean), np.log(np.array(prior.noises))
+    believed = prior.laws, _neighbours(prior.laws), np.log(prior.beyond), prior.clean, np.log(prior.noises)
     width = 2.4 * (seen + 1.0) ** -0.5
     n_burn = int(BURN * n_sweeps)
     per_block = (n_sweeps - n_burn) // N_BLOCKS
@@ -167,8 +168,8 @@ def _umbrella(flows, weights, before):
 
 @jit
 def _sweeps(
-    q, counts, first, initial, state, labels, offsets, seen, seen_first, lag, laws, beside, clean, log_noises, umbrella,
-    flows, learned, fixed, width, n_sweeps, many, rng, share, rates, tallies,
+    q, counts, first, initial, state, labels, offsets, seen, seen_first, lag, laws, beside, beyond, clean, log_noises,
+    umbrella, flows, learned, fixed, width, n_sweeps, many, rng, share, rates, tallies,
 ):  # fmt: skip
     n = q.shape[0]
     emission, forward, chances = np.empty((n, n)), np.empty((len(labels), n)), np.empty(len(laws))
@@ -190,12 +191,12 @@ def _sweeps(
                 counts[:] = seen
                 first[:] = seen_first
         n_edges = _rates(
-            q, counts, first, lag, laws, law, umbrella, flows, learned, fixed, width, rng, share, p, scratch
+            q, counts, first, lag, laws, law, beyond, umbrella, flows, learned, fixed, width, rng, share, p, scratch
         )
         if learned >= 0.0:
             learned += n * (n - 1)
         law = _law(q, laws, chances, rng)
-        law = _scale(q, counts, first, lag, laws, law, beside, rng, p, scratch)
+        law = _scale(q, counts, first, lag, laws, law, beside, beyond, rng, p, scratch)
         tallies[n_edges, 0] += 1.0
         tallies[n_edges, 1] += state[0] == 0.0
         tallies[n_edges, 2] += law == 0
@@ -206,14 +207,25 @@ def _sweeps(
 
 
 @jit
-def _rates(q, counts, first, lag, laws, law, umbrella, flows, learned, fixed, width, rng, share, p, scratch):
+def _log_weighted(q, counts, lag, first, beyond, p, scratch):
+    """Log-likelihood, with the logarithm of the weight of a process that has a rate above 1."""
+    value = log_likelihood(q, counts, lag, first, p, scratch)
+    for i in range(len(q)):
+        for j in range(len(q)):
+            if i != j and q[i, j] > PUBLISHED_RANGE:
+                return value + beyond
+    return value
+
+
+@jit
+def _rates(q, counts, first, lag, laws, law, beyond, umbrella, flows, learned, fixed, width, rng, share, p, scratch):
     """One pass over all rates and edges; the number of edges after it."""
     n = q.shape[0]
     n_edges = 0
     for i in range(n):
         for j in range(n):
             n_edges += q[i, j] > 0.0
-    now = log_likelihood(q, counts, lag, first, p, scratch)
+    now = _log_weighted(q, counts, lag, first, beyond, p, scratch)
     for i in range(n):
         slope = 3.5
         for j in range(n):
@@ -227,7 +239,7 @@ def _rates(q, counts, first, lag, laws, law, umbrella, flows, learned, fixed, wi
                 change = np.log(q[i, j] / old) + log_density(q[i, j], laws, law) - log_density(old, laws, law)
                 after = -np.inf
                 if change > -np.inf:
-                    after = log_likelihood(q, counts, lag, first, p, scratch)
+                    after = _log_weighted(q, counts, lag, first, beyond, p, scratch)
                 if np.log(1.0 - rng.random()) < after - now + change:
                     now = after
                     share[i, j] += 1.0
@@ -242,7 +254,7 @@ def _rates(q, counts, first, lag, laws, law, umbrella, flows, learned, fixed, wi
             q[i, j] = 0.0 if old > 0.0 else value
             density = log_density(value, laws, law)
             if density > -np.inf and (sign > 0 or (np.isfinite(umbrella[n_edges - 1]) and allowed(q))):
-                after = log_likelihood(q, counts, lag, first, p, scratch)
+                after = _log_weighted(q, counts, lag, first, beyond, p, scratch)
                 proposal = np.log(0.5 * slope * np.exp(-slope * value) + 0.5 * np.exp(density))
                 ratio = after - now + sign * (density - proposal)
                 flows[1 if sign > 0 else 2, n_edges] += min(1.0, np.exp(ratio))
@@ -319,16 +331,16 @@ def _law(q, laws, chances, rng):
 
 
 @jit
-def _scale(q, counts, first, lag, laws, law, beside, rng, p, scratch):
+def _scale(q, counts, first, lag, laws, law, beside, beyond, rng, p, scratch):
     """The law after steps to the next scales, all rates in proportion: their density under the law stays the same."""
-    now = log_likelihood(q, counts, lag, first, p, scratch)
+    now = _log_weighted(q, counts, lag, first, beyond, p, scratch)
     for _ in range(N_STEPS):
         after = beside[int(2.0 * rng.random()), law]
         if after < 0:
             continue
         ratio = laws[after, 1] / laws[law, 1]
         q *= ratio
-        then = log_likelihood(q, counts, lag, first, p, scratch)
+        then = _log_weighted(q, counts, lag, first, beyond, p, scratch)
         if np.log(1.0 - rng.random()) < then - now + laws[after, 3] - laws[law, 3]:
             now, law = then, after
         else:

@@ -1,12 +1,14 @@
 """The contest of JumpFoundation: contexts are paired, estimates are those of the public classes, the page is true."""
 
+import json
+import sys
+
 import numpy as np
 import pytest
 from jump_cases import THREE
 
 import dysyr
 from dysyr.benchmark import jump_foundation, rate_contest
-from dysyr.benchmark.jump_foundation_page import page
 from dysyr.core.rate_matrix import transition_matrices
 from dysyr.reconstruction.jump_em.foundation.outcome import shipped
 
@@ -62,18 +64,21 @@ def test_irregular_contexts_have_the_law_of_the_exponential():
     assert (np.abs(late - slow) > 4 * np.sqrt(variance)).any()
 
 
-def test_cells_are_kept_and_written(tmp_path):
+def test_cells_are_kept_and_written(tmp_path, monkeypatch, capsys):
     small = [
         {"kind": "prior", "paths": 10, "noise": 0.01, "n": 3}, {"kind": "sampler", "paths": 10, "noise": 0.0, "n": 2},
         {"kind": "ratchet", "v": 1.0, "regular": True, "paths": 30, "noise": 0.0, "n": 2},
     ]  # fmt: skip
-    folder, weights = tmp_path / "out", None
-    results = [(cell, jump_foundation._kept(folder, cell, weights)) for cell in small]
+    monkeypatch.setattr(jump_foundation, "cells", lambda *numbers: small)
+    monkeypatch.setattr(sys, "argv", ["jump_foundation", "-o", str(tmp_path), "--write", str(tmp_path / "page.md")])
+    jump_foundation.main()
+    folder = tmp_path / shipped()[1]["sha256"][:12]
     stamps = sorted(path.stat().st_mtime_ns for path in folder.iterdir())
-    again = [(cell, jump_foundation._kept(folder, cell, weights)) for cell in small]
+    text = (tmp_path / "page.md").read_text()
+    jump_foundation.main()
     assert sorted(path.stat().st_mtime_ns for path in folder.iterdir()) == stamps
-    assert again == results
-    text = page(results, "-o out", "abc")
+    assert (tmp_path / "page.md").read_text() == text and text in capsys.readouterr().out
+    results = [(cell, json.loads((folder / jump_foundation.name_of(cell)).read_text())) for cell in small]
     errors = [record["errors"] for record in results[0][1]]
     mean = np.mean([each["noise-aware MAP"] for each in errors])
     assert f"{mean:.3f} / " in text
@@ -81,8 +86,12 @@ def test_cells_are_kept_and_written(tmp_path):
     assert f"| {100 * wins:.0f} % |" in text
     assert "| 1 | regular | 0 % | 30 | 2 |" in text
     assert "0.293" in text
-    best, once = (np.array([r["errors"][name] for r in results[1][1]]) for name in ("sampler", "network"))
-    assert f"| 10 | {best.mean():.4f} | {once.mean():.4f} | {(once - best).mean():+.4f} (" in text
+    best, ours = (np.array([r["errors"][name] for r in results[1][1]]) for name in ("sampler", "JumpFoundation"))
+    assert f"| 10 | {best.mean():.4f} | {ours.mean():.4f} | {(ours - best).mean():+.4f} (" in text
+    monte = np.array([r["monte_carlo"] for r in results[1][1]])
+    rest, ratio = np.sqrt(best**2 - monte**2), ours.mean() / best.mean()
+    assert (monte > 0).all()
+    assert f"| {100 * (ratio - 1):+.1f} % (" in text and f"| {100 * (ours.mean() / rest.mean() - 1):+.1f} % (" in text
 
 
 def test_all_cells_of_the_issue_are_there():

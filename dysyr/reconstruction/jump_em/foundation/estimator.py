@@ -34,8 +34,8 @@ class JumpFoundation(Reconstructor):
     Args:
         n_states: number of states, at most 8; by default one more than the largest label.
         outside: what to do where the data lie outside of the prior: "map" (say so, and give the noise-aware posterior
-            mode with its standard errors instead; where a rate stands out beyond the prior, ask the network again in a
-            shorter unit), "network" (say so, and keep its first answer), "error".
+            mode with its standard errors instead; where a rate stands out beyond the prior, ask the network again in
+            shorter units), "network" (say so, and keep its first answer), "error".
         max_gap: longest run of missing samples that a pair may span, its lag then being longer.
         weights: file of ``dysyr pretrain jump``; by default the network of the package.
         seed: recorded, not used.
@@ -99,7 +99,7 @@ class JumpFoundation(Reconstructor):
         fastest, _ = outstanding_rate(panel, base)
         if fastest == 0.0:
             return []
-        answer = "its answer may be too slow" if self.outside == "network" else "it is asked in a shorter unit"
+        answer = "its answer may be too slow" if self.outside == "network" else "it is asked in shorter units, too"
         rate = f"a rate of {fastest:.3g} per unit of {base.unit:.3g} time units"
         return [f"{rate} stands out beyond what the network was trained on: {answer}"]
 

@@ -17,13 +17,14 @@ from dysyr.reconstruction.jump_em.foundation.base import base_estimate, base_in_
 from dysyr.reconstruction.jump_em.foundation.network import new_network
 from dysyr.reconstruction.jump_em.foundation.prior import VERSION
 from dysyr.reconstruction.jump_em.foundation.statistics import codes_of, log_starts, statistics_of
-from dysyr.reconstruction.jump_em.foundation.trained_range import outstanding_rate
+from dysyr.reconstruction.jump_em.foundation.trained_range import LARGEST_RATE, outstanding_rate
+from dysyr.reconstruction.jump_em.likelihood import Parameters, expect
 
 WEIGHTS = "jump_foundation.safetensors"
-SHORTER = 3.0
-"""Shortening of the unit where a rate seems to exceed the law of the training."""
+SHORTER = (1.5, 2.0, 3.0, 4.5)
+"""Shortenings of the unit where a rate seems to exceed the law of the training."""
 FASTEST = 2 / 3
-"""Rate per unit that is made of one that exceeds it for certain."""
+"""Rate per unit that is made of it in one more."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,7 +37,8 @@ class Outcome:
         mean: (state, state) mean of that law in 1/time.
         initial: (state,) distribution of the first state.
         base: Base, the estimate that the network corrects, before any shortening of its unit.
-        unit: the shortest unit in which the network was asked, in time units of the data.
+        unit: of the first answer, or one in which the fastest rate is slow where that answer is unlikely, in time units
+            of the data.
     """
 
     edge: np.ndarray
@@ -52,8 +54,12 @@ def infer(network, panel, *, once=False, checkpoint=None):
 
     The law of the training knows hardly any process with few rates above 1 per unit and slow ones beside them, and the
     network holds the fast ones down. Where the fastest rate exceeds 1 and four times the mean, the network is asked
-    again in a third of the unit, and the answer is that of both with even chances. Where it exceeds 1 for certain, by
-    two errors of counting, the network is asked in a unit in which that rate is 2/3.
+    again in shorter units, and that rate is the mixture of all answers a, weighted with
+
+        w_a ~ L(q_a),    w_0 ~ odds L(min(q_0, 1 per unit))
+
+    L is the likelihood of the data under the means of an answer, answer 0 the first one, with which all other rates
+    stay, and ``odds`` those of the published law, see ``outstanding_rate``.
 
     Args:
         network: PairNetwork.
@@ -65,26 +71,37 @@ def infer(network, panel, *, once=False, checkpoint=None):
         Outcome.
     """
     base = base_estimate(panel, checkpoint=checkpoint)
-    fastest, certain = outstanding_rate(panel, base)
+    first = ask(network, panel, base)
+    fastest, log_odds = outstanding_rate(panel, base)
     if once or fastest == 0.0:
-        return ask(network, panel, base)
-    shorter = base.unit * FASTEST / fastest if certain else base.unit / SHORTER
-    other = dataclasses.replace(ask(network, panel, base_in_unit(panel, shorter)), base=base)
-    return other if certain else _even_mixture(ask(network, panel, base), other)
+        return first
+    others = [ask(network, panel, base_in_unit(panel, base.unit / f)) for f in (*SHORTER, fastest / FASTEST)]
+    within = dataclasses.replace(first, mean=np.minimum(first.mean, LARGEST_RATE / base.unit))
+    weights = np.array([_log_likelihood(panel, each) for each in (within, *others)])
+    weights[0] += log_odds
+    weights = np.exp(weights - weights.max())
+    pair = np.unravel_index(base.q.argmax(), base.q.shape)
+    return _mixed(first, (first, *others), weights / weights.sum(), pair)
 
 
-def _even_mixture(one, other):
-    """The Outcome whose moments are those of two with even chances; the second was asked in the shorter unit."""
-    edge = (one.edge + other.edge) / 2
-    off = edge > 0
-    total, square = np.zeros_like(edge), np.zeros_like(edge)
-    for each in (one, other):
-        total += each.edge * each.mean / 2
-        square += each.edge * each.mean**2 * (1 + 1 / each.shape) / 2
-    mean, shape = np.zeros_like(edge), np.ones_like(edge)
-    mean[off] = total[off] / edge[off]
-    shape[off] = mean[off] ** 2 / (square[off] / edge[off] - mean[off] ** 2)
-    return Outcome(edge, shape, mean, (one.initial + other.initial) / 2, one.base, other.unit)
+def _log_likelihood(panel, outcome):
+    """Of a panel under the means of an Outcome."""
+    rates = outcome.edge * outcome.mean
+    q = rates - np.diag(rates.sum(axis=1))
+    return expect(panel, Parameters(q, outcome.base.noise, outcome.initial)).log_likelihood
+
+
+def _mixed(first, answers, weights, pair):
+    """The first Outcome, with the moments of the rate of a pair of states those of a mixture of answers."""
+    edge, shape, mean = np.array([(each.edge[pair], each.shape[pair], each.mean[pair]) for each in answers]).T
+    there, total = weights @ edge, weights @ (edge * mean)
+    square = weights @ (edge * mean**2 * (1 + 1 / shape))
+    change = {"edge": there, "mean": total / there}
+    change["shape"] = change["mean"] ** 2 / (square / there - change["mean"] ** 2)
+    changed = {name: getattr(first, name).copy() for name in change}
+    for name, value in change.items():
+        changed[name][pair] = value
+    return dataclasses.replace(first, **changed, unit=first.unit if weights[0] > 0.5 else answers[-1].unit)
 
 
 def ask(network, panel, base):

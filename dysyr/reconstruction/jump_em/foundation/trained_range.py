@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from dysyr.reconstruction.jump_em.foundation.base import SHAPE, UNITS_PER_DURATION
+from dysyr.reconstruction.jump_em.foundation.base import UNITS_PER_DURATION
 
 LARGEST_RATE = 1.0
 """Largest rate between two states per unit: the published law ends here."""
 OUTSTANDING = 4.0
 """Times the mean rate that a single rate beyond has to be: where all are fast, the network knows them."""
-CERTAIN = 2.0
-"""Relative errors of counting by which a rate exceeds the law for certain."""
+LAW_ODDS, STEEPNESS = 5.7, 4.0
+"""Odds of the published law are (LAW_ODDS second / fastest)^STEEPNESS: in it the second rate is hardly slower."""
 UNIT_ROUNDING = 1e-9
 LARGEST_NOISE = 0.18
 LAGS = (0.005, 1.5)
@@ -26,16 +26,14 @@ def outstanding_rate(panel, base):
         base: Base of ``base_estimate``.
 
     Returns:
-        (rate, whether it exceeds 1 by two errors of counting its jumps).
+        rate, and the logarithm of the odds that it is within the published law after all, before the data are seen.
     """
     if base.unit < (1 - UNIT_ROUNDING) * panel.duration / UNITS_PER_DURATION:
-        return 0.0, False
-    off = ~np.eye(len(base.q), dtype=bool)
-    rates, jumps = base.q[off] * base.unit, base.jumps[off]
-    k = int(rates.argmax())
-    if rates[k] <= max(LARGEST_RATE, OUTSTANDING * rates.mean()):
-        return 0.0, False
-    return float(rates[k]), bool(rates[k] * (1 - CERTAIN * (jumps[k] + SHAPE) ** -0.5) > LARGEST_RATE)
+        return 0.0, np.inf
+    rates = np.sort(base.q[~np.eye(len(base.q), dtype=bool)] * base.unit)
+    if rates[-1] <= max(LARGEST_RATE, OUTSTANDING * rates.mean()):
+        return 0.0, np.inf
+    return float(rates[-1]), float(STEEPNESS * np.log(LAW_ODDS * rates[-2] / rates[-1]))
 
 
 def reasons_outside(panel, noise, unit):
@@ -44,7 +42,7 @@ def reasons_outside(panel, noise, unit):
     Args:
         panel: Panel.
         noise: probability of a mistaken label.
-        unit: shortest unit in which the network was asked, in time units of the data.
+        unit: unit of the answer, in time units of the data.
 
     Returns:
         list of str, empty where the data lie within.
