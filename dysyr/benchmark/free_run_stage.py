@@ -40,9 +40,9 @@ SYSTEMS = ("lorenz63", "lorenz96")
 VARIANTS = ("truth", "first stage", "both stages")
 RIVALS = {"lorenz63": ("lstm", "neuralode")}
 """Other methods beside the two stages, by their names in the table of forecasts."""
-SMALL = {"d_model": 16, "head_dim": 16, "d_state": 8, "n_layers": 1, "n_updates": 4000}
-SECOND = {"n_rollout_updates": 400, "rollout_rate": 2e-4, "rollout_rate_end": 1e-5}
-ALONE = {"n_rollout_updates": 0, "n_updates": 11_000}
+SMALL = {"d_model": 16, "head_dim": 16, "d_state": 8, "n_layers": 1, "n_updates": 11_000}
+SECOND = {"n_rollout_updates": 400, "rollout_rate": 5e-5, "rollout_rate_end": 1e-6}
+ALONE = {"n_rollout_updates": 0, "n_updates": 22_000}
 """Arguments of small networks: sizes and first stage, second stage, and a first stage as long as both."""
 SIZES = {
     "default": ({}, None),
