@@ -7,8 +7,8 @@ The published protocol, as in ``dysyr.benchmark.forecasting``: 29,000 clean samp
 tolerance 1e-12, 100 test trajectories, contexts of 30 samples. One fit for each seed with the defaults of PhyxMamba,
 whose model is judged as it is after the first stage and as it is kept in the end; on Lorenz 1963 LSTM and NeuralODE
 beside it, with their settings there. Seed s trains on trajectory s. "Small" networks have one layer of width 16, with
-which the first stage ends away from the truth; beside both stages, a first stage alone that takes as much processor
-time.
+which the first stage ends away from the truth; beside both stages, a first stage alone that takes about as much
+processor time.
 
 Forecasts: VPT and sMAPE in nominal Lyapunov times, D_frac and D_stsp over 300 samples as published; valid time until
 the error exceeds 0.4 standard deviations, in true Lyapunov times. Free runs: D_stsp by 30 bins per variable between

@@ -34,12 +34,12 @@ Written by `python -m dysyr.benchmark.jump_ceiling {arguments}`, weights {weight
 
 Clean draws of six states of the published prior on a regular grid, as many as the table says; errors are root mean
 squared ones over the rates off the diagonal, in units of a tenth of the duration, means over draws. All see the same
-paths. JumpFoundation is the network alone here, without its fallback.
+paths. JumpFoundation is without its fallback on the posterior mode here.
 
 * The **whole** prior: the posterior mean under the law that the network was trained on, given what the network sees.
   Unknown are the kind of the graph, the law of the rates (one draw in ten has others than the published one, and draws
-  with a rate above 1 weigh a fifth, as in the training), whether
-  labels are wrong and how often (they are in 65 % of the training set), and how much longer than usual a record is.
+  with a rate above 1 weigh a fifth, as in the training), whether labels are wrong and how often (they are in 65 % of
+  the training set), and how much longer than usual a record is.
 * The **told** one knows that labels are clean, that rates follow the published law, and whether the graph is complete:
   `dysyr/benchmark/prior_sampler.py`, 2,000 sweeps.
 

@@ -55,9 +55,9 @@ def page(results, arguments, weights):
         text += f"\n## Beside a sampler of the exact posterior\n\n{sampler[0][0]['n']} clean draws of six states on a "
         text += "regular grid. The sampler (Metropolis-Hastings, 2,000 sweeps) knows that rates follow the published "
         text += "law, that labels are clean, and whether the graph is complete. Its error contains that of Monte "
-        text += "Carlo, the root mean square of which is in the last column; 'beside the rest' has it taken off the "
-        text += "square of the error of each draw. Relative: difference of the mean errors, with standard errors over "
-        text += "draws.\n\n"
+        text += "Carlo, the root mean square of which over the rates is in the last column; 'beside the rest' has it "
+        text += "taken off the square of the error of each draw. Relative: difference of the mean errors, with "
+        text += "standard errors over draws.\n\n"
         names = (
             "paths", "sampler", "JumpFoundation", "difference (standard error)", "relative", "beside the rest",
             "Monte Carlo error",

@@ -48,7 +48,7 @@ def estimates(panel, network, constant, only=METHODS):
     n = panel.n_states
     likely = (panel.times_before > 0).all() and panel.jumps.sum() > 0
     outcome = infer(network, panel)
-    model, _ = answer(panel, outcome, reasons_outside(panel, outcome.base.noise, outcome.unit))
+    model, _ = answer(panel, outcome, reasons_outside(panel, outcome.base.noise, outcome.units))
     ways = {
         "constant": lambda: np.full((n, n), constant),
         "naive counts": lambda: naive_rates(panel)[0],

@@ -2,7 +2,7 @@
 
 Unlike ``prior_sampler`` it is told nothing that the network is not. Hidden are, besides rates and edges, the states
 behind the labels, the label noise or that there is none, the law of the rates, the kind of the graph, and how paths
-begin. Each sweep draws
+begin. Processes with a rate above 1 have a weight, as in the training. Each sweep draws
 
     start | first states, rates                        stationary, or from Dirichlet(50, ..., 50)
     noise | labels, rates, start                       Metropolis-Hastings with states summed over, to and from none
@@ -33,7 +33,7 @@ from dysyr.benchmark.whole_prior import BETA, log_graphs
 from dysyr.benchmark.whole_prior_labels import draw_start, draw_states, filter_labels, label_odds, noise_step
 from dysyr.kernels.jit import jit
 from dysyr.kernels.rate_paths import chosen
-from dysyr.reconstruction.jump_em.foundation.training import PUBLISHED_RANGE
+from dysyr.reconstruction.jump_em.foundation.prior import LARGEST_RATE
 
 N_BLOCKS, BURN, AIM = 10, 0.3, 0.4
 FINEST = 0.03
@@ -212,7 +212,7 @@ def _log_weighted(q, counts, lag, first, beyond, p, scratch):
     value = log_likelihood(q, counts, lag, first, p, scratch)
     for i in range(len(q)):
         for j in range(len(q)):
-            if i != j and q[i, j] > PUBLISHED_RANGE:
+            if i != j and q[i, j] > LARGEST_RATE:
                 return value + beyond
     return value
 

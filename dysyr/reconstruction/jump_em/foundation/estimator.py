@@ -79,7 +79,7 @@ class JumpFoundation(Reconstructor):
         network, known = shipped(self.weights)
         place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(known["sha256"], data))
         found = infer(network, panel, once=self.outside == "network", checkpoint=place)
-        reasons = reasons_outside(panel, found.base.noise, found.unit)
+        reasons = reasons_outside(panel, found.base.noise, found.units)
         too_fast = self._said_of_a_rate(panel, found.base)
         if (reasons or too_fast) and self.outside == "error":
             raise InputError(
@@ -96,7 +96,7 @@ class JumpFoundation(Reconstructor):
 
     def _said_of_a_rate(self, panel, base):
         """What is said of a rate that stands out, a list of at most one str."""
-        fastest, _ = outstanding_rate(panel, base)
+        fastest = outstanding_rate(panel, base)
         if fastest == 0.0:
             return []
         answer = "its answer may be too slow" if self.outside == "network" else "it is asked in shorter units, too"

@@ -15,9 +15,9 @@ import torch
 from dysyr.core.errors import FormatError
 from dysyr.reconstruction.jump_em.foundation.base import base_estimate, base_in_unit
 from dysyr.reconstruction.jump_em.foundation.network import new_network
-from dysyr.reconstruction.jump_em.foundation.prior import VERSION
+from dysyr.reconstruction.jump_em.foundation.prior import LARGEST_RATE, VERSION
 from dysyr.reconstruction.jump_em.foundation.statistics import codes_of, log_starts, statistics_of
-from dysyr.reconstruction.jump_em.foundation.trained_range import LARGEST_RATE, outstanding_rate
+from dysyr.reconstruction.jump_em.foundation.trained_range import log_odds_of_law, outstanding_rate
 from dysyr.reconstruction.jump_em.likelihood import Parameters, expect
 
 WEIGHTS = "jump_foundation.safetensors"
@@ -37,8 +37,8 @@ class Outcome:
         mean: (state, state) mean of that law in 1/time.
         initial: (state,) distribution of the first state.
         base: Base, the estimate that the network corrects, before any shortening of its unit.
-        unit: of the first answer, or one in which the fastest rate is slow where that answer is unlikely, in time units
-            of the data.
+        units: of the first answer, and of one in which the fastest rate is slow where the first answer is unlikely, in
+            time units of the data.
     """
 
     edge: np.ndarray
@@ -46,7 +46,7 @@ class Outcome:
     mean: np.ndarray
     initial: np.ndarray
     base: object
-    unit: float
+    units: tuple
 
 
 def infer(network, panel, *, once=False, checkpoint=None):
@@ -54,12 +54,13 @@ def infer(network, panel, *, once=False, checkpoint=None):
 
     The law of the training knows hardly any process with few rates above 1 per unit and slow ones beside them, and the
     network holds the fast ones down. Where the fastest rate exceeds 1 and four times the mean, the network is asked
-    again in shorter units, and that rate is the mixture of all answers a, weighted with
+    again in shorter units. That rate then has the edge probability and the moments of the mixture of all answers a,
+    weighted with
 
-        w_a ~ L(q_a),    w_0 ~ odds L(min(q_0, 1 per unit))
+        w_a ~ L(p_a m_a),    w_0 ~ odds L(p_0 min(m_0, 1 per unit))
 
-    L is the likelihood of the data under the means of an answer, answer 0 the first one, with which all other rates
-    stay, and ``odds`` those of the published law, see ``outstanding_rate``.
+    while all other rates stay as in the first answer, 0. L is the likelihood of the data under the rates of an answer,
+    with its label noise and its law of first states, ``odds`` see ``log_odds_of_law``.
 
     Args:
         network: PairNetwork.
@@ -72,13 +73,13 @@ def infer(network, panel, *, once=False, checkpoint=None):
     """
     base = base_estimate(panel, checkpoint=checkpoint)
     first = ask(network, panel, base)
-    fastest, log_odds = outstanding_rate(panel, base)
+    fastest = outstanding_rate(panel, base)
     if once or fastest == 0.0:
         return first
     others = [ask(network, panel, base_in_unit(panel, base.unit / f)) for f in (*SHORTER, fastest / FASTEST)]
     within = dataclasses.replace(first, mean=np.minimum(first.mean, LARGEST_RATE / base.unit))
     weights = np.array([_log_likelihood(panel, each) for each in (within, *others)])
-    weights[0] += log_odds
+    weights[0] += log_odds_of_law(base)
     weights = np.exp(weights - weights.max())
     pair = np.unravel_index(base.q.argmax(), base.q.shape)
     return _mixed(first, (first, *others), weights / weights.sum(), pair)
@@ -101,7 +102,8 @@ def _mixed(first, answers, weights, pair):
     changed = {name: getattr(first, name).copy() for name in change}
     for name, value in change.items():
         changed[name][pair] = value
-    return dataclasses.replace(first, **changed, unit=first.unit if weights[0] > 0.5 else answers[-1].unit)
+    units = first.units if weights[0] > 0.5 else (*first.units, *answers[-1].units)
+    return dataclasses.replace(first, **changed, units=units)
 
 
 def ask(network, panel, base):
@@ -117,7 +119,7 @@ def ask(network, panel, base):
     initial = np.exp(start - start.max())
     return Outcome(
         np.where(off, 1 / (1 + np.exp(-logit)), 0.0), np.where(off, shape, 1.0), np.where(off, mean, 0.0),
-        initial / initial.sum(), base, base.unit,
+        initial / initial.sum(), base, (base.unit,),
     )  # fmt: skip
 
 

@@ -34,6 +34,8 @@ STEP = DURATION / (N_TIMES - 1)
 STRIDES = (1, 2, 3, 4)
 KEEP = (0.25, 0.5)
 SHAPES = (1.0, 3.0, 5.0)
+LARGEST_RATE = 1.0
+"""Where the published law of the rates ends."""
 CONCENTRATION = 50.0
 PUBLISHED_SIZES = {2: 1 / 9, 3: 1 / 9, 4: 1 / 9, 5: 1 / 9, 6: 5 / 9}
 TRAINING_SIZES = {2: 0.09, 3: 0.1, 4: 0.11, 5: 0.12, 6: 0.38, 7: 0.1, 8: 0.1}

@@ -16,6 +16,7 @@ import torch
 from tqdm import tqdm
 
 from dysyr.reconstruction.jump_em.foundation.network import new_network
+from dysyr.reconstruction.jump_em.foundation.prior import LARGEST_RATE
 from dysyr.reconstruction.jump_em.foundation.statistics import codes_of, log_starts
 from dysyr.training.device import LossAndGradient
 
@@ -24,8 +25,8 @@ BATCH = 64
 AVERAGED = 0.998
 """Share of the running mean that a step keeps."""
 LARGEST_GRADIENT = 1.0
-PUBLISHED_RANGE, BEYOND = 1.0, 0.2
-"""Largest rate per unit of the published law, and the weight of contexts beyond."""
+BEYOND = 0.2
+"""Weight of contexts with a rate per unit beyond the published law."""
 
 
 class Batches:
@@ -43,7 +44,7 @@ class Batches:
             start = log_starts(each.statistics.first)
             arrays = (
                 codes.pairs, codes.states, codes.whole, codes.log_rates, codes.spread, each.rates, start, each.initial,
-                np.where(each.rates.max(axis=(1, 2)) > PUBLISHED_RANGE, BEYOND, 1.0),
+                np.where(each.rates.max(axis=(1, 2)) > LARGEST_RATE, BEYOND, 1.0),
             )  # fmt: skip
             self.parts[n] = [torch.as_tensor(np.asarray(array, dtype=np.float32), device=device) for array in arrays]
             self.sizes[n] = len(each)
