@@ -93,7 +93,7 @@ def test_gains_count_seeds():
     assert "D_stsp, free runs: better in 1 of 2 seeds, mean change +0.25 (standard error 0.75)" in text
 
 
-def test_small_networks_have_their_own_records(tmp_path, monkeypatch, capsys):
+def test_recipes_have_their_own_records(tmp_path, monkeypatch, capsys):
     asked = []
 
     def run(*task):
@@ -106,13 +106,13 @@ def test_small_networks_have_their_own_records(tmp_path, monkeypatch, capsys):
     command = ["free_run_stage", "-o", str(tmp_path), "--systems", "lorenz63", "--seeds", "1"]
     monkeypatch.setattr(sys, "argv", command)
     free_run_stage.main()
-    monkeypatch.setattr(sys, "argv", [*command, "--size", "small", "--write", str(tmp_path / "page.md")])
+    monkeypatch.setattr(sys, "argv", [*command, "--recipe", "small", "--write", str(tmp_path / "page.md")])
     free_run_stage.main()
-    assert asked == [("lorenz63", 0, {}, None), ("lorenz63", 0, *free_run_stage.SIZES["small"])]
+    assert asked == [("lorenz63", 0, {}, None), ("lorenz63", 0, *free_run_stage.RECIPES["small"])]
     assert {place.name for place in tmp_path.iterdir()} == {"lorenz63_0.json", "lorenz63_small_0.json", "page.md"}
     assert "| first stage alone, as long | 1 (0) |" in (tmp_path / "page.md").read_text()
-    changes, beside = free_run_stage.SIZES["small"]
-    longer = beside["first stage alone, as long"][1]
-    for arguments in (changes, longer):
-        assert dysyr.PhyxMamba(**arguments).d_model == 16
-    assert longer["n_rollout_updates"] == 0 and longer["n_updates"] > changes["n_updates"]
+    for recipe, width in (("small", 16), ("short", 64)):
+        changes, beside = free_run_stage.RECIPES[recipe]
+        longer = beside["first stage alone, as long"][1]
+        assert [dysyr.PhyxMamba(**arguments).d_model for arguments in (changes, longer)] == [width, width]
+        assert longer["n_rollout_updates"] == 0 and longer["n_updates"] > changes["n_updates"]
