@@ -6,10 +6,10 @@
 The published protocol, as in ``dysyr.benchmark.forecasting``: 29,000 clean samples, 30 in a nominal Lyapunov time,
 tolerance 1e-12, 100 test trajectories, contexts of 30 samples. One fit for each seed with the defaults of PhyxMamba,
 whose model is judged as it is after the first stage and as it is kept in the end; on Lorenz 1963 LSTM and NeuralODE
-beside it, with their settings there. Seed s trains on trajectory s. Other recipes end
-the first stage away from the truth: "small" networks have one layer of width 16, "short" ones 1,000 updates in place of
-4,500. Their second stages have 400 and 300 updates at larger rates, and beside both stages there is a first stage alone
-that takes about as much processor time.
+beside it, with their settings there. Seed s trains on trajectory s. Other recipes end the first stage away from the
+truth: "small" networks have one layer of width 16, "short" ones 1,000 updates in place of 4,500. Their second stages
+have 400 and 300 updates at larger rates, and beside both stages there is a first stage alone that takes about as much
+processor time.
 
 Forecasts: VPT and sMAPE in nominal Lyapunov times, D_frac and D_stsp over 300 samples as published; valid time until
 the error exceeds 0.4 standard deviations, in true Lyapunov times. Free runs: D_stsp by 30 bins per variable between
@@ -205,7 +205,8 @@ def main():
     if given.write:
         command = f"python -m dysyr.benchmark.free_run_stage {shlex.join(sys.argv[1:])}"
         body = __doc__.split("\n\n", 2)[2]
-        write_text(given.write, f"# PhyxMamba: its two stages\n\nWritten by `{command}`.\n\n{body}\n{found}\n")
+        title = f"PhyxMamba: its two stages ({', '.join(given.systems)}, {given.recipe} recipe)"
+        write_text(given.write, f"# {title}\n\nWritten by `{command}`.\n\n{body}\n{found}\n")
 
 
 if __name__ == "__main__":
