@@ -129,12 +129,12 @@ class TestOutstandingRates:
     @pytest.mark.parametrize("seed", [1, 4])
     def test_the_fastest_rate_is_weighed_by_the_likelihood_of_paths(self, seed):
         """Clean labels: the likelihood is that of the pairs and of the first states; the noise that the base learns is
-        vanishing. The first answer is taken to end at 1 per unit; its odds before are (5.7 second / fastest)^4."""
+        vanishing. The first answer is taken to end at 1 per unit; its odds before are (4.5 second / fastest)^4."""
         panel = self.panel(40, seed)
         base, answers = base_estimate(panel), self.answers(panel)
         found = outcome.infer(shipped()[0], panel)
         order = np.sort(base.q[self.off])
-        logs = [4 * np.log(5.7 * order[-2] / order[-1]), 0, 0, 0, 0, 0]
+        logs = [4 * np.log(4.5 * order[-2] / order[-1]), 0, 0, 0, 0, 0]
         for k, each in enumerate(answers):
             rates = each.edge * (np.minimum(each.mean, 1 / base.unit) if k == 0 else each.mean)
             p = scipy.linalg.expm((rates - np.diag(rates.sum(axis=1))) * panel.lags[0])
@@ -192,7 +192,7 @@ class TestOutstandingRates:
         base = base_estimate(panel)
         second, fastest = np.sort(base.q[self.off])[-2:] * base.unit
         assert outstanding_rate(panel, base) == fastest > 1
-        assert log_odds_of_law(base) == pytest.approx(4 * np.log(5.7 * second / fastest))
+        assert log_odds_of_law(base) == pytest.approx(4 * np.log(4.5 * second / fastest))
         slow = dataclasses.replace(base, q=base.q / fastest * 0.999)
         even = dataclasses.replace(base, q=np.where(self.off, fastest, 0.0) / base.unit)
         long = dataclasses.replace(base, unit=base.unit * 0.9)

@@ -7,7 +7,7 @@ from dysyr.reconstruction.jump_em.foundation.prior import LARGEST_RATE
 
 OUTSTANDING = 4.0
 """Times the mean rate that a single rate beyond has to be: where all are fast, the network knows them."""
-LAW_ODDS, STEEPNESS = 5.7, 4.0
+LAW_ODDS, STEEPNESS = 4.5, 4.0
 """See ``log_odds_of_law``."""
 UNIT_ROUNDING = 1e-9
 LARGEST_NOISE = 0.18
@@ -34,7 +34,7 @@ def outstanding_rate(panel, base):
 def log_odds_of_law(base):
     """Logarithm of the odds that all rates follow the published law, though one seems to be above it,
 
-        (5.7 second / fastest)^4
+        (4.5 second / fastest)^4
 
     against each of the other units in which the network is asked: under the law the second rate is hardly slower than
     the fastest one.
