@@ -1,5 +1,6 @@
 """Reactions to fragments of Python text that :mod:`dysyr.kernels.jump_source` puts together."""
 
+import re
 from dataclasses import dataclass
 
 from dysyr.core.codegen_scalar import Printer, dressed, elementary_functions
@@ -7,6 +8,8 @@ from dysyr.core.expressions import postorder, state
 
 MOST_IN_REGISTERS = 40
 """Most reactions, and species, for which all is written out; beyond it counts and sums of rates are arrays."""
+DIVISION = re.compile(r"(s_\w+)/p_(\w+)$")
+"""A count over a parameter, at the end of a line."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ def jump_text(system):
         "CHANGES = np.array([" + ", ".join(f"({', '.join(f'{float(c)!r}' for c in row)},)" for row in changes) + "])",
     ]  # fmt: skip
     if written_out:
+        lines, inverse = _without_divisions(lines)
+        parameters += inverse
         lines += [f"a{r} = {rate}" for r, rate in enumerate(rates)]
         lines += ["b0 = a0", *(f"b{r} = b{r - 1} + a{r}" for r in range(1, n)), f"total = b{n - 1}"]
         lines += ["fine = " + " & ".join(f"(a{r} >= 0.0)" for r in range(n))]
@@ -138,6 +143,13 @@ def dependency_graph(system):
     readers = [[d for d, need in enumerate(needs) if k in need] for k in range(len(system.fields))]
     touched = [sorted({d for k in species for d in readers[k]}) for species in changes]
     return [(r, *(d for d in rows if d != r)) for r, rows in enumerate(touched)]
+
+
+def _without_divisions(lines):
+    """Lines in which divisions by a parameter are products with its inverse, and the lines that compute inverses."""
+    found = [DIVISION.sub(r"\1*i_\2", line) for line in lines]
+    names = dict.fromkeys(match[2] for line in lines if (match := DIVISION.search(line)))
+    return found, [f"i_{name} = 1.0/p_{name}" for name in names]
 
 
 def _is_load(line):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dysyr.core.codegen_jump import MOST_IN_REGISTERS
+from dysyr.api import load_system
+from dysyr.core.codegen_jump import MOST_IN_REGISTERS, jump_text
 from dysyr.core.rate_matrix import transition_matrices
 from dysyr.core.system import System
 from dysyr.kernels.heap import build_heap, move_node
@@ -175,3 +176,12 @@ def test_calls_that_are_cut_short_go_on_where_they_stopped(method, monkeypatch):
     for name in ("x", "event_time", "event_state", "event_jump", "n_events"):
         np.testing.assert_array_equal(cut[name].values, whole[name].values)
     assert len(calls) > 100
+
+
+def test_counts_over_a_parameter_are_multiplied_by_its_inverse():
+    """One division for a call in place of one for each event; any other division stays."""
+    text = jump_text(load_system("toggle_switch"))
+    assert "i_threshold = 1.0/p_threshold" in text.parameters
+    assert [line for line in text.rates if "i_threshold" in line] == ["c3 = s_v*i_threshold", "c6 = s_u*i_threshold"]
+    assert not any("/p_threshold" in line for line in text.rates)
+    assert sum("p_production/(" in line for line in text.rates) == 2
