@@ -162,6 +162,16 @@ class TestOutstandingRates:
         z = ((model.rate_matrix - self.q) / np.where(self.off, model.rate_stderr, 1))[self.off]
         assert np.abs(z).max() < 4
 
+    def test_a_grid_that_is_too_coarse_for_the_fast_rate_leads_to_the_mode(self):
+        """0.7 units are a lag like others, and 1.5 or more where the fastest rate is 2/3 per unit."""
+        x = paths(self.q, n_paths=300, n=15, dt=0.175, seed=7)
+        said = "stands out beyond .*: its answer is not used"
+        with pytest.warns(RateWarning, match=said), pytest.warns(RateWarning, match="the mean lag is"):
+            model = inferred(x, dt=0.175)
+        found = outcome.infer(shipped()[0], panel_of(x, 0.175))
+        assert model.source == "map" and len(found.units) == 2
+        assert 0.175 / found.units[0] == pytest.approx(10 / 14) and 0.175 / found.units[1] > 1.5
+
     def test_a_rate_within_the_law_is_left_to_the_first_answer(self):
         """It looks faster than 1, with others nearly as fast beside it: the odds are high."""
         q = np.where(self.off, 0.05, 0.0)

@@ -80,7 +80,7 @@ class JumpFoundation(Reconstructor):
         place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(known["sha256"], data))
         found = infer(network, panel, once=self.outside == "network", checkpoint=place)
         reasons = reasons_outside(panel, found.base.noise, found.units)
-        too_fast = self._said_of_a_rate(panel, found.base)
+        too_fast = self._said_of_a_rate(panel, found.base, reasons)
         if (reasons or too_fast) and self.outside == "error":
             raise InputError(
                 "the data lie outside of what the network was trained on", got="; ".join([*too_fast, *reasons]),
@@ -94,12 +94,15 @@ class JumpFoundation(Reconstructor):
         warn(self.warnings_)
         return self._learned(model, {**found.base.history, "visits": panel.visits}, data)
 
-    def _said_of_a_rate(self, panel, base):
+    def _said_of_a_rate(self, panel, base, reasons):
         """What is said of a rate that stands out, a list of at most one str."""
         fastest = outstanding_rate(panel, base)
         if fastest == 0.0:
             return []
-        answer = "its answer may be too slow" if self.outside == "network" else "it is asked in shorter units, too"
+        if self.outside == "network":
+            answer = "its answer may be too slow"
+        else:
+            answer = "its answer is not used" if reasons else "it is asked in shorter units, too"
         rate = f"a rate of {fastest:.3g} per unit of {base.unit:.3g} time units"
         return [f"{rate} stands out beyond what the network was trained on: {answer}"]
 
