@@ -10,7 +10,6 @@ independent clean trajectory of 100,000 samples per system. Fitted models and th
 import argparse
 import collections
 import concurrent.futures
-import itertools
 import json
 import math
 import multiprocessing
@@ -22,13 +21,13 @@ from pathlib import Path
 import numpy as np
 
 from dysyr.api import evaluate, load, load_system
+from dysyr.benchmark.codes import agreement_table
 from dysyr.benchmark.equilibria import equilibria
 from dysyr.benchmark.spread import number, spread
 from dysyr.core.atomic import write_text
 from dysyr.core.errors import DysyrError
 from dysyr.core.measure import plain
 from dysyr.core.provenance import provenance
-from dysyr.encoding.compare import compare_codes
 from dysyr.encoding.encode import encode
 from dysyr.encoding.fixed_points import fixed_points
 from dysyr.evaluation.settings import EvaluationSettings
@@ -291,20 +290,8 @@ def codes_table(out, records):
         return ""
     tasks = [(r["system"], r["n_rectified"], r["noise"], r["seed"]) for r in good]
     codes = [encode(load(_folder(out, *task)), n_steps=N_TEST, seed=task[3]).jumps() for task in tasks]
-    pairs = [compare_codes(a, b) for a, b in itertools.combinations(codes, 2)]
     other = encode(load(_folder(out, *tasks[0])), n_steps=N_TEST, seed=tasks[0][3] + 1).jumps()
-    again = compare_codes(codes[0], other)
-    rows = [
-        ("regions entered", [code.n_symbols for code in codes], None),
-        ("topological entropy, nats per time", [code.per_time(code.topological_entropy) for code in codes], None),
-        ("metric entropy, nats per time", [code.per_time(code.metric_entropy) for code in codes], None),
-        ("graph agreement of two seeds", [pair.graph_agreement for pair in pairs], again.graph_agreement),
-        ("visit distance of two seeds", [pair.visit_distance for pair in pairs], again.visit_distance),
-        ("word distance of two seeds, bits", [pair.word_distance for pair in pairs], again.word_distance),
-    ]  # fmt: skip
-    lines = ["| of the jump codes | median [range] | two runs of one model |", "|---|---|---|"]
-    lines += [f"| {name} | {spread(values)} | {number(floor)} |" for name, values, floor in rows]
-    return "\n".join(lines) + "\n"
+    return agreement_table(codes, [(codes[0], other)])
 
 
 def page(out, records):

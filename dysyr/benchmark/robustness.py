@@ -20,11 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from dysyr.api import evaluate, load_system
+from dysyr.benchmark.codes import N_STEPS, agreement_rows, jumps_of, short_code
 from dysyr.benchmark.kept import pack, run_kept, unpack
 from dysyr.benchmark.spread import number, spread
 from dysyr.core.atomic import write_text
 from dysyr.core.embedding import embed
 from dysyr.core.errors import DysyrError
+from dysyr.core.model import PiecewiseLinear
 from dysyr.core.provenance import provenance
 from dysyr.evaluation.settings import EvaluationSettings
 from dysyr.evaluation.verdict import INDISTINGUISHABLE, PLAUSIBLE
@@ -35,6 +37,8 @@ from dysyr.simulation.simulate import simulate
 SYSTEMS = ("lorenz63", "rossler", "chua", "halvorsen")
 TEST_SEED = 1
 TRAIN_SEED = 1000
+SECOND_RUN = 10_000
+"""What is added to the seed of the free run whose code is compared with that of the first."""
 N_TEST = 100_000
 BASELINES = ("persistence", "climatology", "linear")
 COMPARED = (
@@ -75,6 +79,16 @@ CONDITIONS = (
 )
 
 
+CODES = f"""
+## How alike the codes of two seeds are
+
+Jump codes of free runs of {N_STEPS:,} steps: one symbol for each region entered; a seed without a code never
+leaves its region. Entropies in nats per time unit. Agreement of the graphs (1: the same), distances of visits and of
+words (0: the same) over pairs of seeds; in brackets that of two runs of one model.
+
+"""
+
+
 def run_task(system_name, condition, seed, method, arguments):
     """Train and judge one model.
 
@@ -109,12 +123,16 @@ def run_task(system_name, condition, seed, method, arguments):
     measures = {name: measure.to_dict() for name, measure in card.measures.items()}
     for measure in measures.values():
         measure.pop("runs")
+    codes = None
+    if isinstance(fitted.model_, PiecewiseLinear):
+        codes = [short_code(fitted.model_, seed=each) for each in (seed, seed + SECOND_RUN)]
     return {
         **record,
         "failure": None,
         "seconds": seconds,
         "verdict": card.verdict.verdict,
         "measures": measures,
+        "codes": codes,
         "provenance": provenance(seed=seed),
     }
 
@@ -188,6 +206,43 @@ def limits(records):
         cells = [_not_beaten([record for record in chosen if record["system"] == system]) for system in systems]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def code_table(records):
+    """Markdown table: the codes of free runs, and how alike those of two seeds are.
+
+    Args:
+        records: list of dicts from ``run_task``.
+
+    Returns:
+        text, one row per condition and system; empty where no model has regions.
+    """
+    lines = []
+    for name in dict.fromkeys(record["condition"]["name"] for record in records):
+        chosen = [record for record in records if record["condition"]["name"] == name]
+        for system in dict.fromkeys(record["system"] for record in chosen):
+            own = [r["codes"] for r in chosen if r["system"] == system and r.get("codes")]
+            pairs = [tuple(map(jumps_of, codes)) for codes in own]
+            seen = [pair for pair in pairs if pair[0] is not None]
+            cells = f"| {name} | {system} | {len(seen)} of {sum(r['system'] == system for r in chosen)} "
+            if len(seen) > 1:
+                rows = agreement_rows([pair[0] for pair in seen], [pair for pair in seen if pair[1] is not None])
+                cells += "".join(f"| {_beside(values, floor)} " for _, values, floor in rows)
+                lines.append(cells + "|")
+            elif own:
+                lines.append(cells + "| " * 6 + "|")
+    if not lines:
+        return ""
+    head = (
+        "| | system | seeds with a code | regions entered | topological entropy | metric entropy | graph agreement "
+        "| visit distance | word distance, bits |"
+    )  # fmt: skip
+    return "\n".join([head, "|" + "---|" * 9, *lines]) + "\n"
+
+
+def _beside(values, floor):
+    text = spread(values) if values else ABSENT
+    return text if floor is None else f"{text} ({number(floor)})"
 
 
 def _not_beaten(records):
@@ -296,7 +351,9 @@ def main():
             "the baselines that the median seed does not beat: persistence, climatology and a linear model in "
             "forecasts, the linear model in distances.\n\n"
         )
-        write_text(given.write, head + stops + limits(records) + "\n## All numbers\n" + text)
+        codes = code_table(records)
+        alike = CODES + codes if codes else ""
+        write_text(given.write, head + stops + limits(records) + alike + "\n## All numbers\n" + text)
 
 
 if __name__ == "__main__":

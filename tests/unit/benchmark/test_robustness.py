@@ -5,7 +5,7 @@ import json
 import sys
 
 from dysyr.benchmark import robustness
-from dysyr.benchmark.robustness import limits, table
+from dysyr.benchmark.robustness import code_table, limits, table
 
 CONTROLS = {
     "persistence": {"nrmse": 0.1, "20": 1.2}, "climatology": {"nrmse": 0.0, "20": 1.0},
@@ -88,3 +88,36 @@ def test_an_archive_of_finished_tasks_makes_the_page(tmp_path, monkeypatch, caps
     robustness.main()
     assert "| lorenz63 | 0 of 3 | **0.200** [0.100, 0.300]" in (tmp_path / "page.md").read_text()
     assert len(archive.read_text().splitlines()) == 3
+
+
+def with_codes(condition, *codes):
+    return {**record(condition), "codes": list(codes)}
+
+
+ALTERNATING = {"symbols": " ".join(["0 1"] * 500), "lengths": " ".join(["3 2"] * 500), "dt": 0.5}
+MEMORYLESS = {"symbols": " ".join(["0 1 0 2 1 2"] * 200), "lengths": " ".join(["3 2 4 1 2 3"] * 200), "dt": 0.5}
+
+
+def test_codes_of_seeds_are_compared_beside_two_runs_of_one_model():
+    lines = code_table([with_codes("base", ALTERNATING, ALTERNATING)] * 2 + [record()]).splitlines()
+    assert cells(lines[2])[:4] == ["base", "lorenz63", "2 of 3", "**2.00** [2, 2]"]
+    assert cells(lines[2])[6] == "**1.00** [1.00, 1.00] (1.00)"
+    other = code_table([with_codes("base", ALTERNATING, None), with_codes("base", MEMORYLESS, None)]).splitlines()
+    agreement = float(cells(other[2])[6].split("**")[1])
+    assert agreement < 0.5 and "(" not in cells(other[2])[6]
+
+
+def test_a_seed_that_never_leaves_its_region_has_no_code_and_other_methods_no_table():
+    rest = {"symbols": "0", "lengths": "25000", "dt": 0.5}
+    lines = code_table([with_codes("base", rest, rest), with_codes("base", ALTERNATING, None)]).splitlines()
+    assert cells(lines[2])[2:] == ["1 of 2", *[""] * 6]
+    assert code_table([record(), {**record(), "codes": None}]) == ""
+
+
+def test_a_task_of_a_model_with_regions_keeps_its_codes(monkeypatch):
+    monkeypatch.setattr(robustness, "N_TEST", 2_000)
+    small = {"latent_dim": 5, "n_updates": 100, "n_generations": 0, "n_starts": 1, "max_restarts": 0, "n_checks": 2}
+    made = robustness.run_task("lorenz63", robustness.Condition("short", n=1_000), 0, "alrnn", small)
+    assert made["failure"] is None and len(made["codes"]) == 2
+    linear = robustness.run_task("lorenz63", robustness.Condition("short", n=1_000), 0, "linearar", {})
+    assert linear["codes"] is None
