@@ -8,6 +8,8 @@ from scipy.special import logsumexp
 
 from dysyr.core.errors import InputError
 
+FAR = 1e100
+"""From there on squares overflow; a kernel there has no density at the truth anyway."""
 CENTRES_AT_ONCE = 100
 
 
@@ -16,7 +18,7 @@ class MixtureDivergence:
     """D_stsp of one pair of series by Gaussian mixtures.
 
     Attributes:
-        value: Kullback-Leibler divergence, nats; inf when every generated point is not finite.
+        value: Kullback-Leibler divergence, nats; inf when every generated point is not finite, or beyond 1e100.
         stderr: its Monte Carlo standard error.
         collapse: the same truth, centres and noise against a series that sits at the truth's mean. There is
             no finite ceiling; this is the score of a collapsed model.
@@ -74,8 +76,9 @@ def mixture_divergence(truth, generated, *, variance=1.0, n_centres=1000, max_po
     centres = centres + math.sqrt(variance) * rng.normal(size=centres.shape)
     log_p = _log_density(centres, truth, variance, len(truth))
     log_collapse = _log_density(centres, truth.mean(axis=0, keepdims=True), variance, 1)
-    if finite.any():
-        difference = log_p - _log_density(centres, generated[finite], variance, len(generated))
+    near = (np.abs(generated) < FAR).all(axis=1)
+    if near.any():
+        difference = log_p - _log_density(centres, generated[near], variance, len(generated))
         value, stderr = difference.mean(), difference.std(ddof=1) / math.sqrt(n_centres)
     else:
         value, stderr = math.inf, math.nan

@@ -37,6 +37,15 @@ def test_far_points_do_not_underflow():
     assert result.value == pytest.approx(1e8 / 2e-2, rel=1e-3)
 
 
+def test_points_whose_squares_overflow_add_no_density():
+    """As points at a thousand do, only that these have a finite distance where all are there."""
+    x = np.random.default_rng(2).normal(size=(300, 3))
+    far, farther = (np.where(np.arange(300)[:, None] % 2 == 0, size, x) for size in (1e3, 1e200))
+    assert mixture_divergence(x, farther).value == pytest.approx(mixture_divergence(x, far).value, rel=1e-12)
+    assert mixture_divergence(x, np.full_like(x, 1e200)).value == np.inf
+    assert mixture_divergence(x, farther).nonfinite == 0.0
+
+
 def test_shapes_are_checked():
     with pytest.raises(InputError, match=r"\(5, 2\) and \(5, 3\)"):
         mixture_divergence(np.ones((5, 2)), np.ones((5, 3)))
