@@ -14,8 +14,12 @@ MAX_GROWTH = 1e8
 """Products of Jacobians beyond this lose so many digits that the block-cyclic system is solved instead."""
 SINGULAR = 1e-12
 """Ratio of smallest to largest singular value below which a system counts as singular."""
+LARGE = 1e2
+"""Entry of a product from which on singular values are those of rounding, so that the block-cyclic system decides."""
 BORDER = 1e-10
-"""A switch smaller than this, relative to 1 plus the largest of the orbit, lies on its border and fits either bit."""
+"""A switch smaller than this, relative to the size of the orbit, lies on its border and fits either bit."""
+CLOSES = 1e-9
+"""Difference of two states, relative to the size of the orbit, that is rounding."""
 CHUNK_NUMBERS = 4_000_000
 
 
@@ -81,12 +85,18 @@ def solve_cyclic(jacobians, offsets):
     return flat.reshape(n, period, m), singular
 
 
-def agree(switches, words, tolerance=BORDER):
+def size_of(points):
+    """(n,) sizes of orbits (n, period, latent): the largest absolute coordinate."""
+    return np.abs(points).max(axis=(1, 2), initial=0.0)
+
+
+def agree(switches, words, size, tolerance=BORDER):
     """Which words are those of their orbits, up to switches on their border.
 
     Args:
         switches: (n, period, n_bits) at the points of the orbits.
         words: (n, period, n_bits) bool.
+        size: (n,) of the orbits.
         tolerance: see ``BORDER``.
 
     Returns:
@@ -95,7 +105,7 @@ def agree(switches, words, tolerance=BORDER):
     if words.shape[2] == 0:
         return np.isfinite(switches).all(axis=(1, 2))
     with np.errstate(invalid="ignore"):
-        near = np.abs(switches) <= tolerance * (1.0 + np.abs(switches).max(axis=(1, 2), keepdims=True))
+        near = np.abs(switches) <= tolerance * (size[:, None, None] + np.abs(switches).max(axis=(1, 2), keepdims=True))
     return (((switches > 0) == words) | near).all(axis=(1, 2)) & np.isfinite(switches).all(axis=(1, 2))
 
 
@@ -110,10 +120,9 @@ def _solve_either(jacobians, offsets):
         z = (jacobians[small, i] @ z[..., None])[..., 0] + offsets[small, i]
         if i + 1 < period:
             points[small, i + 1] = z
-    size = 1.0 + np.abs(points[small]).max(axis=(1, 2), initial=0.0)
-    closes = np.abs(z - points[small, 0]).max(axis=1, initial=0.0) <= 1e-9 * size
+    closes = np.abs(z - points[small, 0]).max(axis=1, initial=0.0) <= CLOSES * size_of(points[small])
     again = np.ones(n, dtype=bool)
-    again[small] = ~closes & ~singular[small]
+    again[small] = np.where(singular[small], growth[small] > LARGE, ~closes)
     if again.any():
         points[again], singular[again] = solve_cyclic(jacobians[again], offsets[again])
     return points, singular

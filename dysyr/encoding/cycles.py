@@ -5,6 +5,7 @@ import numpy as np
 from dysyr.core.counts import check_counts
 from dysyr.core.errors import InputError
 from dysyr.core.model import PiecewiseLinear
+from dysyr.encoding.affine_words import CLOSES
 from dysyr.encoding.exhaustive_search import search_all_words
 from dysyr.encoding.free_run import FreeRun
 from dysyr.encoding.graph_walks import n_closed_walks, primitive_cycles
@@ -112,11 +113,11 @@ def _repeats(orbit, others):
     """Whether an orbit on a border, which fits several words, runs through its points twice or is one of the others."""
     if least_period(orbit) < orbit.period:
         return True
-    size = 1.0 + np.abs(orbit.points).max()
+    limit = CLOSES * np.abs(orbit.points).max()
     for other in others:
         if other.period == orbit.period and other.on_border:
             for shift in range(orbit.period):
-                if np.abs(np.roll(other.points, shift, axis=0) - orbit.points).max() <= 1e-9 * size:
+                if np.abs(np.roll(other.points, shift, axis=0) - orbit.points).max() <= limit:
                     return True
     return False
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dysyr.encoding.affine_words import MAX_GROWTH, agree, fixed_point, solve_words
+from dysyr.encoding.affine_words import LARGE, MAX_GROWTH, agree, fixed_point, size_of, solve_words
 from dysyr.encoding.necklaces import lyndon_words
 
 SCREEN = 1e-6
@@ -26,6 +26,7 @@ class AffineBlocks:
         self.bits = bits_of(np.arange(self.n_letters), model.n_bits)
         self.jacobians, self.offsets = model.affine(self.bits)
         self.norms = _norm_bounds(self.jacobians)
+        self.size = np.abs(self.offsets).max(initial=0.0)
         self.half = max(1, period // 2)
         self.block_jacobians, self.block_offsets = self.jacobians, self.offsets
         for _ in range(1, self.half):
@@ -55,7 +56,8 @@ class AffineBlocks:
     def candidates(self, words):
         """Words that may have a real orbit, and words whose system is singular.
 
-        Words whose products grow too much for this quick test are kept for the accurate one.
+        Words whose products grow too much for this quick test are kept for the accurate one, as are those of large
+        products that look singular.
 
         Args:
             words: (n, period) letters.
@@ -68,15 +70,17 @@ class AffineBlocks:
         large = np.setdiff1d(np.arange(len(words)), small, assume_unique=True)
         jacobian, offset = self.compose(words[small])
         z, singular = fixed_point(jacobian, offset)
+        doubtful = singular & (np.abs(jacobian).max(axis=(1, 2)) > LARGE)
         alive, z = np.flatnonzero(~singular), z[~singular]
         for i in range(words.shape[1]):
             if not len(alive):
                 break
             letter = words[small[alive], i]
-            stays = agree(self.switches(z)[:, None], self.bits[letter][:, None], SCREEN)
+            size = np.maximum(self.size, np.abs(z).max(axis=1))
+            stays = agree(self.switches(z)[:, None], self.bits[letter][:, None], size, SCREEN)
             alive, z, letter = alive[stays], z[stays], letter[stays]
             z = (self.jacobians[letter] @ z[..., None])[..., 0] + self.offsets[letter]
-        return np.concatenate([small[alive], large]), small[singular]
+        return np.concatenate([small[alive], small[doubtful], large]), small[singular & ~doubtful]
 
 
 def search_all_words(model, period):
@@ -112,7 +116,7 @@ def real_words(model, words):
     if not len(words):
         return words, words
     points, singular = solve_words(model, words, cyclic=True)
-    return words[agree(model.switches(points), words)], words[singular]
+    return words[agree(model.switches(points), words, size_of(points))], words[singular]
 
 
 def bits_of(letters, n_bits):

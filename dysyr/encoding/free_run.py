@@ -4,7 +4,7 @@ import numpy as np
 
 MAX_TRAJECTORIES = 10
 MAX_SIZE = 1e6
-"""A run is cut where a coordinate passes this, relative to 1 plus the largest of the initial states."""
+"""A run is cut where a coordinate passes this, relative to the first two states of all runs, or to 1."""
 
 
 class FreeRun:
@@ -25,7 +25,8 @@ class FreeRun:
         with np.errstate(over="ignore", invalid="ignore"):
             ahead = model.trajectory(starts, max(1, n_steps // len(starts)))
         runs = np.concatenate([starts[:, None], ahead], axis=1)
-        bounded = np.abs(runs).max(axis=2) <= MAX_SIZE * (1.0 + np.abs(starts).max())
+        self._unit = np.abs(runs[:, :2]).max()
+        bounded = np.abs(runs).max(axis=2) <= MAX_SIZE * np.fmax(1.0, self._unit)
         bounded = np.logical_and.accumulate(bounded, axis=1)
         self.runs = [run[keep] for run, keep in zip(runs, bounded, strict=True)]
         bits = np.concatenate([model.region(run) for run in self.runs])
@@ -45,13 +46,13 @@ class FreeRun:
         """(low, high), each (latent,), of a box around the later half of the runs, ``factor`` times as wide.
 
         No side is shorter than a thousandth of the longest; around a single point the half-width is ``factor`` times
-        (1 plus its largest coordinate).
+        the sum of its largest coordinate and that of the first two states.
         """
         late = np.concatenate([run[len(run) // 2 :] for run in self.runs])
         low, high = late.min(axis=0), late.max(axis=0)
         half = np.maximum((high - low) / 2, 1e-3 * (high - low).max())
         if not half.any():
-            half = np.full_like(half, 1.0 + np.abs(late).max())
+            half = np.full_like(half, self._unit + np.abs(late).max() or 1.0)
         centre = (high + low) / 2
         return centre - factor * half, centre + factor * half
 

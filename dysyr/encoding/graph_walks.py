@@ -4,8 +4,10 @@ import numpy as np
 
 
 def n_closed_walks(adjacency, length):
-    """Number of closed walks of a length, trace(A^length), as a float."""
-    return float(np.trace(np.linalg.matrix_power(adjacency.astype(np.float64), length)))
+    """Number of closed walks of a length, trace(A^length), as a float; infinite beyond 1e308."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.trace(np.linalg.matrix_power(adjacency.astype(np.float64), length))
+    return float(found) if np.isfinite(found) else np.inf
 
 
 def primitive_cycles(adjacency, length):

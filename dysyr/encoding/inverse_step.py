@@ -62,6 +62,6 @@ def _candidates(model, z, region):
     y, good = np.full(z.shape, np.nan), np.zeros(len(z), dtype=bool)
     if regular.any():
         y[regular] = np.linalg.solve(jacobian[regular], (z - offset)[regular][..., None])[..., 0]
-        size = 1.0 + np.abs(z[regular]).max(axis=1)
+        size = np.abs(z[regular]).max(axis=1) + np.abs(offset[regular]).max(axis=1)
         good[regular] = np.abs(model.step(y[regular]) - z[regular]).max(axis=1) <= VERIFIED * size
     return y, good

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dysyr.encoding.affine_words import BORDER, agree, compose, solve_words
+from dysyr.encoding.affine_words import BORDER, CLOSES, agree, size_of, solve_words
 from dysyr.encoding.necklaces import least_rotation, primitive_length
+from dysyr.encoding.product_eigenvalues import product_eigenvalues
 
 HYPERBOLIC = 1e-8
 """An eigenvalue whose modulus is nearer to 1 than this makes an orbit non-hyperbolic."""
@@ -22,11 +23,11 @@ class PeriodicOrbit:
         word: (period, n_bits) bool, the regions in the rotation that comes first in lexicographic order.
         points: (period, latent), the orbit in the order of the word.
         observed: (period, observed) in data units.
-        eigenvalues: (latent,) complex, of J_period ... J_1, by falling modulus. Those below 1e-16 of the largest are
-            rounding.
+        eigenvalues: (latent,) complex, of J_period ... J_1, by falling modulus; infinite beyond 1e308, those far below
+            1e-10 are rounding.
         margin: smallest |switch| along the orbit; near zero a border collision is near. Infinite without switches.
-        closure: largest |F(z_i) - z_{i+1}|, relative to 1 plus the largest coordinate; rounding for real orbits,
-            large for virtual ones, whose points do not obey the map.
+        closure: largest |F(z_i) - z_{i+1}|, relative to the largest coordinate; rounding for real orbits, large for
+            virtual ones, whose points do not obey the map.
         real: whether each point lies in its region of the word; a virtual orbit is no orbit of the map.
         on_border: whether a point lies on a switching surface to rounding, so that other words fit the orbit too.
         dt: time of one step.
@@ -87,7 +88,7 @@ class PeriodicOrbit:
             "n_unstable": self.n_unstable,
             "points": self.points.tolist(),
             "observed": self.observed.tolist(),
-            "eigenvalues": [[float(v.real), float(v.imag)] for v in self.eigenvalues],
+            "eigenvalues": [[float(v.real), float(v.imag)] if np.isfinite(v) else None for v in self.eigenvalues],
             "margin": self.margin if np.isfinite(self.margin) else None,
             "closure": self.closure,
             "on_border": self.on_border,
@@ -190,19 +191,17 @@ def orbit_of_word(model, word):
         return None
     points, switches = points[0], model.switches(points)[0]
     margin = float(np.abs(switches).min(initial=np.inf))
-    size = 1.0 + np.abs(points).max()
-    gap = np.abs(model.step(points) - np.roll(points, -1, axis=0)).max() / size
-    jacobians, offsets = model.affine(word)
-    values = np.linalg.eigvals(compose(jacobians[None], offsets[None])[0][0]).astype(complex)
+    size = float(size_of(points[None])[0])
+    gap = np.abs(model.step(points) - np.roll(points, -1, axis=0)).max()
     return PeriodicOrbit(
         word=word,
         points=points,
         observed=model.readout(points),
-        eigenvalues=values[np.lexsort((-values.imag, -np.abs(values)))],
+        eigenvalues=product_eigenvalues(model.affine(word)[0]),
         margin=margin,
-        closure=float(gap),
-        real=bool(agree(switches[None], word[None])[0]),
-        on_border=bool(margin <= BORDER * (1.0 + np.abs(switches).max(initial=0.0))),
+        closure=float(gap / size) if gap > 0 else 0.0,
+        real=bool(agree(switches[None], word[None], np.array([size]))[0]),
+        on_border=bool(margin <= BORDER * (size + np.abs(switches).max(initial=0.0))),
         dt=float(model.dt),
     )
 
@@ -220,8 +219,8 @@ def primitive(word):
 
 def least_period(orbit):
     """The number of steps after which the points repeat, to rounding; below ``period`` only for orbits on a border."""
-    size = 1.0 + np.abs(orbit.points).max()
+    limit = CLOSES * np.abs(orbit.points).max()
     for d in range(1, orbit.period):
-        if orbit.period % d == 0 and np.abs(np.roll(orbit.points, -d, axis=0) - orbit.points).max() <= 1e-9 * size:
+        if orbit.period % d == 0 and np.abs(np.roll(orbit.points, -d, axis=0) - orbit.points).max() <= limit:
             return d
     return orbit.period

@@ -8,7 +8,7 @@ come from near returns of a free run, from short runs from a box around it, and 
 
 import numpy as np
 
-from dysyr.encoding.affine_words import agree, solve_words
+from dysyr.encoding.affine_words import agree, size_of, solve_words
 
 
 def starting_words(model, run, period, *, n_starts, box, rng):
@@ -63,7 +63,7 @@ def search_from(model, words, *, n_iterations):
         if not len(words):
             break
         switches = model.switches(points)
-        good = agree(switches, words)
+        good = agree(switches, words, size_of(points))
         found.append(words[good])
         words = switches[~good] > 0
     return np.concatenate(found), np.concatenate(singular), len(seen)

@@ -60,7 +60,7 @@ class ElementwisePLRNN(RecurrentModel):
             initial_states: (k, M) states for free runs; by default the origin.
 
         Raises:
-            InputError: shapes that do not fit.
+            InputError: shapes that do not fit, values that are not finite.
         """
         A, W, h = (np.asarray(part, dtype=np.float64) for part in (A, W, h))
         m = A.size
@@ -69,6 +69,8 @@ class ElementwisePLRNN(RecurrentModel):
                 "parameters do not fit together", got=f"A {A.shape}, W {W.shape}, h {h.shape}",
                 expected="(M,), (M, M), (M,)",
             )  # fmt: skip
+        if not all(np.isfinite(part).all() for part in (A, W, h)):
+            raise InputError("parameters are not finite", do="give numbers in A, W and h")
         n = m if n_observed is None else int(n_observed)
         if not 1 <= n <= m:
             raise InputError("n_observed is not a number of units", got=str(n), expected=f"1 to {m}")

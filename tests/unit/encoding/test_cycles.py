@@ -301,3 +301,58 @@ def test_bad_models_and_words():
         fixed_points(skew_tent(1.5, -2.2), words=[[0]], budget=3)
     with pytest.raises(InputError, match="virtual fixed points of too many regions"):
         fixed_points(skew_tent(1.5, -2.2), virtual=True, budget=1)
+
+
+def test_small_eigenvalues_of_long_products_are_not_rounding():
+    """The Lozi map contracts areas by b: along a cycle of n steps the product of its two exponents' factors is b^n."""
+    word = np.random.default_rng(14).integers(0, 2, (100, 1))
+    (orbit,) = fixed_points(lozi(1.7, 0.5), words=[word], virtual=True)
+    largest, second, third = np.abs(orbit.eigenvalues)
+    assert largest > 1e15
+    assert np.log(largest) + np.log(second) == pytest.approx(100 * np.log(0.5), abs=1e-8)
+    assert third < 1e-30 * largest
+    assert (orbit.n_unstable, orbit.stability) == (1, "saddle")
+
+
+def test_all_cycles_of_a_map_that_expands_and_contracts_are_saddles():
+    model = ElementwisePLRNN.from_arrays(
+        A=[0.5, 3.0], W=[[0.0, -3.0], [0.05, -7.0]], h=[0.5, 1.0], n_rectified=1, initial_states=[[0.1, 0.1]]
+    )
+    found = cycles(model, min_period=30, max_period=30, n_starts=60, budget=2**15)
+    assert len(found) > 10 and {orbit.stability for orbit in found} == {"saddle"}
+
+
+def test_an_eigenvalue_near_one_beside_large_ones_is_not_singular():
+    """x' = 3 x for x < 0, -4 x for x > 0, plus 1, drives a line that contracts by 1e-7: all words have an orbit."""
+    model = ElementwisePLRNN.from_arrays(
+        A=[1.0 - 1e-7, 3.0], W=[[0.0, -3.0], [0.0, -7.0]], h=[0.5, 1.0], n_rectified=1
+    )
+    alone = ElementwisePLRNN.from_arrays(A=[3.0], W=[[-7.0]], h=[1.0], n_rectified=1)
+    found, expected = (cycles(each, max_period=11) for each in (model, alone))
+    assert [len(found.of_period(k)) for k in range(1, 12)] == [len(expected.of_period(k)) for k in range(1, 12)]
+    assert found.exhaustive and found.singular == ()
+    assert {orbit.stability for orbit in found} == {"saddle"}
+
+
+@pytest.mark.parametrize("budget", [2**20, 1])
+def test_orbits_do_not_depend_on_the_unit(budget):
+    for height in (1e-100, 1e-9, 1e100):
+        found = cycles(skew_tent(1.5, -2.2, height), max_period=6, budget=budget)
+        assert [len(found.of_period(k)) for k in range(1, 7)] == [2, 1, 2, 3, 4, 5]
+        assert not any(orbit.on_border for orbit in found)
+    (point,) = fixed_points(ElementwisePLRNN.from_arrays(A=[0.5], W=[[-1.0]], h=[1e-11], n_rectified=1))
+    assert point.label == "1" and point.points[0, 0] == pytest.approx(1e-11 / 1.5)
+
+
+def test_eigenvalues_beyond_every_number_are_infinite():
+    bits = np.random.default_rng(15).integers(0, 2, (1200, 1))
+    (orbit,) = fixed_points(skew_tent(1.5, -2.2), words=[bits], virtual=True)
+    assert orbit.to_dict()["eigenvalues"] == [None] and orbit.stability == "unstable"
+    pair = ElementwisePLRNN.from_arrays(A=[3.0, -3.0], W=[[0.0, 1.0], [1.0, 0.0]], h=[1.0, 1.0], n_rectified=1)
+    (orbit,) = fixed_points(pair, words=[bits], virtual=True)
+    assert np.isinf(orbit.eigenvalues[0]) and orbit.n_unstable == 2
+
+
+def test_parameters_that_are_not_finite_are_refused():
+    with pytest.raises(InputError, match="parameters are not finite"):
+        skew_tent(np.nan, -2.2)

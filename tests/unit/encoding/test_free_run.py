@@ -26,7 +26,7 @@ def test_divergence_cuts_the_run():
 
 def test_box_around_a_point_has_a_width():
     low, high = FreeRun(skew_tent(0.5, -0.5, initial_states=[[2.0 / 3.0]]), 100).box(2.0)
-    np.testing.assert_allclose([low[0], high[0]], [2.0 / 3.0 - 10.0 / 3.0, 2.0 / 3.0 + 10.0 / 3.0])
+    np.testing.assert_allclose([low[0], high[0]], [2.0 / 3.0 - 8.0 / 3.0, 2.0 / 3.0 + 8.0 / 3.0])
 
 
 def test_nearest_returns_come_first():

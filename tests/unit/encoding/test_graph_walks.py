@@ -22,3 +22,8 @@ def test_primitive_cycles_are_all_there_are(length, rng):
 
 def test_graph_without_cycles():
     assert primitive_cycles(np.triu(np.ones((3, 3), dtype=bool), 1), 2).shape == (0, 2)
+
+
+def test_more_walks_than_there_are_numbers_are_infinitely_many():
+    for graph in (np.ones((3, 3), dtype=bool), np.eye(3, dtype=bool) | (np.arange(3) < 2)):
+        assert n_closed_walks(graph, 2_000) == np.inf
