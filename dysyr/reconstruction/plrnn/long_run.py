@@ -20,6 +20,8 @@ MOST_CELLS = 24
 SAMPLES_PER_SMALL_CELL = 3
 MOST_SMALL_CELLS = 30
 MISSED_WEIGHT = 2.0
+ENOUGH_SAMPLES = 5_000
+"""From so many on, what the runs do not visit is told from what the data visit by chance."""
 LOST = 1e6
 RANGE_MARGIN = 0.1
 RATE_WEIGHT = 0.5
@@ -41,13 +43,14 @@ WORST = 2.0 + MISSED_WEIGHT + RATE_WEIGHT + REST_WEIGHT
 class LongRun:
     """How far free runs are from training data.
 
-        distance = H_state + 2 missed + H_spectrum + (1/2) min(1, max(0, |lambda / rate - 1| - 0.15)) + rest / 2
+        distance = H_state + 2 t missed + H_spectrum + (1/2) min(1, max(0, |lambda / rate - 1| - 0.15)) + rest / 2
         H(p, q)^2 = (1/2) sum (sqrt p - sqrt q)^2
         rest = max over fixed points within the range of the data of min(1, max(0, 1 - growth / (0.05 rate)))
 
     H_state compares histograms over the three leading principal components, with about twenty samples of the data per
     cell, all that leaves their range in a cell of its own; missed is the share of the data in those of smaller cells,
-    about three samples each, that no run enters: it rules D_stsp, which a Hellinger distance hardly heeds. H_spectrum
+    about three samples each, that no run enters: it rules D_stsp, which a Hellinger distance hardly heeds, and counts
+    as far as the data can be trusted to visit such cells again, t = min(1, samples / 5000). H_spectrum
     compares power spectra of Hann-windowed segments of up to 2,000 samples, averaged over the variables; of long data
     segments of 200,000 samples in all, spread over them. All three lie in [0, 1]. lambda is the largest Lyapunov
     exponent of the model, rate what the data let expect; growth is the logarithm of the largest modulus of an
@@ -74,6 +77,7 @@ class LongRun:
         self._low, self._high = self._points.min(axis=0) - margin, self._points.max(axis=0) + margin
         n_axes = self._axes.shape[1]
         self._cells = _cells_per_axis(len(points), n_axes, SAMPLES_PER_CELL, MOST_CELLS)
+        self._missed_weight = MISSED_WEIGHT * trust(len(points))
         self._small_cells = _cells_per_axis(len(points), n_axes, SAMPLES_PER_SMALL_CELL, MOST_SMALL_CELLS)
         del points
         self._window = np.hanning(self._length)
@@ -189,7 +193,7 @@ class LongRun:
         outside = 1.0 - v.sum() / len(generated)
         state = np.sqrt(0.5 * (_squares(u / len(self._points), v / len(generated)) + outside))
         u, v = count_cells(self._points, generated, self._low, self._high, self._small_cells)
-        state += MISSED_WEIGHT * u[v == 0].sum() / len(self._points)
+        state += self._missed_weight * u[v == 0].sum() / len(self._points)
         if lost:
             return float(state + 1.0)
         segments = runs.reshape(-1, self._length, runs.shape[-1])
@@ -205,6 +209,11 @@ class LongRun:
         power = (found.real**2 + found.imag**2).mean(axis=0).T
         total = power.sum(axis=0)
         return power / np.where(total > 0, total, 1.0)
+
+
+def trust(n_samples):
+    """How far details of the distribution of so many samples can be trusted, from 0 to 1."""
+    return min(1.0, n_samples / ENOUGH_SAMPLES)
 
 
 def _cells_per_axis(n_samples, n_axes, per_cell, most):

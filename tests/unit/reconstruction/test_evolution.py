@@ -66,6 +66,16 @@ def test_states_that_no_run_visits_cost_twice_their_share():
     assert found == pytest.approx(np.sqrt(1 - np.sqrt(0.5)) + MISSED_WEIGHT * 0.5, abs=0.05)
 
 
+def test_states_that_few_samples_visited_by_chance_cost_less(monkeypatch):
+    """The distance of runs over half of an interval, with missed states at full and at a tenth of their weight."""
+    t = np.random.default_rng(0).permutation(np.linspace(0, 1, 500))[:, None]
+    runs = 0.5 * np.random.default_rng(1).random((N_ORBITS, LongRun.from_series([t]).n_steps, 1))
+    monkeypatch.setattr(long_run, "ENOUGH_SAMPLES", 500)
+    whole = LongRun.from_series([t]).distance(runs)
+    monkeypatch.setattr(long_run, "ENOUGH_SAMPLES", 5_000)
+    assert whole - LongRun.from_series([t]).distance(runs) == pytest.approx(0.9 * MISSED_WEIGHT * 0.5, abs=0.02)
+
+
 def test_spectra_of_long_data_are_those_of_segments_spread_over_them(monkeypatch):
     """Every third segment of six; the reference is one made of these alone."""
     series = quasi_periodic(12_000) + 0.1 * np.random.default_rng(0).normal(size=(12_000, 2))
@@ -206,9 +216,11 @@ def test_evolution_lowers_what_it_is_told_and_keeps_forecasts():
     assert errors[-1] < 2 * errors[0]
 
 
-def test_populations_narrow_to_the_last_temperature():
-    """The mean square of changes falls with the temperature, exponentially."""
+@pytest.mark.parametrize(("enough", "first"), [(1, 0.6), (4, 0.15), (1_000, 0.02)])
+def test_populations_narrow_to_the_last_temperature(monkeypatch, enough, first):
+    """The mean square of changes falls with the temperature, exponentially, from less where samples are too few."""
     seen = []
+    monkeypatch.setattr(long_run, "ENOUGH_SAMPLES", enough * len(windows().data))
 
     def distance(theta, rng):
         seen.append(theta.copy())
@@ -221,8 +233,8 @@ def test_populations_narrow_to_the_last_temperature():
         changes = np.stack(seen[-evolution.POPULATION :]) - centre
         widths.append(np.square(changes[:, : held._size] @ np.linalg.pinv(held._scale).T).mean())
         centre = held.theta.copy()
-    np.testing.assert_allclose(widths[0], 0.6, rtol=0.2)
-    np.testing.assert_allclose(np.array(widths) / widths[0], (0.02 / 0.6) ** (np.arange(5) / 4), rtol=0.2)
+    np.testing.assert_allclose(widths[0], first, rtol=0.2)
+    np.testing.assert_allclose(np.array(widths) / widths[0], (0.02 / first) ** (np.arange(5) / 4), rtol=0.2)
 
 
 def test_evolution_goes_on_with_the_same_bits(monkeypatch):
