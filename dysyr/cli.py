@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from dysyr import cli_states, cli_sweep, cli_tune, cli_upkeep
 from dysyr.cli_input import (
     code_of,
-    labelled,
+    labels_in,
     like_training,
     load_system,
     names,
@@ -330,7 +330,7 @@ def encode(
     options = {"max_word": max_word, "missing_label": missing_label, "seed": seed}
     if label is None and (dt is not None or time is not None):
         raise typer.BadParameter("--dt and --time belong to a table of labels; name its column with --label")
-    source = source if label is None else labelled(source, label, dt, time)
+    source = labels_in(source, label, dt, time)
     code, fitted = code_of(source, data, options, free)
     code = code.jumps() if jumps else code
     files = dysyr.export_code(code, output, model=fitted, max_period=max_period, seed=seed)

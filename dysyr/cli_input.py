@@ -185,6 +185,21 @@ def _read_truth(text, fitted):
     return like_training(text, fitted)
 
 
+def labels_in(path, column, dt, time):
+    """What to encode: the path of a run or of a data set, or the data set of a table whose labels are in a column.
+
+    Raises:
+        BadParameter: a table without a column of labels, or a folder with one.
+    """
+    if column is None:
+        if path.is_file() and path.suffix.lower() != ".nc":
+            raise typer.BadParameter(f"'{path}' is a table; name the column that holds the labels with --label")
+        return path
+    if path.is_dir():
+        raise typer.BadParameter(f"'{path}' is a folder; --label names a column of a table")
+    return labelled(path, column, dt, time)
+
+
 def labelled(text, column, dt, time):
     """A data set whose samples have the numbers of one column of a table as labels; empty cells are gaps."""
     import dysyr
@@ -211,5 +226,5 @@ def code_of(source, data, options, free):
         raise typer.BadParameter(f"{option} is for free runs; leave it out with --data and with labels")
     if data is not None:
         data = like_training(data, fitted)
-    code = dysyr.encode(dysyr.as_dataset(source) if fitted is None else fitted, data=data, **options, **free)
-    return code, fitted
+    given = dysyr.as_dataset(source, min_samples=1) if fitted is None else fitted
+    return dysyr.encode(given, data=data, **options, **free), fitted

@@ -95,7 +95,8 @@ def make_dataset(
         dims = DIMS if truth[0].shape[1] == n_states else (*DIMS[:2], "state_true")
         variables["x_true"] = (dims, padded(truth, size))
     if label is not None:
-        rows = [label] if not isinstance(label, (list, tuple)) and np.ndim(label) == 1 else label
+        flat = all(np.ndim(row) == 0 for row in label) if isinstance(label, (list, tuple)) else np.ndim(label) <= 1
+        rows = [np.atleast_1d(label)] if flat else label
         columns = companion_of([np.asarray(row)[:, None] for row in rows], "label", lengths)
         variables["label"] = (DIMS[:2], padded(columns, size)[..., 0])
     head = {"format": FORMAT, "dysyr_version": VERSION}
@@ -210,7 +211,7 @@ def sampling_interval(ds, *, needed_by="this method"):
     source = f" in '{ds.attrs['source']}'" if "source" in ds.attrs else ""
     fix = f"resample with dysyr.resample(data, dt={worst.dt:.4g})"
     if worst.missing:
-        fix += ", or pass mask=True to keep the missing samples as missing"
+        fix = f"keep the missing samples as missing with dysyr.as_dataset(data, mask=True), or {fix}"
     raise InputError(
         "time step is not constant",
         got=irregularity(worst, source),
@@ -276,6 +277,8 @@ def _checked(ds, dt, mask):
         found = ", ".join(f"{name}{ds[name].dims}" for name in ds.data_vars) or "no variables"
         raise InputError("not a dysyr data set", got=found, expected=f"a variable x with dimensions {DIMS}")
     whole = parts(ds)
+    if mask is True and whole["dt"] is None and whole["u"] is None:
+        return make_dataset(**_with_missing_rows(whole))
     agree(dt, whole["dt"])
     present = presence_of(whole["x"], mask if whole["mask"] is None else whole["mask"], whole["names"])
     complete = {"state", "time"} <= set(ds.coords) and ds.attrs.get("format") == FORMAT
@@ -284,6 +287,20 @@ def _checked(ds, dt, mask):
     whole["names"] = whole["names"] if "state" in ds.coords else None
     whole["time"] = whole["time"] if "time" in ds.coords else None
     return make_dataset(**{**whole, "dt": dt if whole["dt"] is None else whole["dt"], "mask": present})
+
+
+def _with_missing_rows(whole):
+    """Parts of a data set with rows of NaN where samples are missing on a regular grid; labels then are float."""
+    filled = {**whole, "mask": True}
+    for name in ("x", "x_true", "label"):
+        if whole[name] is not None:
+            rows = [row[:, None] if name == "label" else row for row in whole[name]]
+            if name == "x" and whole["mask"] is not None:
+                rows = [np.where(seen, row, np.nan) for row, seen in zip(rows, whole["mask"], strict=True)]
+            pairs = [fill_missing_rows(row, clock) for row, clock in zip(rows, whole["time"], strict=True)]
+            filled[name] = [row[:, 0] if name == "label" else row for row, _ in pairs]
+            filled["time"] = [clock for _, clock in pairs]
+    return filled
 
 
 def _from_tables(tables, dt, mask, source):

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from scipy.special import comb
 
+from dysyr.core.counts import check_counts
 from dysyr.core.errors import InputError
 from dysyr.encoding.encoding import Encoding
 from dysyr.encoding.entropy import plain_entropy
@@ -68,8 +69,9 @@ def compare_codes(a, b, *, length=None, same_samples=None):
             both were made from, or along, the same data.
 
     Returns:
-        CodeComparison; it does not change when the symbols of a or b are numbered otherwise. A code that has symmetries
-        can be matched in several ways that are equally good.
+        CodeComparison. It does not change when the symbols of a or b are numbered otherwise, as long as the match is
+        the best one: always up to 7 symbols, see ``match_by_structure`` beyond. A code that has symmetries can be
+        matched in several ways that are equally good.
 
     Raises:
         InputError: same samples that are not the same, words that were not counted, more than 200 symbols, a code
@@ -81,6 +83,8 @@ def compare_codes(a, b, *, length=None, same_samples=None):
         found = f"{type(a).__name__} and {type(b).__name__}"
         raise InputError("two codes are compared", got=found, expected="two Encodings", do="make them with encode")
     k = max(a.n_symbols, b.n_symbols)
+    if length is not None:
+        check_counts(length=length)
     if k > MANY_SYMBOLS:
         raise InputError("too many symbols to be matched", got=str(k), expected=f"at most {MANY_SYMBOLS}")
     if a.step != b.step:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dysyr.core.arguments import check_seed
 from dysyr.core.counts import check_counts
 from dysyr.core.errors import InputError
 from dysyr.core.model import PiecewiseLinear
@@ -59,7 +60,8 @@ def cycles(
     )  # fmt: skip
     if min_period > max_period:
         raise InputError("no period to search", got=f"min_period={min_period}, max_period={max_period}")
-    if not box > 0:
+    check_seed(seed)
+    if isinstance(box, bool) or not isinstance(box, (int, float)) or not 0 < box < np.inf:
         raise InputError("box is not a positive width", got=repr(box))
     run, found, searches = None, [], []
     for period in range(min_period, max_period + 1):

@@ -1,8 +1,11 @@
 """From models and data to symbols."""
 
+import numbers
+
 import numpy as np
 import xarray as xr
 
+from dysyr.core.arguments import check_seed
 from dysyr.core.counts import check_counts, check_samples
 from dysyr.core.dataset import as_dataset, data_hash, sampling_interval, times, trajectories
 from dysyr.core.dataset import inputs as inputs_of
@@ -15,6 +18,7 @@ from dysyr.encoding.encoding import Encoding
 from dysyr.encoding.relabelling import by_visits, pack_bits
 
 PIECE = 10_000
+LARGEST_LABEL = 2.0**63
 STATUS_STEPS = 20_000
 BATCH = 4_096
 BOUND = 1e6
@@ -50,11 +54,14 @@ def encode(
         Encoding. One symbol alone is a valid code with entropy 0.
 
     Raises:
-        InputError: a model without regions, data without labels, no two consecutive symbols, too many symbols.
+        InputError: a model without regions, data without labels, labels that are no whole numbers below 2^63, no two
+            consecutive symbols, too many symbols, an argument that is not for what is encoded.
         DivergedError: the free run leaves every bound.
 
     Reference: brenner2024
     """
+    check_seed(seed)
+    check_counts(max_symbols=max_symbols)
     if isinstance(model_or_dataset, Reconstructor):
         if not hasattr(model_or_dataset, "model_"):
             raise InputError("the reconstructor is not fitted", do="call fit first")
@@ -64,6 +71,10 @@ def encode(
             raise InputError("data= is for models", got="a data set to encode and data=", do="leave out data=")
         return _of_labels(model_or_dataset, missing_label, max_word, max_symbols)
     model = _with_regions(model_or_dataset)
+    if missing_label is not None:
+        raise InputError("missing_label= is for labelled data", got="a model", do="leave it out")
+    if data is not None and not (inputs is None and transient is None):
+        raise InputError("inputs= and transient= are for free runs", got="data=", do="leave them out")
     if data is not None:
         return _along(model, data, filter_steps, max_word, max_symbols)
     return _free(model, n_steps, n_trajectories, transient, inputs, max_word, max_symbols, seed)
@@ -93,10 +104,18 @@ def _of_labels(ds, missing_label, max_word, max_symbols):
             do="give a label per sample with dysyr.make_dataset(x, label=...), or encode a piecewise-linear model",
         )  # fmt: skip
     labels = ds["label"].values
-    known = np.isfinite(labels) if labels.dtype.kind == "f" else np.ones(labels.shape, dtype=bool)
-    if labels.dtype.kind not in "iuf" or (labels[known] % 1 != 0).any():
+    if labels.dtype.kind not in "iuf":
         raise InputError("labels are not whole numbers", got=f"dtype {labels.dtype}", expected="integers")
+    known = ~np.isnan(labels) if labels.dtype.kind == "f" else np.ones(labels.shape, dtype=bool)
+    with np.errstate(invalid="ignore"):
+        odd = known & ~((np.abs(labels.astype(np.float64)) < LARGEST_LABEL) & (labels % 1 == 0))
+    if odd.any():
+        raise InputError(
+            "labels are not whole numbers below 2^63", got=str(labels[odd][0]), expected="integers, NaN where missing"
+        )
     if missing_label is not None:
+        if isinstance(missing_label, bool) or not isinstance(missing_label, numbers.Integral):
+            raise InputError("missing_label is not a whole number", got=repr(missing_label)[:60])
         known &= labels != missing_label
     dt, clock, series = sampling_interval(ds, needed_by="a symbolic code"), times(ds), trajectories(ds)
     stretches, observed, starts, owners = [], [], [], []
@@ -109,7 +128,7 @@ def _of_labels(ds, missing_label, max_word, max_symbols):
             starts.append(float(clock[i][a]))
             owners.append(i)
     symbols, original = by_visits(stretches, max_symbols)
-    source = {"kind": "labels", "data_hash": data_hash(ds)}
+    source = {"kind": "labels", "data_hash": _series_hash(ds)}
     names = tuple(str(label) for label in original[:, 0])
     variables = tuple(str(name) for name in ds["state"].values)
     return Encoding(
@@ -160,10 +179,15 @@ def _along(model, data, filter_steps, max_word, max_symbols):
     source = {
         "kind": "along data",
         "model": model.family,
-        "data_hash": data_hash(ds),
+        "data_hash": _series_hash(ds),
         "filter_steps": int(filter_steps),
     }
     return _of_regions(model, symbols, packed, tuple(starts), tuple(owners), max_word, source, tuple(observed))
+
+
+def _series_hash(ds):
+    """Fingerprint of the series alone, by which codes of the same samples are told, whatever their labels."""
+    return data_hash(ds.drop_vars("label", errors="ignore"))
 
 
 def _states_along(model, x, u, filter_steps):

@@ -151,7 +151,7 @@ class Encoding:
 
     @property
     def topological_entropy(self):
-        """h_n at the longest n for which words of length n + 1 are well sampled, nats per step."""
+        """h_n at the longest n, at least 1, for which words of length n + 1 are well sampled, nats per step."""
         n = min(max(self.sampled_length - 1, 1), len(self.word_tables) - 1)
         return float(self.topological_entropies.graph[n - 1])
 
@@ -167,8 +167,8 @@ class Encoding:
 
     @property
     def metric_entropy(self):
-        """h_n at the longest n for which words of length n + 1 are well sampled, nats per step."""
-        return float(self.entropy_rates[self.sampled_length - 1])
+        """h_n at the longest n for which words of length n + 1 are well sampled, nats per step; 0 where it is below."""
+        return float(max(0.0, self.entropy_rates[self.sampled_length - 1]))
 
     @functools.cached_property
     def markov_rate(self):

@@ -57,9 +57,9 @@ def _symbols(encoding):
         tails = [""] * len(symbols)
         if jumps:
             whole = zip(encoding.durations[i].tolist(), complete_runs(len(symbols)).tolist(), strict=True)
-            tails = [f",{duration:.10g},{complete:d}" for duration, complete in whole]
+            tails = [f",{duration:.15g},{complete:d}" for duration, complete in whole]
         rows = zip(encoding.times(i).tolist(), symbols.tolist(), tails, strict=True)
-        yield "".join(f"{head}{t:.10g},{s},{names[s]}{tail}\n" for t, s, tail in rows)
+        yield "".join(f"{head}{t:.15g},{s},{names[s]}{tail}\n" for t, s, tail in rows)
 
 
 def _words(encoding):

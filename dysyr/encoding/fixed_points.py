@@ -46,10 +46,20 @@ def fixed_points(model, *, words=None, virtual=False, **search):
     return PeriodicOrbits(tuple(orbits), real.searches)
 
 
+def _bits(given):
+    """(period, n_bits) array of a word as it was given."""
+    try:
+        return np.atleast_2d(np.asarray(given))
+    except ValueError:
+        raise InputError(
+            "a word is ragged", got=repr(given)[:60], expected="bits (n_bits,) or (period, n_bits)"
+        ) from None
+
+
 def _of_words(model, words, virtual):
     by_period, singular = {}, {}
     for given in words:
-        word = np.atleast_2d(np.asarray(given))
+        word = _bits(given)
         if word.ndim != 2 or word.shape[1] != model.n_bits or not len(word) or not np.isin(word, (0, 1)).all():
             raise InputError(
                 "a word does not fit the model", got=f"shape {np.shape(given)}",

@@ -56,7 +56,7 @@ def jackknife_stderr(stretches, n_symbols, n_blocks=N_BLOCKS):
     Args:
         stretches: list of (time,) arrays of symbols.
         n_symbols: size k of the alphabet.
-        n_blocks: B.
+        n_blocks: B, at most one for each transition.
 
     Returns:
         (k, k); NaN where a row is left without counts by leaving out one block.
@@ -67,6 +67,7 @@ def jackknife_stderr(stretches, n_symbols, n_blocks=N_BLOCKS):
     whole = _counts(before, after, n_symbols)
     p = row_stochastic(whole)
     squares = np.zeros(p.shape)
+    n_blocks = max(1, min(n_blocks, len(before)))
     edges = np.linspace(0, len(before), n_blocks + 1).astype(int)
     for a, b in zip(edges[:-1], edges[1:], strict=True):
         rest = whole - _counts(before[a:b], after[a:b], n_symbols)

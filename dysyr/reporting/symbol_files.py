@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dysyr.core.atomic import atomic_path
-from dysyr.core.errors import InputError
+from dysyr.core.errors import DysyrError, InputError
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.encoding.coded_orbits import coded_orbits
 from dysyr.encoding.encoding import Encoding
@@ -41,17 +41,25 @@ def export_code(code, folder, *, model=None, max_period=3, seed=0):
         orbits = coded_orbits(code, model, max_period=max_period, seed=seed)
     folder = Path(folder)
     files = write_tables(code, folder, orbits=orbits)
-    if orbits is None:
-        (folder / ORBITS).unlink(missing_ok=True)
     for name, figure in _figures(code, orbits).items():
+        if figure is None:
+            _remove(folder / name)
+            continue
         with atomic_path(folder / name) as temporary:
             temporary.write_bytes(png_bytes(figure))
         files.append(folder / name)
     return files
 
 
+def _remove(path):
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DysyrError(f"cannot remove '{path}'", got=str(error)) from None
+
+
 def _figures(code, orbits):
-    """{name of file: Figure}."""
+    """{name of file: Figure, None where there is nothing to draw}."""
     figures = {
         "state_space.png": space_figure(code),
         "transition_graph.png": graph_figure(code),
@@ -60,4 +68,4 @@ def _figures(code, orbits):
     }
     if orbits is not None:
         figures[ORBITS] = space_figure(code, [c.orbit for c in (*orbits.fixed_points, *orbits.cycles)])
-    return {name: figure for name, figure in figures.items() if figure is not None}
+    return figures

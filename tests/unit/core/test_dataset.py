@@ -236,3 +236,27 @@ def test_mask_hides_values_whatever_they_are():
     ds = make_dataset(np.arange(6), dt=1, mask=mask)
     assert ds["x"].dtype == np.int64
     assert np.isnan(trajectories(ds)[0][2, 0])
+
+
+def test_labels_may_be_a_plain_list():
+    single = make_dataset(np.arange(4.0), dt=1.0, label=[0, 1, 0, 1])["label"].values
+    np.testing.assert_array_equal(single, [[0, 1, 0, 1]])
+    rows = make_dataset(np.zeros((2, 3, 1)), dt=1.0, label=[[0, 1, 0], (1, 1, 1)])["label"].values
+    np.testing.assert_array_equal(rows, [[0, 1, 0], [1, 1, 1]])
+    with pytest.raises(InputError, match="label does not fit x"):
+        make_dataset(np.arange(4.0), dt=1.0, label=3)
+
+
+def test_missing_rows_of_a_data_set_become_missing_samples():
+    clocks = [np.array([0.0, 1.0, 3.0]), np.array([0.0, 2.0, 3.0, 4.0])]
+    x, truth, labels = [np.arange(3.0), np.arange(4.0)], [np.ones(3), np.ones(4)], [[1, 2, 3], [4, 5, 6, 7]]
+    mask = [np.ones((3, 1), dtype=bool), np.array([[True], [False], [True], [True]])]
+    ds = make_dataset([v[:, None] for v in x], time=clocks, x_true=[v[:, None] for v in truth], label=labels, mask=mask)
+    assert "dt" not in ds.attrs
+    filled = as_dataset(ds, mask=True)
+    assert filled.attrs["dt"] == 1.0
+    first, second = (row[:, 0].tolist() for row in trajectories(filled))
+    np.testing.assert_array_equal(first, [0.0, 1.0, np.nan, 2.0])
+    np.testing.assert_array_equal(second, [0.0, np.nan, np.nan, 2.0, 3.0])
+    np.testing.assert_array_equal(filled["label"].values, [[1, 2, np.nan, 3, np.nan], [4, np.nan, 5, 6, 7]])
+    np.testing.assert_array_equal(np.isnan(filled["x_true"].values[0, :4, 0]), [False, False, True, False])

@@ -6,8 +6,10 @@ from scipy.spatial.distance import jensenshannon
 from sklearn.metrics import adjusted_rand_score, mutual_info_score
 from symbol_sequences import SHIFTS, chain, encoding, walk
 
+from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError
 from dysyr.encoding.compare import compare_codes
+from dysyr.encoding.encode import encode
 from dysyr.encoding.matching import match_by_structure
 
 
@@ -124,3 +126,25 @@ def test_samples_that_are_not_the_same(rng):
         compare_codes(a, b, same_samples=True)
     with pytest.raises(InputError, match="two codes are compared: Encoding and str"):
         compare_codes(a, "b")
+
+
+@pytest.mark.parametrize("k", [8, 15, 26, 45])
+def test_a_relabelled_cycle_is_identical(k, rng):
+    """No feature tells its symbols apart."""
+    s = np.tile(np.arange(k), 40)
+    result = compare_codes(encoding(s), encoding(rng.permutation(k)[s]))
+    assert result.graph_agreement == 1 and result.word_distance < 1e-3
+
+
+def test_two_labellings_of_one_series_are_about_the_same_samples(rng):
+    x = rng.normal(size=(2_000, 1))
+    a, b = (encode(make_dataset(x, dt=1.0, label=(x[:, 0] > at).astype(int))) for at in (0.0, 0.2))
+    assert compare_codes(a, b).matched_by == "occurrence"
+    other = encode(make_dataset(x + 1, dt=1.0, label=(x[:, 0] > 0).astype(int)))
+    assert compare_codes(a, other).matched_by == "structure"
+
+
+def test_a_length_of_words_is_a_whole_number(rng):
+    a = encoding(rng.integers(0, 2, 100))
+    with pytest.raises(InputError, match="length is not a positive whole number: 1.5"):
+        compare_codes(a, a, length=1.5)

@@ -356,3 +356,11 @@ def test_eigenvalues_beyond_every_number_are_infinite():
 def test_parameters_that_are_not_finite_are_refused():
     with pytest.raises(InputError, match="parameters are not finite"):
         skew_tent(np.nan, -2.2)
+
+
+def test_arguments_of_the_search_are_checked():
+    for wrong, match in (({"seed": -1}, "seed is not"), ({"box": "a"}, "box is not"), ({"box": np.inf}, "box is not")):
+        with pytest.raises(InputError, match=match):
+            cycles(skew_tent(1.5, -2.2), max_period=2, **wrong)
+    with pytest.raises(InputError, match="a word is ragged"):
+        fixed_points(skew_tent(1.5, -2.2), words=[[[0], [1, 1]]])

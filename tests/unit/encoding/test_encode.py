@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dysyr.core.dataset import make_dataset
+from dysyr.core.dataset import as_dataset, make_dataset
 from dysyr.core.errors import DivergedError, InputError
 from dysyr.core.model import PiecewiseLinear, StateSpace, repeat_step
 from dysyr.encoding.compare import compare_codes
@@ -213,8 +213,9 @@ def test_a_diverging_run_is_refused():
 def test_what_has_no_symbols_is_refused(rng):
     with pytest.raises(InputError, match="the data have no labels: x; an integer variable label: give a label"):
         encode(make_dataset(np.zeros((5, 1)), dt=1.0))
-    with pytest.raises(InputError, match="labels are not whole numbers: dtype float64"):
-        encode(labelled(np.array([0.5, 1.0, 2.0])))
+    for odd in (0.5, 1e300, np.inf, -(2.0**63)):
+        with pytest.raises(InputError, match="labels are not whole numbers below 2\\^63"):
+            encode(labelled(np.array([odd, 1.0, 2.0])))
     with pytest.raises(InputError, match="this cannot be encoded: ndarray; a piecewise-linear model, or a Dataset"):
         encode(np.zeros(5))
     with pytest.raises(InputError, match="the model has no regions: Smooth; a piecewise-linear model: fit a"):
@@ -232,6 +233,37 @@ def test_what_has_no_symbols_is_refused(rng):
     irregular = make_dataset(np.zeros((4, 1)), time=[0.0, 1.0, 1.5, 7.0], label=np.array([0, 1, 0, 1]))
     with pytest.raises(InputError, match="time step is not constant"):
         encode(irregular)
+
+
+def test_missing_rows_of_labelled_data_can_be_kept_as_missing():
+    """Rows 3 of 0 ... 5 is not there: two stretches, as the message advises."""
+    ds = make_dataset(np.arange(5.0), time=[0.0, 1.0, 2.0, 4.0, 5.0], label=[0, 1, 0, 1, 1])
+    with pytest.raises(InputError, match=r"keep the missing samples as missing with dysyr\.as_dataset\(data, mask"):
+        encode(ds)
+    code = encode(as_dataset(ds, mask=True))
+    assert [s.tolist() for s in code.symbols] == [[1, 0, 1], [0, 0]]
+    assert code.start_times == (0.0, 4.0)
+
+
+@pytest.mark.parametrize(("given", "match"), [
+    ({"missing_label": [0, 1]}, "missing_label is not a whole number"), ({"max_symbols": None}, "max_symbols"),
+    ({"missing_label": "a"}, "missing_label is not a whole number"), ({"seed": -1}, "seed is not a whole number"),
+])  # fmt: skip
+def test_arguments_of_labels_are_checked(given, match):
+    with pytest.raises(InputError, match=match):
+        encode(labelled([0, 1, 0]), **given)
+
+
+def test_arguments_that_are_for_something_else_are_refused():
+    with pytest.raises(InputError, match="missing_label= is for labelled data"):
+        encode(Tent(), missing_label=1)
+    with pytest.raises(InputError, match="inputs= and transient= are for free runs"):
+        encode(Tent(), data=np.zeros((9, 1)), transient=3)
+
+
+def test_corrections_do_not_make_a_metric_entropy_negative():
+    code = encode(labelled([3, 4] * 5))
+    assert code.entropy_rates.min() < 0 and code.metric_entropy == 0.0
 
 
 @pytest.mark.parametrize("wrong", [{"n_steps": 0}, {"n_trajectories": 1.5}, {"transient": -1}])

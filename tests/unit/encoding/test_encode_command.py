@@ -182,6 +182,21 @@ def test_columns_that_are_no_labels_are_refused(run, tent, tmp_path):
         assert code == 2 and "--dt and --time belong to a table of labels" in err
 
 
+def test_a_table_needs_the_name_of_its_column_and_a_folder_has_none(run, tent, tmp_path):
+    (tmp_path / "night.csv").write_text("t,stage\n0,1\n1,\n2,1\n")
+    code, _, err = run("encode", tmp_path / "night.csv", "-o", tmp_path / "symbols")
+    assert code == 2 and "name the column that holds the labels with --label" in " ".join(err.split())
+    code, _, err = run("encode", tent, "--label", "stage", "-o", tmp_path / "symbols")
+    assert code == 2 and "--label names a column of a table" in " ".join(err.split())
+
+
+def test_a_trajectory_of_one_sample_is_a_stretch(run, tmp_path):
+    label = [np.array([0, 1, 0, 1]), np.array([1])]
+    save_dataset(make_dataset([np.zeros((4, 1)), np.zeros((1, 1))], dt=1.0, label=label), tmp_path / "short.nc")
+    assert run("encode", tmp_path / "short.nc", "-o", tmp_path / "symbols")[0] == 0
+    assert len(pd.read_csv(tmp_path / "symbols" / "symbols.csv")) == 5
+
+
 def test_files_of_these_names_are_replaced_and_others_left_alone(run, tent, tmp_path):
     out = tmp_path / "symbols"
     out.mkdir()

@@ -68,3 +68,13 @@ def test_edges_of_the_graph():
     assert code.graph_edges()[0]["probability"] == pytest.approx(2 / 3)
     assert [(e["source"], e["target"], e["count"]) for e in code.graph_edges()] == [(0, 0, 2), (0, 1, 1), (1, 0, 1)]
     assert code.adjacency.tolist() == [[True, True], [True, False]]
+
+
+def test_ten_steps_are_left_out_one_at_a_time():
+    s = np.array([0, 1, 0, 0, 1, 1, 0, 1, 0, 0, 1])
+    whole = row_stochastic(transition_counts([s], 2))
+    rest = []
+    for t in range(10):
+        pairs = [s[i : i + 2] for i in range(10) if i != t]
+        rest.append(row_stochastic(transition_counts(pairs, 2)))
+    np.testing.assert_allclose(jackknife_stderr([s], 2), np.sqrt(0.9 * np.square(np.array(rest) - whole).sum(axis=0)))

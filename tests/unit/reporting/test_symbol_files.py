@@ -84,3 +84,20 @@ def test_what_cannot_be_exported_is_refused(tent, code, tmp_path):
     with pytest.raises(DysyrError, match="cannot write"):
         export_code(code, tmp_path / "file", model=tent)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_picture_of_an_earlier_code_does_not_stay_behind(code, tmp_path):
+    export_code(code, tmp_path)
+    bare = Encoding((np.array([0, 1, 0, 0]),), (0.0,), (0,), 1.0, ("a", "b"))
+    export_code(bare, tmp_path)
+    assert not (tmp_path / "state_space.png").exists()
+    (tmp_path / "state_space.png").mkdir()
+    with pytest.raises(DysyrError, match="cannot remove"):
+        export_code(bare, tmp_path)
+
+
+def test_times_of_a_clock_keep_their_digits(tmp_path):
+    data = make_dataset(np.zeros((4, 1)), time=1.7e9 + 0.25 * np.arange(4), label=[0, 1, 0, 1])
+    export_code(encode(data), tmp_path)
+    rows = (tmp_path / "symbols.csv").read_text().splitlines()
+    assert [row.split(",")[2] for row in rows[1:]] == ["1700000000", "1700000000.25", "1700000000.5", "1700000000.75"]
