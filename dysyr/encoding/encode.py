@@ -41,7 +41,7 @@ def encode(
             variable ``label``.
         data: series to follow with the model, whatever ``as_dataset`` takes; data units of the model.
         n_steps: symbols per free run.
-        n_trajectories: number of free runs.
+        n_trajectories: number of free runs, at most that of the model's initial states.
         transient: steps to run and drop first; by default n_steps // 4.
         inputs: (transient + n_steps, n_inputs) external inputs of a free run.
         max_word: longest word that is counted.
@@ -141,6 +141,12 @@ def _free(model, n_steps, n_trajectories, transient, drive, max_word, max_symbol
     transient = n_steps // 4 if transient is None else transient
     if isinstance(transient, bool) or not isinstance(transient, (int, np.integer)) or transient < 0:
         raise InputError("transient is not a number of steps", got=repr(transient))
+    n_starts = len(np.unique(model.initial_states, axis=0))
+    if n_trajectories > n_starts:
+        raise InputError(
+            "there would be free runs that repeat each other", got=f"{n_trajectories} runs",
+            expected=f"at most {n_starts}, one for each of the model's initial states", do="ask for fewer, longer ones",
+        )  # fmt: skip
     z = model.starts(n_trajectories, seed)
     u = _drive(model, drive, n_trajectories, transient + n_steps)
     codes, observed = [], []

@@ -261,6 +261,15 @@ def test_arguments_that_are_for_something_else_are_refused():
         encode(Tent(), data=np.zeros((9, 1)), transient=3)
 
 
+def test_more_runs_than_initial_states_are_refused():
+    model = ElementwisePLRNN.from_arrays(
+        A=[1.5], W=[[-3.7]], h=[1.0], n_rectified=1, initial_states=[[0.1], [0.2], [0.1]]
+    )
+    assert len(encode(model, n_steps=50, n_trajectories=2).symbols) == 2
+    with pytest.raises(InputError, match="runs that repeat each other: 3 runs; at most 2"):
+        encode(model, n_steps=50, n_trajectories=3)
+
+
 def test_corrections_do_not_make_a_metric_entropy_negative():
     code = encode(labelled([3, 4] * 5))
     assert code.entropy_rates.min() < 0 and code.metric_entropy == 0.0
