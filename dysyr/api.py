@@ -76,7 +76,7 @@ def evaluate(
     import xarray as xr
 
     from dysyr.core.arguments import check_seed
-    from dysyr.core.dataset import as_dataset, data_hash, make_dataset, trajectories
+    from dysyr.core.dataset import as_dataset, data_hash, in_order, make_dataset, trajectories
     from dysyr.core.model import Model
     from dysyr.core.outcome_model import OutcomeModel
     from dysyr.core.provenance import provenance
@@ -116,6 +116,7 @@ def evaluate(
         dt = None if model is None or isinstance(truth, xr.Dataset) else model.dt
         shortest = 1 if isinstance(model, RateModel) else 2
         data = as_dataset(truth, dt=dt, mask=True, min_samples=shortest)
+        data = data if model is None else in_order(data, getattr(model, "names", ()))
         system = system_behind(data)
     if isinstance(model, RateModel) or holds_labels(data):
         return _evaluate_rates(
@@ -131,6 +132,7 @@ def evaluate(
     stretch = longest_stretch(data)
     if model is None:
         runs = as_dataset(model_or_dataset, dt=data.attrs.get("dt"), mask=True)
+        runs = in_order(runs, [str(name) for name in data["state"].values])
     else:
         runs = free_runs(model, data, stretch, settings.n_runs, seed)
     n = min(stretch[2] - stretch[1], max(len(run) for run in trajectories(runs)))

@@ -32,6 +32,9 @@ MOST_SITES = 9
 REMOVING = ("MissingAtRandom", "MissingBlocks")
 REFERENCE_SEED = 1_000_003
 MAX_VALUES = 100_000_000
+MOST_APART = 5.0
+"""Standard deviations between the means of data and simulation, or ratio of theirs, that tell of other units."""
+MANY_SAMPLES = 1_000
 
 
 def system_behind(data):
@@ -47,8 +50,8 @@ def system_behind(data):
     if name not in system_names():
         return None
     system = catalogue_system(name)
-    parameters = json.loads(data.attrs.get("parameters", "{}"))
-    if set(parameters) - set(system.parameters):
+    parameters = _parameters(data)
+    if parameters is None or set(parameters) - set(system.parameters):
         return None
     if parameters:
         system = system.with_parameters(**parameters)
@@ -58,6 +61,15 @@ def system_behind(data):
     if system.spins is not None and "site" in data.sizes and len(system.sizes) == 1:
         system = system.with_size(n_sites=data.sizes["site"])
     return system
+
+
+def _parameters(data):
+    """The parameters that a data set names, a dict; None where its attribute is none."""
+    try:
+        found = json.loads(data.attrs.get("parameters", "{}"))
+    except (TypeError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def state_behind(data):
@@ -94,7 +106,8 @@ def independent_truths(system, data, n, *, n_pairs):
     """Independent trajectories of the system, observed in the same way as the data set.
 
     Noisy data get noisy references and clean data clean ones; a noise-free model cannot reach the floor of
-    noisy data. Partial observation, linear or nonlinear readout and delay embedding are repeated as well.
+    noisy data. Partial observation, linear or nonlinear readout and delay embedding are repeated as well. What was done
+    to the data afterwards is not: there are none for data that were resampled, or whose variables have other sizes.
 
     Args:
         system: System behind the data.
@@ -103,10 +116,11 @@ def independent_truths(system, data, n, *, n_pairs):
         n_pairs: how many; fewer where they would not fit into memory.
 
     Returns:
-        (pair, n, state) array, empty where the observation cannot be repeated.
+        (pair, n, state) array, empty where the observation cannot be repeated, or gives something else than the data.
     """
     applied = [observation for observation in observations(data) if observation["model"] not in REMOVING]
-    if system.spins is not None or any(observation["model"] not in REPEATABLE for observation in applied):
+    changed = "resampled" in data.attrs or any(observation["model"] not in REPEATABLE for observation in applied)
+    if system.spins is not None or changed:
         return np.empty((0, 0, 0))
     models = [_observation(observation) for observation in applied]
     embedding = json.loads(data.attrs.get("embedding", "null"))
@@ -127,7 +141,22 @@ def independent_truths(system, data, n, *, n_pairs):
     definition = {key: value for key, value in system.to_dict().items() if key != "invariants"}
     key = {"system": definition, "observation": applied, "embedding": embedding, "n": n, "dt": dt}
     key |= {"pairs": n_pairs, "seed": REFERENCE_SEED}
-    return reference_truths(key, make)
+    return _like(reference_truths(key, make), system, data)
+
+
+def _like(made, system, data):
+    """References with the variables of the data, in their order; empty where they have other sizes."""
+    names, variables = [str(name) for name in data["state"].values], list(system.variables)
+    if made.shape[-1] == len(variables) and set(names) <= set(variables):
+        made = made[:, :, [variables.index(name) for name in names]]
+    if made.shape[-1] != len(names):
+        return np.empty((0, 0, 0))
+    found = np.concatenate(trajectories(data))
+    mean, sd = np.nanmean(found, axis=0), np.nanstd(found, axis=0)
+    spread = made.std(axis=(0, 1))
+    unlike = (np.abs(mean - made.mean(axis=(0, 1))) > MOST_APART * spread) | (sd > MOST_APART * spread)
+    unlike |= (MOST_APART * sd < spread) if len(found) >= MANY_SAMPLES else False
+    return np.empty((0, 0, 0)) if unlike.any() else made
 
 
 def true_flow(system, data):
@@ -157,7 +186,9 @@ def true_flow(system, data):
 
 
 def known_exponents(system):
-    """Lyapunov spectrum of the system as its file states it; None where it does not.
+    """Lyapunov spectrum of the system as its file states it, its ``n_zero`` smallest exponents exactly zero.
+
+    None where the file states none.
 
     Args:
         system: System.
@@ -167,10 +198,15 @@ def known_exponents(system):
     """
     for invariant in system.invariants:
         if invariant["name"] == "lyapunov_spectrum":
+            value, n_zero = [float(x) for x in invariant["value"]], invariant.get("n_zero")
+            for i in np.argsort(np.abs(value), kind="stable")[: n_zero or 0]:
+                value[i] = 0.0
+            settings = {"method": invariant.get("method", ""), "source": invariant.get("source", "")}
+            if n_zero is not None:
+                settings["n_zero"] = n_zero
             return Measure(
-                name="lyapunov_spectrum", kind="invariant", value=list(invariant["value"]),
-                stderr=invariant.get("stderr"), unit="1/time", better="match",
-                settings={"method": invariant.get("method", ""), "source": invariant.get("source", "")},
+                name="lyapunov_spectrum", kind="invariant", value=value, stderr=invariant.get("stderr"),
+                unit="1/time", better="match", settings=settings,
             )  # fmt: skip
     return None
 

@@ -27,7 +27,7 @@ from dysyr.core.conform import (
 from dysyr.core.errors import InputError
 from dysyr.core.netcdf import DIMS, FORMAT, read_dataset, save_dataset
 from dysyr.core.readers import tables_of
-from dysyr.core.time_grid import fill_missing_rows, find_grid, irregularity
+from dysyr.core.time_grid import GRID_TOLERANCE, fill_missing_rows, find_grid, irregularity
 from dysyr.core.version import VERSION
 
 __all__ = [
@@ -143,6 +143,14 @@ def as_dataset(obj, *, dt=None, time=None, columns=None, mask=None, min_samples=
             f"too few samples{source}", got=f"{shortest} per trajectory", expected=f"at least {min_samples}"
         )
     return ds
+
+
+def in_order(ds, names):
+    """A data set with its variables in the order of ``names``, where those are its names; else as it is."""
+    own = [str(name) for name in ds["state"].values]
+    if own == list(names) or sorted(own) != sorted(names):
+        return ds
+    return ds.isel(state=[own.index(name) for name in names])
 
 
 def trajectories(ds):
@@ -277,6 +285,7 @@ def _checked(ds, dt, mask):
         found = ", ".join(f"{name}{ds[name].dims}" for name in ds.data_vars) or "no variables"
         raise InputError("not a dysyr data set", got=found, expected=f"a variable x with dimensions {DIMS}")
     whole = parts(ds)
+    _check_clock(whole["dt"], whole["time"] if "time" in ds.coords else [])
     if mask is True and whole["dt"] is None and whole["u"] is None:
         return make_dataset(**_with_missing_rows(whole))
     agree(dt, whole["dt"])
@@ -287,6 +296,18 @@ def _checked(ds, dt, mask):
     whole["names"] = whole["names"] if "state" in ds.coords else None
     whole["time"] = whole["time"] if "time" in ds.coords else None
     return make_dataset(**{**whole, "dt": dt if whole["dt"] is None else whole["dt"], "mask": present})
+
+
+def _check_clock(dt, clocks):
+    """Refuse a dt that is not the interval of the times, as after every second sample was taken by other means."""
+    for clock in clocks:
+        if dt is not None and len(clock) > 1:
+            step = (clock[-1] - clock[0]) / (len(clock) - 1)
+            if not abs(step - dt) <= GRID_TOLERANCE * dt:
+                raise InputError(
+                    "the times do not fit dt", got=f"steps of {step:.6g}", expected=f"attrs['dt'] = {dt:.6g}",
+                    do="set attrs['dt'] to the interval, or take it out",
+                )  # fmt: skip
 
 
 def _with_missing_rows(whole):

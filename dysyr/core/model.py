@@ -8,7 +8,7 @@ import xarray as xr
 
 from dysyr.core.arguments import check_seed, generator_of
 from dysyr.core.counts import check_samples
-from dysyr.core.dataset import as_dataset, inputs, make_dataset, sampling_interval, trajectories
+from dysyr.core.dataset import as_dataset, in_order, inputs, make_dataset, sampling_interval, trajectories
 from dysyr.core.errors import InputError
 from dysyr.core.status import orbit_status
 
@@ -294,6 +294,7 @@ def known_data(model, data, **why):
         InputError: the data have others, or irregular times.
     """
     data = as_dataset(data, dt=None if isinstance(data, xr.Dataset) else model.dt, mask=True, min_samples=1)
+    data = in_order(data, model.names)
     if data.sizes["state"] != len(model.names):
         raise InputError(
             "the data have other variables than the model",

@@ -26,8 +26,8 @@ def orbit_status(x, scale):
         dict: ``finite`` (bool), ``diverged_at`` (step or None), ``fixed_point`` (bool), ``cycle`` (period in
         steps, or None).
     """
-    s = np.asarray(x, dtype=np.float64) / scale
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        s = np.asarray(x, dtype=np.float64) / scale
         bad = ~(np.abs(s - s[:1]).max(axis=1) < 1e6) if np.isfinite(s[0]).all() else np.ones(len(s), dtype=bool)
     result = {"finite": not bad.any(), "diverged_at": None, "fixed_point": False, "cycle": None}
     if bad.any():

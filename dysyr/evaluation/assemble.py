@@ -15,6 +15,7 @@ from dysyr.evaluation.forecasts import make_forecasts
 
 MIN_SAMPLES = 50
 LONGEST_HORIZON = 5_000
+LOST = 1e100
 LYAPUNOV_TIMES = 12
 CORRELATION_TIMES = 10
 SAME_VARIABLES = {"GaussianNoise", "MissingAtRandom", "MissingBlocks"}
@@ -116,8 +117,8 @@ def assemble(
 ):  # fmt: skip
     """The context of an evaluation.
 
-    Truth, runs and references are cut to the shortest of them; a run that stops early counts as not finite
-    from there on.
+    Truth, runs and references are cut to the shortest of them; a run that stops early counts as not finite from there
+    on, as does a value beyond 1e100 standard deviations, whose square is none.
 
     Args:
         data: Dataset of the truth.
@@ -158,6 +159,7 @@ def assemble(
     padded = np.full((len(orbits), n, truth.shape[1]), np.nan)
     for row, orbit in zip(padded, orbits, strict=True):
         row[: min(n, len(orbit))] = orbit[:n]
+    padded[np.abs(padded) > LOST * scale] = np.inf
     names = tuple(str(name) for name in data["state"].values)
     exponent = math.nan if truth_exponents is None else max(truth_exponents.value)
     forecasts = None

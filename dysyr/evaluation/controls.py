@@ -6,6 +6,8 @@ from dysyr.core.surrogates import phase_surrogate
 
 LOOP_STEPS = 75
 AUTOREGRESSION_ORDER = 5
+PENALTIES = 10.0 ** np.arange(-14, 3)
+"""Of the sum of squared weights, in mean squares of the variables, one after the other until the roots are stable."""
 
 
 def negative_controls(truth, *, seed):
@@ -66,7 +68,9 @@ def autoregression(truth, rng, order=AUTOREGRESSION_ORDER):
 
 
 def fit_autoregression(truth, order=AUTOREGRESSION_ORDER):
-    """Least-squares vector autoregression, made stable where the fit is not.
+    """Least-squares vector autoregression; ridge regression where that is not stable, with the least penalty that is.
+
+    Variables are fitted in standard deviations, so that their units do not matter.
 
     Args:
         truth: (time, state), finite.
@@ -78,15 +82,26 @@ def fit_autoregression(truth, order=AUTOREGRESSION_ORDER):
     n, n_variables = truth.shape
     order = max(min(order, (n - 1) // (2 * n_variables + 1)), 1)
     mean = truth.mean(axis=0)
-    s = truth - mean
-    weights = np.linalg.lstsq(_lagged(s, order), s[order:], rcond=None)[0]
-    companion = np.eye(n_variables * order, k=-n_variables)
+    sd = truth.std(axis=0)
+    sd = np.where(sd > 0, sd, 1.0)
+    s = (truth - mean) / sd
+    past, next_ = _lagged(s, order), s[order:]
+    weights = np.linalg.lstsq(past, next_, rcond=None)[0]
+    for penalty in PENALTIES:
+        if _radius(weights) < 1:
+            break
+        rows = np.sqrt(penalty * len(past)) * np.eye(past.shape[1])
+        wanted = np.vstack([next_, np.zeros((len(rows), n_variables))])
+        weights = np.linalg.lstsq(np.vstack([past, rows]), wanted, rcond=None)[0]
+    return mean, weights * sd / np.tile(sd, order)[:, None], order
+
+
+def _radius(weights):
+    """Largest modulus of the roots of an autoregression; weights (order * state, state)."""
+    n_lagged, n_variables = weights.shape
+    companion = np.eye(n_lagged, k=-n_variables)
     companion[:n_variables] = weights.T
-    radius = np.abs(np.linalg.eigvals(companion)).max()
-    if radius >= 1:
-        lag = np.repeat(np.arange(1, order + 1), n_variables)
-        weights = weights * ((1 - 1e-4) / radius) ** lag[:, None]
-    return mean, weights, order
+    return np.abs(np.linalg.eigvals(companion)).max()
 
 
 def linear_forecast(truth, contexts, n_steps):

@@ -1,5 +1,7 @@
 """Do the leading Lyapunov exponents of model and truth have the same signs?"""
 
+import dataclasses
+
 import numpy as np
 
 from dysyr.evaluation.rule_line import RuleLine
@@ -26,13 +28,40 @@ def signs(exponents, stderr, *, zero):
     return np.where(np.abs(exponents) <= band, 0, np.sign(exponents)).astype(int)
 
 
+def zero_band(exponents, *, least=0.0):
+    """Half width of the band in which an exponent of the truth counts as zero: 2 % of the larger of the first two.
+
+    Args:
+        exponents: Measure; where its settings say how many are zero, these are, and the band is 0.
+        least: smallest half width otherwise.
+    """
+    if "n_zero" in exponents.settings:
+        return 0.0
+    return max(TRUTH_ZERO * float(np.abs(np.asarray(exponents.value)[:2]).max()), least)
+
+
+def exponents_of_truth(spectrum):
+    """The Measure of the truth's exponents beside those of a model.
+
+    Args:
+        spectrum: Measure of the model's exponents, or None.
+
+    Returns:
+        Measure, or None where the truth's are not known.
+    """
+    if spectrum is None or spectrum.truth is None:
+        return None
+    known = {"n_zero": spectrum.settings["truth_n_zero"]} if "truth_n_zero" in spectrum.settings else {}
+    return dataclasses.replace(spectrum, value=spectrum.truth, stderr=spectrum.truth_stderr, settings=known)
+
+
 def exponent_signs_line(measures):
     """The rule on the signs of the leading exponents.
 
-    Leading are the positive and zero exponents of the truth and the one after them. An exponent of the
-    truth is zero within 2 % of the larger of the first two, one of the model within 10 %, and either within
-    3 standard errors; a positive exponent only has to be positive. Where only data are known, a truth that
-    is shown to be chaotic asks for a model that is.
+    Leading are the positive and zero exponents of the truth and the one after them. An exponent of the truth is zero
+    where its system's file says so, else within 2 % of the larger of the first two; one of the model within 10 %; and
+    either within 3 standard errors. A positive exponent only has to be positive. Where only data are known, a truth
+    that is shown to be chaotic asks for a model that is.
 
     Args:
         measures: dict name -> Measure.
@@ -61,7 +90,10 @@ def exponent_signs_line(measures):
 def _compare_spectra(spectrum):
     truth = np.asarray(spectrum.truth, dtype=np.float64)
     scale = np.abs(truth[:2]).max()
-    of_truth = signs(truth, spectrum.truth_stderr, zero=TRUTH_ZERO * scale)
+    known = spectrum.settings.get("truth_n_zero") is not None
+    of_truth = np.sign(truth).astype(int) if known else signs(truth, spectrum.truth_stderr, zero=TRUTH_ZERO * scale)
+    if not of_truth.any():
+        return RuleLine("signs of the exponents: those of the truth are all zero", None)
     n_leading = min(int((of_truth >= 0).sum()) + 1, len(truth), len(spectrum.value))
     value = np.asarray(spectrum.value[:n_leading], dtype=np.float64)
     stderr = None if spectrum.stderr is None else spectrum.stderr[:n_leading]

@@ -52,6 +52,8 @@ class LyapunovSpectrumMeasure:
                 "time": len(exponents) * steps * context.dt,
             },
         }
+        if truth is not None and "n_zero" in truth.settings:
+            common["settings"]["truth_n_zero"] = truth.settings["n_zero"]
         alive = exponents[np.isfinite(exponents).all(axis=1)]
         if len(alive) == 0:
             return Measure(**common, value=[math.nan] * exponents.shape[1], status="every orbit diverged")

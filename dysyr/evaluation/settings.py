@@ -5,6 +5,8 @@ import dataclasses
 from dysyr.core.arguments import number, whole
 from dysyr.core.errors import InputError
 
+MOST_ORDER = 8
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationSettings:
@@ -84,3 +86,10 @@ class EvaluationSettings:
                     f"setting {field.name} is not positive", got=repr(value),
                     expected=f"a tuple of {kind}s" if several else f"a {kind}",
                 )  # fmt: skip
+            if several and not isinstance(value, tuple):
+                object.__setattr__(self, field.name, (value,))
+        if not 2 <= self.permutation_order <= MOST_ORDER:
+            raise InputError(
+                "setting permutation_order is not a length of patterns", got=repr(self.permutation_order),
+                expected=f"2 to {MOST_ORDER}: there are as many patterns as its factorial",
+            )  # fmt: skip

@@ -25,7 +25,7 @@ import numpy as np
 
 from dysyr.core.status import orbit_status
 from dysyr.evaluation.context import truth_scale
-from dysyr.evaluation.exponent_signs import exponent_signs_line
+from dysyr.evaluation.exponent_signs import exponent_signs_line, zero_band
 from dysyr.evaluation.rule_line import RuleLine
 
 DIVERGED = "diverged"
@@ -68,8 +68,7 @@ def decide(context, measures):
     Returns:
         Verdict.
     """
-    exponents = None if context.truth_exponents is None else context.truth_exponents.value
-    truth_kind = kind_of_truth(context.truth, exponents)
+    truth_kind = kind_of_truth(context.truth, context.truth_exponents, span=context.n * context.dt)
     orbit_lines, orbit_word = _judge_orbits(context.statuses, truth_kind)
     if orbit_word == DIVERGED:
         return Verdict(DIVERGED, tuple(orbit_lines))
@@ -100,25 +99,29 @@ def decide(context, measures):
     return Verdict(INDISTINGUISHABLE if same else PLAUSIBLE, (*lines, *range_lines))
 
 
-def kind_of_truth(truth, exponents=None):
+def kind_of_truth(truth, exponents=None, *, span=math.inf):
     """What the truth is: ``"fixed point"``, ``"cycle"``, or None for anything richer or unknown.
 
-    The system's exponents decide where they are known, since noise hides a cycle from its samples.
+    The system's exponents decide where they are known, since noise hides a cycle from its samples. Where they do not
+    tell, as for a family of cycles whose exponents are all zero, the samples do.
 
     Args:
         truth: (time, state), no value missing.
-        exponents: Lyapunov exponents of the system, largest first, or None.
+        exponents: Measure of the Lyapunov exponents of the system, largest first, or None.
+        span: time that the truth takes; an exponent below a tenth of its inverse is zero, unless the system's file says
+            which are.
     """
     if np.ptp(truth, axis=0).max() == 0:
         return FIXED_POINT
     if exponents is not None:
-        exponents = np.asarray(exponents)
-        zero = 0.02 * np.abs(exponents[:2]).max()
-        if exponents[0] < -zero:
+        value = np.asarray(exponents.value)
+        zero = zero_band(exponents, least=0.1 / span)
+        if value[0] < -zero:
             return FIXED_POINT
-        if exponents[0] <= zero and (len(exponents) == 1 or exponents[1] < -zero):
+        if value[0] <= zero and (len(value) == 1 or value[1] < -zero):
             return CYCLE
-        return None
+        if value[0] > zero:
+            return None
     status = orbit_status(truth, truth_scale(truth))
     return FIXED_POINT if status["fixed_point"] else CYCLE if status["cycle"] else None
 

@@ -19,7 +19,7 @@ from dysyr.core.segments import evenly_over
 from dysyr.kernels.forced_windows import views
 from dysyr.reconstruction.plrnn.arguments import check
 from dysyr.reconstruction.plrnn.confirmation import GAINS, confirm, with_best_gain
-from dysyr.reconstruction.plrnn.long_run import N_ORBITS
+from dysyr.reconstruction.plrnn.long_run import N_ORBITS, trust
 from dysyr.reconstruction.plrnn.search import Search
 from dysyr.reconstruction.plrnn.side_by_side import run_together
 from dysyr.reconstruction.plrnn.task import Task
@@ -143,6 +143,7 @@ class ForcedReconstructor(Reconstructor):
             ),
             n_checks=self.n_checks, max_restarts=self.max_restarts,
             n_starts=self.n_starts if task.long_run is not None else 1, n_evolutions=self.n_evolutions,
+            last_counts=trust(int(windows.observed.any(axis=1).sum())) < 1.0,
         )  # fmt: skip
         return search, build
 

@@ -65,14 +65,18 @@ class Search:
         max_restarts: how many further attempts there may be.
         n_starts: initialisations of an attempt.
         n_evolutions: evolutions of an attempt, where there is any generation.
+        last_counts: whether the model that an evolution ends with is a candidate whatever its rank: validation data of
+            few samples rank by chance.
     """
 
     def __init__(
-        self, recipe, windows, *, seed, criterion, distance, confirm, n_checks, max_restarts, n_starts=1, n_evolutions=1
+        self, recipe, windows, *, seed, criterion, distance, confirm, n_checks, max_restarts, n_starts=1,
+        n_evolutions=1, last_counts=False,
     ):  # fmt: skip
         self.recipe, self.windows, self.seed = recipe, windows, seed
         self.criterion, self.distance, self.confirm = criterion, distance, confirm
         self.max_restarts, self.n_starts, self.n_evolutions = max_restarts, n_starts, n_evolutions
+        self.last_counts = last_counts
         self.stages = (
             ("updates", recipe.n_updates, -(-recipe.n_updates // n_checks)),
             ("refinements", recipe.n_refinements, REFINEMENTS_PER_CHECK),
@@ -154,6 +158,11 @@ class Search:
 
     def _end_evolution(self, alive):
         """Keep the candidates of the evolution that ended nearest to the data; whether there is another to follow."""
+        if alive and self.last_counts:
+            value, theta = self.history["criterion"][-1], self.trainer.theta.copy()
+            last = Candidate(value, self._index(), self._count(), self.trainer.forcing_strength(), theta)
+            others = [c for c in self.candidates if (c.attempt, c.update) != (last.attempt, last.update)]
+            self.candidates = [*others, last]
         if self.n_evolutions == 1:
             return False
         if alive:

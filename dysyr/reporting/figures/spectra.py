@@ -13,7 +13,7 @@ MAX_VARIABLES = 6
 
 @styled
 def spectra_figure(truth, runs, *, dt, names, time_unit=""):
-    """Draw the power spectral density of each variable, on a logarithmic scale.
+    """Draw the power spectral density of each variable that is not constant, on a logarithmic scale.
 
     Welch's estimate with Hann windows overlapping by half. The band around the truth is its 95 % sampling
     range, nu S / chi2(nu), with nu = 36 K^2 / (19 K - 1) degrees of freedom for K windows: a model inside it
@@ -27,14 +27,18 @@ def spectra_figure(truth, runs, *, dt, names, time_unit=""):
         time_unit: unit of dt.
 
     Returns:
-        Figure.
+        Figure, or None where every variable of the truth is constant.
     """
     truth = np.asarray(truth, dtype=np.float64)
-    shown = min(truth.shape[1], MAX_VARIABLES)
+    moving = np.flatnonzero(np.nanmax(truth, axis=0) > np.nanmin(truth, axis=0))[:MAX_VARIABLES]
+    shown = len(moving)
+    if shown == 0:
+        return None
+    names = [names[i] for i in moving]
     length = window_length(len(truth))
-    scale = np.nanstd(truth, axis=0)
-    frequency, power, n_windows = spectrum(truth[:, :shown] / scale[:shown], dt, length)
-    spectra = [spectrum(run[:, :shown] / scale[:shown], dt, length)[1] for run in runs if len(run) >= length]
+    scale = np.nanstd(truth, axis=0)[moving]
+    frequency, power, n_windows = spectrum(truth[:, moving] / scale, dt, length)
+    spectra = [spectrum(run[:, moving] / scale, dt, length)[1] for run in runs if len(run) >= length]
     spectra = np.array([s for s in spectra if np.isfinite(s).all()])
     freedom = 36 * n_windows**2 / (19 * n_windows - 1)
     low, high = freedom / chi2.ppf([0.975, 0.025], freedom)

@@ -68,7 +68,7 @@ def spectra_section(card):
         card: Card.
 
     Returns:
-        Section, or None without a finite free run.
+        Section, or None without a finite free run or a variable that is not constant.
     """
     truth, runs, names = _series(card, distinct(card.truth))
     if not runs or len(truth) < 32:
@@ -76,6 +76,8 @@ def spectra_section(card):
     figure = spectra_figure(
         truth, runs, dt=sampling_interval(card.truth), names=names, time_unit=time_unit(card.truth)
     )  # fmt: skip
+    if figure is None:
+        return None
     picture = Picture(
         uri=png_uri(figure),
         alt="Power spectral densities of truth and model, one panel per variable.",

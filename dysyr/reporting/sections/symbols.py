@@ -8,6 +8,7 @@ from dysyr.core.model import PiecewiseLinear
 from dysyr.encoding.encode import encode
 from dysyr.encoding.fixed_points import fixed_points
 from dysyr.evaluation.assemble import longest_stretch
+from dysyr.evaluation.exponent_signs import exponents_of_truth
 from dysyr.evaluation.rule_line import RuleLine
 from dysyr.evaluation.verdict import FIXED_POINT, kind_of_truth
 from dysyr.reporting.document import Paragraph, Picture, Rules, Section, Table
@@ -153,8 +154,7 @@ def _stable_line(points, found, card):
 
 def _truth_rests(card):
     i, start, stop = longest_stretch(card.truth)
-    measure = card.measures.get("lyapunov_spectrum")
-    exponents = None if measure is None else measure.truth
+    exponents = exponents_of_truth(card.measures.get("lyapunov_spectrum"))
     return kind_of_truth(trajectories(card.truth)[i][start:stop], exponents) == FIXED_POINT
 
 

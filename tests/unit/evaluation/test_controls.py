@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from dysyr.core.surrogates import phase_surrogate
-from dysyr.evaluation.controls import autoregression, negative_controls
+from dysyr.evaluation.controls import autoregression, linear_forecast, negative_controls
+from dysyr.simulation.simulate import simulate
 
 
 def test_shuffling_keeps_the_states_and_a_loop_repeats(henon_truths):
@@ -41,3 +42,19 @@ def test_autoregression_of_a_linear_process_has_its_covariance(rng):
 def test_autoregression_of_a_growing_series_stays_bounded(rng):
     x = np.exp(0.01 * np.arange(500.0))[:, None]
     assert np.isfinite(autoregression(x, rng)).all()
+
+
+def test_a_clean_flow_has_a_stable_linear_model_in_any_units():
+    """Least squares alone have roots outside the unit circle there; a linear oscillation is foretold in any case."""
+    truth = simulate("rossler", n_steps=5_000, seed=1)["x"].values[0]
+    contexts = np.stack([truth[i : i + 10] for i in range(0, 4_900, 50)])
+    later = np.stack([truth[i + 10 : i + 30] for i in range(0, 4_900, 50)])
+    units = np.array([1e8, 1.0, 1e-6])
+    errors, spreads = [], []
+    for unit in (np.ones(3), units):
+        apart = (linear_forecast(truth * unit, contexts * unit, 20) - later * unit) / (truth * unit).std(axis=0)
+        errors.append(np.square(apart).mean(axis=(0, 2)))
+        spreads.append(autoregression(truth * unit, np.random.default_rng(0)).std(axis=0) / (truth * unit).std(axis=0))
+    assert errors[0][0] < 1e-5 and errors[0][19] < 0.5
+    assert (spreads[0] < 3).all()
+    np.testing.assert_allclose(errors[1], errors[0], rtol=1e-3)

@@ -189,11 +189,59 @@ def test_a_delay_embedding_is_repeated_for_the_floors(henon_data, henon_truths):
     assert card.verdict.verdict == "indistinguishable at this length"
 
 
+def test_variables_in_another_order_are_put_in_that_of_the_truth(model, henon_data, henon_truths, quick):
+    runs = make_dataset(henon_truths[:10, :3000], dt=1.0, names=["x", "y"])
+    turned, truth = runs.isel(state=[1, 0]), henon_data.isel(state=[1, 0])
+    scores = [
+        evaluate(*pair, measures=FEW, settings=quick).measures["d_stsp"].value
+        for pair in ((runs, henon_data), (turned, henon_data), (runs, truth))
+    ]
+    assert scores[0] == scores[1] == pytest.approx(scores[2], rel=1e-9)
+    other = runs.assign_coords(state=["p", "q"])
+    assert evaluate(other, henon_data, measures=FEW, settings=quick).measures["d_stsp"].value == scores[0]
+
+
+def test_what_was_done_to_a_simulation_afterwards_leaves_no_simulated_floor(henon_data, henon_truths):
+    runs = make_dataset(henon_truths[:10, :3000], dt=1.0, names=["x", "y"])
+    for changed in (henon_data.assign(x=1000 * henon_data["x"]), henon_data.assign(x=henon_data["x"] + 20)):
+        assert evaluate(runs, changed, measures=FEW).measures["d_stsp"].settings["floor"] == "halves"
+    resampled = henon_data.assign_attrs(resampled="{}")
+    assert evaluate(runs, resampled, measures=FEW).measures["d_stsp"].settings["floor"] == "halves"
+    one = henon_data.isel(state=[0])
+    card = evaluate(make_dataset(henon_truths[:10, :3000, :1], dt=1.0), one, measures=FEW)
+    assert card.measures["d_stsp"].settings["floor"] == "simulated"
+    assert card.verdict.verdict == "indistinguishable at this length"
+    with pytest.raises(InputError, match="the times do not fit dt: steps of 2; attrs"):
+        evaluate(runs, henon_data.isel(time=slice(None, None, 2)), measures=FEW)
+
+
+def test_attributes_that_are_no_parameters_name_no_system(henon_data):
+    for text in ("a=3", "[1]"):
+        assert system_behind(henon_data.assign_attrs(parameters=text)) is None
+
+
+@pytest.mark.parametrize("factor", [1e180, 1e308])
+def test_runs_that_grow_beyond_every_square_have_diverged(henon_data, henon_truths, factor):
+    x = henon_truths[:10, :3000].copy()
+    x[0, 300:] = factor
+    assert evaluate(make_dataset(x, dt=1.0), henon_data).verdict.verdict == "diverged"
+
+
+def test_cycles_of_a_family_are_cycles_and_weak_chaos_is_none():
+    """Lotka and Volterra's exponents are all zero; a forced oscillator's are 0.099 and -8.5."""
+    for name, words in (("lotka_volterra", ("indistinguishable at this length", "plausible attractor")),
+                        ("forced_van_der_pol", None)):
+        truth, runs = simulate(name, n_steps=4_000), simulate(name, n_steps=4_000, n_trajectories=10, seed=5)
+        card = evaluate(runs, truth, measures=FEW)
+        assert words is None or card.verdict.verdict in words
+        assert any("the truth is a cycle" in line.text for line in card.verdict.lines) == (name == "lotka_volterra")
+
+
 def test_states_of_other_variables_are_not_taken_for_the_truth_without_noise(model, henon_data, quick):
     swapped = PartialObservation(("y", "x"))(henon_data)
     card = evaluate(model, swapped, measures=("prediction_error",), settings=quick)
     start = card.forecasts.starts[0]
-    assert np.array_equal(card.forecasts.actual[0, 0], swapped["x"].values[0, start])
+    assert np.array_equal(card.forecasts.actual[0, 0], swapped["x"].values[0, start, ::-1])
 
 
 def test_the_system_behind_a_data_set_has_its_parameters():

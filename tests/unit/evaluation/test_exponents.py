@@ -1,15 +1,19 @@
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
+from dysyr.core.catalogue import catalogue_system
 from dysyr.core.errors import InputError
 from dysyr.core.measure import Measure
 from dysyr.core.model import StateSpace
 from dysyr.evaluation.exponent_signs import exponent_signs_line, signs
-from dysyr.evaluation.kaplan_yorke import KaplanYorkeMeasure
+from dysyr.evaluation.kaplan_yorke import KaplanYorkeMeasure, kaplan_yorke_dimension
 from dysyr.evaluation.lyapunov_measure import DivergenceRateMeasure, LyapunovSpectrumMeasure
 from dysyr.evaluation.model_exponents import exponent_effort, model_exponents
+from dysyr.evaluation.verdict import kind_of_truth
+from dysyr.truth import known_exponents
 
 HENON_EXPONENTS = np.array([0.41922, -1.62319])
 
@@ -139,6 +143,43 @@ def test_signs_of_a_chaotic_flow(model, passed):
 )
 def test_signs_of_a_cycle(model, passed):
     assert exponent_signs_line(spectrum(model, [0.0, -0.5])).passed is passed
+
+
+@pytest.mark.parametrize("model, passed", [([0.09, -8.0], True), ([0.0, -8.0], False), ([-0.5, -8.0], False)])
+def test_weak_chaos_beside_a_strong_contraction_is_chaos_where_the_file_says_so(model, passed):
+    measures = spectrum(model, [0.0988, -8.5])
+    known = dataclasses.replace(measures["lyapunov_spectrum"], settings={"truth_n_zero": 0})
+    assert exponent_signs_line({"lyapunov_spectrum": known}).passed is passed
+    assert exponent_signs_line(measures).passed is True
+
+
+def test_a_truth_whose_exponents_are_all_zero_tells_nothing():
+    measures = spectrum([0.3, -0.3], [0.0, 0.0])
+    known = dataclasses.replace(measures["lyapunov_spectrum"], settings={"truth_n_zero": 2})
+    assert exponent_signs_line({"lyapunov_spectrum": known}).passed is None
+
+
+def test_exponents_that_a_file_calls_zero_are_zero():
+    """So that a limit cycle has Kaplan-Yorke dimension 1."""
+    found = known_exponents(catalogue_system("van_der_pol"))
+    assert found.value[0] == 0.0 and found.settings["n_zero"] == 1
+    assert kaplan_yorke_dimension(found.value) == 1.0
+    assert known_exponents(catalogue_system("lotka_volterra")).value == [0.0, 0.0]
+
+
+def test_the_kind_of_a_truth_whose_exponents_nobody_states():
+    """A rotation, exponents of rounding; a decay; samples decide where exponents do not."""
+    t = 0.05 * np.arange(4_000)
+    circle = np.column_stack([np.cos(t), np.sin(t)])
+
+    def kind(value, settings=None, **how):
+        measure = Measure(name="lyapunov_spectrum", kind="invariant", value=value, settings=settings or {})
+        return kind_of_truth(circle, measure, **how)
+
+    assert kind([-3e-12, -3e-12], span=200.0) == "cycle"
+    assert kind([-0.5, -0.7], span=200.0) == "fixed point"
+    assert kind([0.09, -8.5], {"n_zero": 0}, span=200.0) is None
+    assert kind([0.0, -1.0], {"n_zero": 1}, span=200.0) == "cycle"
 
 
 def test_a_positive_exponent_must_stand_out_from_its_error():

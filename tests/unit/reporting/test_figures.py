@@ -195,3 +195,10 @@ def test_the_users_matplotlib_settings_are_left_alone(rng):
     with matplotlib.rc_context({"font.size": 33.0}):
         series_figure(rng.normal(size=(100, 1)), dt=1.0, names="x")
         assert matplotlib.rcParams["font.size"] == 33.0
+
+
+def test_spectra_leave_out_variables_that_are_constant(rng):
+    truth = np.column_stack([np.full(2_000, 3.0), rng.normal(size=2_000)])
+    figure = spectra_figure(truth, [truth[::-1]], dt=1.0, names=["still", "moving"])
+    assert [ax.get_title(loc="left") for ax in figure.axes if ax.get_visible()] == ["moving"]
+    assert spectra_figure(truth[:, :1], [truth[:, :1]], dt=1.0, names=["still"]) is None
