@@ -76,7 +76,9 @@ def read_data(text, dt=None, time=None, columns=None, mask=False):
     from dysyr.core.shipped_data import DATASETS
 
     if text in DATASETS and not Path(text).exists():
-        return dysyr.load_dataset(text)
+        if dt is not None or time is not None:
+            raise typer.BadParameter(f"'{text}' has its own times; leave out --dt and --time")
+        return dysyr.as_dataset(dysyr.load_dataset(text), columns=names(columns))
     return dysyr.as_dataset(text, dt=dt, time=time, columns=names(columns), mask=True if mask else None)
 
 

@@ -50,7 +50,11 @@ def numeric_time(times, *, label="time", dt=None, source=""):
     Raises:
         InputError: text that is no date, dates of which some name a time zone and some do not, or missing times.
     """
+    if isinstance(times, pd.PeriodIndex):
+        times = times.to_timestamp()
     times = np.asarray(times)
+    if times.dtype.kind == "O":
+        times = _of_objects(times, label, source)
     if times.dtype.kind in "biuf":
         return NumericTime(times, {})
     if times.dtype.kind not in "mM":
@@ -75,6 +79,30 @@ def numeric_time(times, *, label="time", dt=None, source=""):
     raise InputError(f"times in column '{label}'{source} have no finite step", got=str(step))
 
 
+def _of_objects(times, label, source):
+    """Python's and pandas' dates and durations as arrays of NumPy's, those with a zone in UTC; others as they are."""
+    kind = pd.api.types.infer_dtype(times, skipna=True)
+    if kind == "timedelta":
+        return pd.to_timedelta(pd.Series(times)).to_numpy()
+    if kind == "period":
+        return pd.PeriodIndex(times).to_timestamp().to_numpy()
+    if kind not in ("datetime", "datetime64", "date"):
+        return times
+    zoned = np.array([getattr(one, "tzinfo", None) is not None for one in times])
+    if zoned.any() and not zoned.all():
+        row = int(np.argmax(zoned != zoned[0]))
+        raise _mixed_zones(label, source, times[0], times[row], row)
+    return pd.to_datetime(pd.Series(times), utc=True).dt.tz_convert(None).to_numpy()
+
+
+def _mixed_zones(label, source, first, other, row):
+    return InputError(
+        f"column '{label}'{source} holds times with a time zone and times without one",
+        got=f"'{first}' in data row 1, '{other}' in data row {row + 1}",
+        do="write all of them with their zone, or none",
+    )  # fmt: skip
+
+
 def _parsed(times, label, source):
     try:
         numbers = pd.to_numeric(pd.Series(times), errors="coerce")
@@ -95,11 +123,7 @@ def _parsed(times, label, source):
     zoned = text.str.contains(ZONE)
     if zoned.any() and not zoned.all():
         row = int(np.argmax((zoned != zoned.iloc[0]).to_numpy()))
-        raise InputError(
-            f"column '{label}'{source} holds times with a time zone and times without one",
-            got=f"'{text.iloc[0]}' in data row 1, '{text.iloc[row]}' in data row {row + 1}",
-            do="write all of them with their zone, or none",
-        )  # fmt: skip
+        raise _mixed_zones(label, source, text.iloc[0], text.iloc[row], row)
     return dates.dt.tz_convert(None).to_numpy()
 
 

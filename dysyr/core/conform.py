@@ -50,15 +50,17 @@ def series_of(x, what):
 
 
 def _numeric(values, what):
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.astype(np.float64).filled(np.nan)
     array = np.asarray(values)
     if array.dtype.kind == "O":
         try:
             array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{what} does not hold numbers", got=str(error)) from error
     if array.dtype.kind not in "biuf":
         raise InputError(f"{what} does not hold real numbers", got=f"dtype {array.dtype}")
-    if array.dtype.kind in "biu":
+    if array.dtype.kind in "biu" and not (array.dtype == np.uint64 and (array > np.iinfo(np.int64).max).any()):
         return array.astype(np.int64)
     return array if array.dtype == np.float32 else array.astype(np.float64)
 
@@ -201,8 +203,16 @@ def clocks_of(lengths, dt, time):
                 do="pass dt=0.01 (--dt 0.01), in the unit in which you want exponents and periods",
             )  # fmt: skip
         return [dt * np.arange(n) for n in lengths], dt
+    time = time if isinstance(time, (list, tuple)) else np.atleast_1d(np.asarray(time))
+    if len(time) == 0:
+        raise InputError("time is no array of times", got=repr(time)[:60], expected="one time for each sample")
     shared = np.ndim(time[0]) == 0
     clocks = [np.asarray(time)] * len(lengths) if shared else [np.asarray(t) for t in time]
+    if any(clock.dtype.kind not in "biuf" for clock in clocks):
+        raise InputError(
+            "times are no numbers", got=f"dtype {clocks[0].dtype}",
+            do="give dates to dysyr.as_dataset, which finds their unit",
+        )  # fmt: skip
     if len(clocks) != len(lengths) or any(len(c) < n for c, n in zip(clocks, lengths, strict=False)):
         raise InputError(
             "time does not fit x",

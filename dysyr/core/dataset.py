@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from dysyr.core.calendar_time import is_calendar, numeric_time
 from dysyr.core.conform import (
     agree,
     clocks_of,
@@ -130,11 +131,15 @@ def as_dataset(obj, *, dt=None, time=None, columns=None, mask=None, min_samples=
         FormatError: a file that cannot be read.
     """
     mask = True if isinstance(mask, str) and mask == "nan" else mask
+    if isinstance(obj, (list, tuple)) and any(isinstance(part, xr.Dataset) or _is_netcdf(part) for part in obj):
+        raise InputError("data sets in a list", got=f"{len(obj)}", do="join them with xarray.concat along 'trajectory'")
     source = f" in '{obj}'" if isinstance(obj, (str, Path)) else ""
-    if isinstance(obj, (str, Path)) and Path(obj).suffix.lower() == ".nc":
+    if _is_netcdf(obj):
         obj = read_dataset(obj)
     if isinstance(obj, xr.Dataset):
-        ds = _checked(obj, dt, mask)
+        if time is not None:
+            raise InputError("a data set has its own times", got=f"time={time!r}"[:60], do="leave time out")
+        ds = _checked(_with_columns(obj, columns), dt, mask)
     else:
         ds = _from_tables(tables_of(obj, dt=dt, time=time, columns=columns), dt, mask, source)
     shortest = min(len(x) for x in trajectories(ds))
@@ -143,6 +148,21 @@ def as_dataset(obj, *, dt=None, time=None, columns=None, mask=None, min_samples=
             f"too few samples{source}", got=f"{shortest} per trajectory", expected=f"at least {min_samples}"
         )
     return ds
+
+
+def _is_netcdf(obj):
+    return isinstance(obj, (str, Path)) and Path(obj).suffix.lower() == ".nc"
+
+
+def _with_columns(ds, columns):
+    """A data set with some of its variables only; all where there is no choice."""
+    if columns is None or "state" not in ds.coords:
+        return ds
+    columns, own = [columns] if isinstance(columns, str) else list(columns), [str(n) for n in ds["state"].values]
+    unknown = [str(name) for name in columns if name not in own]
+    if unknown:
+        raise InputError("unknown columns", got=", ".join(unknown), expected=f"there are {', '.join(own[:20])}")
+    return ds.isel(state=[own.index(name) for name in columns])
 
 
 def in_order(ds, names):
@@ -284,6 +304,12 @@ def _checked(ds, dt, mask):
     if "x" not in ds or ds["x"].dims != DIMS:
         found = ", ".join(f"{name}{ds[name].dims}" for name in ds.data_vars) or "no variables"
         raise InputError("not a dysyr data set", got=found, expected=f"a variable x with dimensions {DIMS}")
+    if ds["x"].dtype.kind not in "biuf":
+        raise InputError("x does not hold real numbers", got=f"dtype {ds['x'].dtype}")
+    if "time" in ds.coords and is_calendar(ds["time"].values):
+        clock = numeric_time(ds["time"].values, dt=dt)
+        ds = ds.assign_coords(time=clock.values).assign_attrs(clock.attrs)
+    _check_contract(ds)
     whole = parts(ds)
     _check_clock(whole["dt"], whole["time"] if "time" in ds.coords else [])
     if mask is True and whole["dt"] is None and whole["u"] is None:
@@ -296,6 +322,20 @@ def _checked(ds, dt, mask):
     whole["names"] = whole["names"] if "state" in ds.coords else None
     whole["time"] = whole["time"] if "time" in ds.coords else None
     return make_dataset(**{**whole, "dt": dt if whole["dt"] is None else whole["dt"], "mask": present})
+
+
+def _check_contract(ds):
+    """Refuse a data set whose parts cannot be what they are called."""
+    n_valid = ds["n_valid"].values if "n_valid" in ds else np.array([ds.sizes["time"]])
+    if n_valid.dtype.kind not in "iu" or n_valid.ndim != 1 or (n_valid < 1).any() or (n_valid > ds.sizes["time"]).any():
+        raise InputError("n_valid holds no numbers of samples", got=str(n_valid[:5]), expected="1 to that of the times")
+    names = [str(name) for name in ds["state"].values] if "state" in ds.coords else []
+    if len(set(names)) < len(names) or 0 in (ds.sizes["state"], ds.sizes["trajectory"]):
+        raise InputError("the variables of a data set have no names of their own", got=", ".join(names[:10]))
+    agree(ds.attrs.get("dt"), None)
+    for clock in times(ds) if "time" in ds.coords else []:
+        if clock.dtype.kind not in "iuf" or not np.isfinite(clock).all() or not (np.diff(clock) > 0).all():
+            raise InputError("the times of a data set do not increase", got=str(clock[:5]))
 
 
 def _check_clock(dt, clocks):
@@ -327,6 +367,12 @@ def _with_missing_rows(whole):
 def _from_tables(tables, dt, mask, source):
     """A Dataset of one trajectory per table."""
     names = tables[0].names
+    units = list(dict.fromkeys(table.attrs.get("time_unit") for table in tables))
+    if len(units) > 1:
+        raise InputError(
+            "the parts of the list have times in different units",
+            got=", ".join("none" if unit is None else unit for unit in units), do="give times in one unit as numbers",
+        )  # fmt: skip
     if any(table.names != names for table in tables):
         raise InputError("the parts of the list have different variables", got=str([t.names for t in tables[:3]]))
     series = [table.values for table in tables]

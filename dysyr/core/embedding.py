@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from dysyr.core.counts import check_counts
 from dysyr.core.dataset import as_dataset, make_dataset, parts, sampling_interval, trajectories
 from dysyr.core.delay_time import suggest_delay
 from dysyr.core.embedding_dimension import suggest_dimension
@@ -61,6 +62,7 @@ def embed(data, *, dim=None, delay=None, variable=None, dt=None):
 
     Reference: takens1981, fraser1986, kennel1992, cao1997
     """
+    check_counts(**{name: value for name, value in (("dim", dim), ("delay", delay)) if value is not None})
     ds = as_dataset(data, dt=dt)
     sampling_interval(ds, needed_by="delay embedding")
     before = parts(ds)
@@ -74,11 +76,9 @@ def embed(data, *, dim=None, delay=None, variable=None, dt=None):
         dim, rules["dim_rule"] = chosen.dim, chosen.rule
     lost = (dim - 1) * delay
     name = before["names"][column]
+    changed = {"x": [delay_vectors(x[:, column], dim, delay) for x in before["x"]]}
     lags = [k * delay for k in range(dim - 1, -1, -1)]
-    changed = {
-        "x": [delay_vectors(x[:, column], dim, delay) for x in before["x"]],
-        "names": [name if lag == 0 else f"{name}(t-{lag})" for lag in lags],
-    }
+    changed["names"] = [name if lag == 0 else f"{name}(t-{lag})" for lag in lags]
     if before["mask"] is not None:
         changed["mask"] = [delay_vectors(mask[:, column], dim, delay) for mask in before["mask"]]
     for part in ("time", "u", "x_true", "label"):

@@ -18,7 +18,6 @@ CHAIN_FIELDS = ("state",)
 
 _REACTION = ("name", "change", "rate")
 _STATE = re.compile(r"[A-Za-z0-9_]{1,64}")
-_ARROW = re.compile(r"\s*->\s*")
 
 
 @dataclass(frozen=True)
@@ -235,7 +234,7 @@ def _states(definition):
 def _of_pairs(table, states):
     entries = {}
     for key, text in table.items():
-        ends = _ARROW.split(key.strip())
+        ends = [end.strip() for end in key.split("->")]
         if len(ends) != 2:
             raise InputError(f"[rates] key '{key}'"[:100], expected='two states, as in "open -> closed"')
         for end in ends:

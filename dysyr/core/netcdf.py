@@ -106,6 +106,9 @@ def load_netcdf(path):
         with h5py.File(path) as opened:  # h5netcdf leaves a half-open object behind when the file is not HDF5
             sizes = []
             opened.visititems(lambda name, one: sizes.append(one.nbytes) if isinstance(one, h5py.Dataset) else None)
+            elsewhere = _elsewhere(opened)
+        if elsewhere is not None:
+            raise OSError(f"'{elsewhere}' lies in another file")
         if sum(sizes) > MOST_COMPRESSION * Path(path).stat().st_size:
             raise OSError(f"it claims to hold {sum(sizes) / 1e9:.3g} GB")
         with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
@@ -116,6 +119,21 @@ def load_netcdf(path):
             got=str(error).splitlines()[0] if str(error) else type(error).__name__,
             expected="a file written by dysyr (simulate, generate, forecast, save)",
         ) from error  # fmt: skip
+
+
+def _elsewhere(group):
+    """Name of something in an HDF5 group that lies in another file, which reading would open; None without any."""
+    for name in group:
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            return name
+        one = group[name] if isinstance(link, h5py.HardLink) else None
+        if isinstance(one, h5py.Dataset) and (one.external or one.is_virtual):
+            return name
+        found = _elsewhere(one) if isinstance(one, h5py.Group) else None
+        if found is not None:
+            return found
+    return None
 
 
 def _storable(key, value):

@@ -54,6 +54,9 @@ def read_operator(entry, what="operator"):
         operator = {"": 1.0 + 0j}
         for word in entry.split():
             operator = _product(operator, _word(word, what))
+            n_sites = len(next(iter(operator), ""))
+            if n_sites > MAX_SUPPORT:
+                raise _too_many(what, n_sites)
     else:
         raise InputError(
             f"{what} cannot be read", got=repr(entry)[:60], expected='a text such as "ZZ" or "sigma_minus", or a table'
@@ -65,8 +68,12 @@ def read_operator(entry, what="operator"):
     if not operator:
         raise InputError(f"{what} is zero", got=repr(entry)[:60])
     if lengths[0] > MAX_SUPPORT:
-        raise InputError(f"{what} acts on too many sites", got=str(lengths[0]), expected=f"at most {MAX_SUPPORT}")
+        raise _too_many(what, lengths[0])
     return operator
+
+
+def _too_many(what, n_sites):
+    return InputError(f"{what} acts on too many sites", got=str(n_sites), expected=f"at most {MAX_SUPPORT}")
 
 
 def is_hermitian(operator):

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from dysyr.core.calendar_time import is_calendar, numeric_time
+from dysyr.core.calendar_time import numeric_time
 from dysyr.core.conform import series_of
 from dysyr.core.errors import FormatError, InputError
 from dysyr.core.text_table import TEXT_SUFFIXES, read_text, time_column
 
 SUFFIXES = (".nc", *TEXT_SUFFIXES, ".npy", ".npz", ".parquet")
 TIME_KEYS = ("time", "t")
+CALENDARS = (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex)
 ARCHIVE_ERRORS = (
     OSError, ValueError, EOFError, KeyError, MemoryError, OverflowError, RuntimeError, SyntaxError, TypeError,
     struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
@@ -77,28 +78,34 @@ def tables_of(obj, *, dt=None, time=None, columns=None):
     if isinstance(obj, pd.DataFrame):
         return [_from_frame(obj, dt, time, columns, {})]
     if isinstance(obj, xr.DataArray):
-        return _from_data_array(obj, time, columns)
+        return _from_data_array(obj, dt, time, columns)
     if obj is None or isinstance(obj, (dict, set, int, float)):
         raise InputError(
             "not a time series", got=type(obj).__name__,
             expected="a Dataset, DataArray, DataFrame, array, list of arrays, or path",
         )  # fmt: skip
+    if isinstance(obj, (list, tuple)) and len(obj) and isinstance(obj[0], pd.Series):
+        obj = [part.to_numpy() for part in obj]
     if isinstance(obj, (list, tuple)) and len(obj) and not isinstance(obj[0], np.ndarray):
         obj = _nested(obj)
-    return _from_arrays(obj, time, columns, {})
+    return _from_arrays(obj, dt, time, columns, {})
 
 
-def _from_arrays(x, time, columns, attrs):
+def _from_arrays(x, dt, time, columns, attrs):
     if isinstance(time, str):
         raise InputError(
             "an array has no column names", got=f"time='{time}'", do="pass time=x[:, k] and x without it"
         )
     series = series_of(x, "data" + (f" in '{attrs['source']}'" if attrs else ""))
     clocks = _several_times(None if time is False else time, len(series))
-    return [
-        Table(s, columns, None if c is None else np.asarray(c), attrs)
-        for s, c in zip(series, clocks, strict=True)
-    ]
+    tables = []
+    for values, clock in zip(series, clocks, strict=True):
+        if clock is None:
+            tables.append(Table(values, columns, None, attrs))
+        else:
+            converted = numeric_time(clock, dt=dt, source=_where(attrs))
+            tables.append(Table(values, columns, converted.values, attrs | converted.attrs))
+    return tables
 
 
 def _nested(rows):
@@ -118,17 +125,27 @@ def _several_times(time, count):
     return list(time)
 
 
-def _from_data_array(array, time, columns):
+def _from_data_array(array, dt, time, columns):
+    """Tables of a DataArray. With a dimension "time" a further one, whatever its name, is that of the states."""
+    others = [d for d in array.dims if d not in ("trajectory", "time", "state")]
+    if "time" in array.dims and others:
+        if len(others) > 1 or "state" in array.dims:
+            raise InputError(
+                "a DataArray has dimensions that are neither time nor states", got=", ".join(map(str, array.dims)),
+                expected="(trajectory, time, state)", do="rename or stack them",
+            )  # fmt: skip
+        array = array.rename({others[0]: "state"})
     dims = [d for d in ("trajectory", "time", "state") if d in array.dims]
     if len(dims) > 1 and set(dims) == set(array.dims):
         array = array.transpose(*dims)
+    if "state" in array.dims and "state" in array.coords:
+        own = [str(name) for name in array["state"].values]
+        if columns is not None:
+            array = array.isel(state=[own.index(name) for name in _known(columns, own, "")])
+        columns = own if columns is None else list(columns)
     if time is None and "time" in array.coords and array["time"].ndim == 1:
         time = array["time"].values
-        if is_calendar(time):
-            time = numeric_time(time).values
-    if columns is None and "state" in array.dims and "state" in array.coords:
-        columns = [str(name) for name in array["state"].values]
-    return _from_arrays(array.values, time, columns, {})
+    return _from_arrays(array.values, dt, time, columns, {})
 
 
 def _from_frame(frame, dt, time, columns, attrs):
@@ -142,8 +159,9 @@ def _from_frame(frame, dt, time, columns, attrs):
         if label is not None:
             clock = frame[label].to_numpy()
             frame = frame.drop(columns=label)
-        elif isinstance(frame.index, (pd.DatetimeIndex, pd.TimedeltaIndex)) or frame.index.name in TIME_KEYS:
-            clock, label = frame.index.to_numpy(), frame.index.name or "the index"
+        elif isinstance(frame.index, CALENDARS) or frame.index.name in TIME_KEYS:
+            periods = isinstance(frame.index, pd.PeriodIndex)
+            clock, label = frame.index if periods else frame.index.to_numpy(), frame.index.name or "the index"
     elif time is not False:
         clock, label = np.asarray(time), "time"
     if not frame.shape[1]:
@@ -171,13 +189,17 @@ def _without_row_numbers(frame):
 def _chosen(frame, columns, source):
     if columns is None:
         return frame
-    unknown = [name for name in columns if name not in frame.columns]
+    return frame[_known(columns, list(frame.columns), source)]
+
+
+def _known(columns, there, source):
+    """The columns as a list, all of which are there."""
+    unknown = [str(name) for name in columns if name not in there]
     if unknown:
         raise InputError(
-            f"unknown columns{source}", got=", ".join(unknown),
-            expected=f"the file has {', '.join(frame.columns[:20])}",
-        )  # fmt: skip
-    return frame[list(columns)]
+            f"unknown columns{source}", got=", ".join(unknown), expected=f"there are {', '.join(there[:20])}"
+        )
+    return list(columns)
 
 
 def _numbers(frame, source):
@@ -185,10 +207,15 @@ def _numbers(frame, source):
     for name, column in frame.items():
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
             continue
+        what = _no_number(column)
+        if what is not None:
+            others = [other for other in frame.columns if other != name]
+            raise InputError(
+                f"column '{name}'{source} holds {what}", expected="numbers",
+                do=f"choose columns={others} (--columns)" if others else "give a column of numbers",
+            )  # fmt: skip
         try:
-            numbers = (
-                pd.to_numeric(column, errors="coerce") if column.dtype != "datetime64[ns]" else column * np.nan
-            )
+            numbers = pd.to_numeric(column, errors="coerce")
         except OverflowError as error:
             raise InputError(f"column '{name}'{source} holds a number that is too large for a float") from error
         odd = numbers.isna() & column.notna()
@@ -204,6 +231,15 @@ def _numbers(frame, source):
     if all(_fits_int64(column) for _, column in frame.items()):
         return frame.to_numpy(dtype=np.int64)
     return frame.apply(pd.to_numeric).to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _no_number(column):
+    """What a column holds that is no number although it could be made one; None for all else."""
+    types = pd.api.types
+    if types.is_complex_dtype(column):
+        return "complex numbers"
+    dates = types.is_datetime64_any_dtype(column) or isinstance(column.dtype, pd.PeriodDtype)
+    return "dates" if dates else "durations" if types.is_timedelta64_dtype(column) else None
 
 
 def _fits_int64(column):
@@ -226,7 +262,7 @@ def _from_path(path, dt, time, columns):
     if suffix == ".parquet":
         return [_from_frame(_read_parquet(path), dt, time, columns, attrs)]
     if suffix in (".npy", ".npz"):
-        return _from_numpy_file(path, time, columns, attrs)
+        return _from_numpy_file(path, dt, time, columns, attrs)
     raise InputError(
         f"unknown kind of file '{path}'", got=suffix or "no suffix", expected=f"one of {', '.join(SUFFIXES)}"
     )
@@ -244,7 +280,7 @@ def _read_parquet(path):
         raise FormatError(f"cannot read '{path}' as Parquet", got=got) from error
 
 
-def _from_numpy_file(path, time, columns, attrs):
+def _from_numpy_file(path, dt, time, columns, attrs):
     """Tables of a .npy array, or of a .npz archive with one series and, perhaps, its times.
 
     In an archive the series is the array called x or data, or the only array that is no time; object arrays
@@ -265,7 +301,7 @@ def _from_numpy_file(path, time, columns, attrs):
             expected="plain numeric arrays",
         ) from error  # fmt: skip
     if isinstance(arrays, np.ndarray):
-        return _from_arrays(arrays, time, columns, attrs)
+        return _from_arrays(arrays, dt, time, columns, attrs)
     clocks = [key for key in arrays if key.lower() in TIME_KEYS]
     series = [key for key in arrays if key not in clocks and arrays[key].ndim > 0]
     chosen = [key for key in ("x", "data") if key in series] or series
@@ -284,7 +320,7 @@ def _from_numpy_file(path, time, columns, attrs):
     x = arrays[chosen[0]]
     if columns is None and x.ndim == 1:
         columns = [chosen[0]]
-    return _from_arrays(x, time, columns, attrs)
+    return _from_arrays(x, dt, time, columns, attrs)
 
 
 def _where(attrs):

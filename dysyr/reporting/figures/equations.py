@@ -2,7 +2,7 @@
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from dysyr.reporting.figures.style import WIDTH, new_figure, styled
+from dysyr.reporting.figures.style import MATHEMATICS, WIDTH, new_figure, styled
 
 _FONT_SIZE = 13
 _LINE_HEIGHT = 0.42
@@ -23,7 +23,8 @@ def equations_figure(lines):
     renderer = FigureCanvasAgg(figure).get_renderer()
     for i, line in enumerate(lines):
         height = 1 - (i + 0.5) / len(lines)
-        text = figure.text(0.01, height, f"${line}$", va="center", fontsize=_FONT_SIZE, math_fontfamily="stix")
+        how = {"va": "center", "fontsize": _FONT_SIZE, "math_fontfamily": "stix", "gid": MATHEMATICS}
+        text = figure.text(0.01, height, f"${line}$", **how)
         room = 0.98 * WIDTH * figure.dpi
         width = text.get_window_extent(renderer).width
         if width > room:

@@ -7,6 +7,7 @@ import functools
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, NullFormatter
 
 TRUTH = "#3b3f45"
@@ -16,6 +17,8 @@ SECOND = "#0072b2"
 FAINT = "#a9adb3"
 PLATE = "#ffffff"
 
+MATHEMATICS = "mathematics"
+"""Mark of text that is LaTeX."""
 WIDTH = 7.4
 PNG_DPI = 170
 
@@ -68,9 +71,18 @@ def styled(draw):
         with matplotlib.rc_context():
             matplotlib.rcdefaults()
             matplotlib.rcParams.update(_RC)
-            return draw(*args, **kwargs)
+            drawn = draw(*args, **kwargs)
+            return _as_written(drawn) if isinstance(drawn, Figure) else drawn
 
     return drawing
+
+
+def _as_written(figure):
+    """A figure whose words, names of variables among them, are no mathematics although they hold dollar signs."""
+    for text in figure.findobj(Text):
+        if "$" in text.get_text() and text.get_gid() != MATHEMATICS:
+            text.set_parse_math(False)
+    return figure
 
 
 def new_figure(height, width=WIDTH):

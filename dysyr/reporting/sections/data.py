@@ -32,7 +32,7 @@ def data_section(card):
         blocks += _system_blocks(card.system)
     drawn = distinct(data)
     shown = [names[i] for i in drawn[:MAX_VARIABLES]]
-    units = json.loads(data.attrs.get("units", "{}"))
+    units = _units(data)
     figure = series_figure(
         max(series, key=len)[:, drawn], dt=dt, names=[names[i] for i in drawn], time_unit=time_unit(data),
         units=[units.get(names[i], "") for i in drawn],
@@ -54,6 +54,18 @@ def data_section(card):
             Code(str(card.inspection).strip()),
         ]
     return Section(anchor="data", title="What the data look like", blocks=tuple(blocks))
+
+
+def _units(data):
+    """dict from variable to its unit; other programs' attributes give one for all of them."""
+    text = str(data.attrs.get("units", "{}"))
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = text
+    if isinstance(found, dict):
+        return {str(name): str(unit) for name, unit in found.items()}
+    return dict.fromkeys(variable_names(data), found) if isinstance(found, str) else {}
 
 
 def _facts(card, series, dt, names):

@@ -143,3 +143,10 @@ def test_rates_are_parsed_and_never_run():
 def test_what_a_jump_process_does_not_have(ask, message):
     with pytest.raises(InputError, match=message):
         ask()
+
+
+def test_keys_of_many_blanks_are_read_in_time_that_grows_with_their_length():
+    """A million of them took minutes when a pattern looked for the arrow."""
+    states = {"kind": "jump", "states": {"names": ["a", "b"]}, "rates": {"a" + " " * 1_000_000 + "b": "1.0"}}
+    with pytest.raises(InputError, match=r"\[rates\] key 'a"):
+        System.from_dict(states)

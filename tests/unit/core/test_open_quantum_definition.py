@@ -162,3 +162,9 @@ def test_rates_that_become_negative_are_refused_with_their_time():
 def test_no_initial_state():
     with pytest.raises(InputError, match="no default initial state"):
         ising(initial_state=None).initial_state  # noqa: B018
+
+
+def test_operators_are_not_multiplied_beyond_what_is_allowed():
+    """Thirty words would be 2^30 strings."""
+    with pytest.raises(InputError, match="operator acts on too many sites: 5; at most 4"):
+        read_operator("sigma_plus " * 30)

@@ -157,7 +157,7 @@ def test_missing_file_unknown_column_and_unknown_time(write, tmp_path):
     with pytest.raises(InputError, match="no such file"):
         as_dataset(tmp_path / "none.csv", dt=1)
     path = write("a.csv", "a,b\n1,2\n3,4\n")
-    with pytest.raises(InputError, match="unknown columns in 'a.csv': c; the file has a, b"):
+    with pytest.raises(InputError, match="unknown columns in 'a.csv': c; there are a, b"):
         as_dataset(path, dt=1, columns=["c"])
     with pytest.raises(InputError, match="no time column 'c' in 'a.csv': columns a, b"):
         as_dataset(path, time="c")

@@ -2,7 +2,9 @@ import matplotlib
 import numpy as np
 import pytest
 
+from dysyr.api import evaluate
 from dysyr.core.catalogue import catalogue_system, system_names
+from dysyr.core.dataset import make_dataset
 from dysyr.core.measure import Measure
 from dysyr.reporting.figures.attractors import attractors_figure, correlation_time, is_map_like
 from dysyr.reporting.figures.equations import equations_figure
@@ -202,3 +204,12 @@ def test_spectra_leave_out_variables_that_are_constant(rng):
     figure = spectra_figure(truth, [truth[::-1]], dt=1.0, names=["still", "moving"])
     assert [ax.get_title(loc="left") for ax in figure.axes if ax.get_visible()] == ["moving"]
     assert spectra_figure(truth[:, :1], [truth[:, :1]], dt=1.0, names=["still"]) is None
+
+
+@pytest.mark.parametrize("units", ["mV", "[1, 2]", '{"$^$": "mV"}'])
+def test_names_and_units_of_other_programs_are_drawn_as_they_are_written(tmp_path, units):
+    t = 0.1 * np.arange(800)
+    names = ["$\\SI{1}{mV}$", "$^$"]
+    data = make_dataset(np.column_stack([np.sin(t), np.cos(t)]), dt=0.1, names=names, attrs={"units": units})
+    evaluate(data, data).to_html(tmp_path / "page.html")
+    assert (tmp_path / "page.html").stat().st_size > 10_000
