@@ -98,10 +98,10 @@ def test_bad_arguments_say_what_would_do(changes, message):
         SHPLRNN(**{**SMALL, **changes}).fit(circle(), dt=DT, progress=False)
 
 
-def search(criterion, confirm, max_restarts=2, distance=None, n_starts=1, n_evolutions=1, **changes):
+def search(criterion, confirm, max_restarts=2, distance=None, n_starts=1, n_evolutions=1, last_counts=False, **changes):
     return Search(
         recipe(**changes), windows(), seed=0, criterion=criterion, distance=distance, confirm=confirm, n_checks=10,
-        max_restarts=max_restarts, n_starts=n_starts, n_evolutions=n_evolutions,
+        max_restarts=max_restarts, n_starts=n_starts, n_evolutions=n_evolutions, last_counts=last_counts,
     )  # fmt: skip
 
 
@@ -155,6 +155,24 @@ def test_the_start_nearest_to_the_data_goes_on():
                        made.history["alpha"][19])  # fmt: skip
     first.advance(7)
     np.testing.assert_array_equal(first.theta, made.trainer.theta)
+
+
+@pytest.mark.parametrize("n_evolutions", [1, 2])
+def test_what_an_evolution_ends_with_is_a_candidate_where_few_samples_rank_by_chance(n_evolutions):
+    """All checks of gradient descent rank before those of the evolution, and ten are kept."""
+    def ends(last_counts):
+        made = search(
+            lambda theta, alpha: 0.1 if made.stage == 0 else 0.5 + 1e-3 * len(made.history["update"]), first_of,
+            max_restarts=0, distance=lambda theta, rng: 0.0, n_evolutions=n_evolutions, last_counts=last_counts,
+            n_generations=70,
+        )  # fmt: skip
+        made.run()
+        return {candidate.update for candidate in made.candidates}, made.history["update"]
+
+    kept, updates = ends(False)
+    assert 110 not in kept
+    kept, updates = ends(True)
+    assert 110 in kept and 110 in updates
 
 
 def test_starts_of_a_second_attempt_are_counted_on():
