@@ -20,7 +20,7 @@ from dysyr.evaluation.noise_level import noise_level
 from dysyr.evaluation.nonlinearity import NonlinearityTest, surrogate_test
 from dysyr.evaluation.outliers import count_outliers
 from dysyr.evaluation.requirements import REQUIREMENTS, unmet
-from dysyr.evaluation.stationarity import stationarity_p_value
+from dysyr.evaluation.stationarity import drift_p_value
 
 MAX_DIM_SAMPLES = 100_000
 
@@ -219,7 +219,7 @@ def _variable(name, pieces, own, step):
     noise, method = (np.nan, "none") if constant else noise_level(_thinned(pieces))
     memory = None if constant else decorrelation_time(pieces)
     longest = _observed_run(max(pieces, key=lambda x: np.isfinite(x).sum()))
-    drift = np.nan if constant or memory is None else stationarity_p_value(longest, memory)
+    drift = np.nan if constant else drift_p_value(longest, memory)
     return VariableInspection(
         name=name,
         mean=float(observed.mean()) if len(observed) else np.nan,

@@ -1,11 +1,14 @@
 """Whether a series is the same at its end as at its beginning."""
 
 import numpy as np
+from scipy.signal import detrend
 from scipy.special import gammaln, kv
 
-from dysyr.core.delay_time import autocorrelation
+from dysyr.core.delay_time import autocorrelation, decorrelation_time
 
 N_TERMS = 20
+FEWEST_SAMPLES, FEWEST_MEMORIES = 30, 10
+STRAIGHT = 1e-9
 
 
 def stationarity_p_value(x, memory):
@@ -30,11 +33,35 @@ def stationarity_p_value(x, memory):
 
     Reference: kwiatkowski1992
     """
-    if len(x) < max(30, 10 * memory) or np.ptp(x) == 0:
+    if len(x) < max(FEWEST_SAMPLES, FEWEST_MEMORIES * memory) or np.ptp(x) == 0:
         return np.nan
     quantities = (x, (x - x.mean()) ** 2, np.diff(x) ** 2)
     smallest = min(cramer_von_mises_tail(kpss_statistic(v, memory)) for v in quantities)
     return float(min(len(quantities) * smallest, 1.0))
+
+
+def drift_p_value(x, memory):
+    """The p value of stationarity, of a series whose trend hides how short its memory is as well.
+
+    A strong trend lengthens the decorrelation time beyond what the test can take; that of the series without its
+    straight line then stands for it.
+
+    Args:
+        x: (time,), finite.
+        memory: decorrelation time in samples; None where the series never forgets.
+
+    Returns:
+        See ``stationarity_p_value``; 0 for a straight line.
+    """
+    if memory is not None and len(x) >= FEWEST_MEMORIES * memory:
+        return stationarity_p_value(x, memory)
+    if len(x) < FEWEST_SAMPLES or np.ptp(x) == 0:
+        return np.nan
+    rest = detrend(x)
+    if np.ptp(rest) <= STRAIGHT * np.ptp(x):
+        return 0.0
+    memory = decorrelation_time([rest])
+    return np.nan if memory is None else stationarity_p_value(x, memory)
 
 
 def kpss_statistic(v, memory):

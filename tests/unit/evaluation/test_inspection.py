@@ -13,7 +13,7 @@ from dysyr.evaluation.inspection import inspect
 from dysyr.evaluation.noise_level import noise_from_differences, noise_level
 from dysyr.evaluation.outliers import count_outliers
 from dysyr.evaluation.requirements import Requirements
-from dysyr.evaluation.stationarity import cramer_von_mises_tail, stationarity_p_value
+from dysyr.evaluation.stationarity import cramer_von_mises_tail, drift_p_value, stationarity_p_value
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +208,16 @@ def test_labels_fit_the_methods_for_labels_and_nothing_else_does(rng):
     for other in (rng.normal(size=300), np.repeat(rng.integers(0, 200, 60), 5)):
         reasons = dict(inspect(other, dt=1).methods)["jumpem"]
         assert reasons[0] == "needs labels of 2 to 50 discrete states, numbered from 0"
+
+
+@pytest.mark.parametrize("size", [0.5, 2.0, 8.0, 100.0])
+def test_a_trend_is_a_drift_however_strong_it_is(rng, size):
+    x = rng.normal(size=2_000) + size * np.linspace(0, 1, 2_000)
+    assert inspect(make_dataset(x, dt=1.0)).variables[0].drift_p < 1e-3
+
+
+def test_a_straight_line_drifts_and_slow_waves_may_not():
+    assert drift_p_value(np.arange(500.0), None) == 0.0
+    assert np.isnan(drift_p_value(np.arange(20.0), None))
+    slow = np.sin(2 * np.pi * 1.5 * np.arange(1_000) / 1_000)
+    assert np.isnan(drift_p_value(slow, 300))
