@@ -112,6 +112,8 @@ def read_training(text, validation, dt, time, columns, mask, resample, embed):
 def like_training(text, fitted):
     """Data as the model knows them: its sampling interval where the file has no times, its delay embedding.
 
+    Empty cells are missing values.
+
     Args:
         text: file or name of data.
         fitted: fitted reconstructor, or None.
@@ -119,11 +121,11 @@ def like_training(text, fitted):
     import dysyr
 
     if fitted is None:
-        return read_data(text)
+        return read_data(text, mask=True)
     try:
-        data = read_data(text)
+        data = read_data(text, mask=True)
     except NoSamplingInterval:
-        data = read_data(text, fitted.dt_)
+        data = read_data(text, fitted.dt_, mask=True)
     embedding = fitted.provenance_.get("embedding")
     if embedding and tuple(map(str, data["state"].values)) != fitted.model_.names:
         shape = json.loads(embedding)
@@ -169,7 +171,7 @@ def score(model, fitted, truth, reference, measures, seed):
     import dysyr
 
     return dysyr.evaluate(
-        dysyr.as_dataset(model) if fitted is None else fitted,
+        dysyr.as_dataset(model, mask=True) if fitted is None else fitted,
         _read_truth(truth, fitted),
         reference=None if reference is None else like_training(str(reference), fitted),
         measures=names(measures),

@@ -147,7 +147,7 @@ def _row(label, cards, names, ceilings):
     failed = [card["verdict"] in FAILED for card in cards]
     values = {name: np.array([_number(card, name) for card in cards]) for name in names}
     counted = {
-        name: np.where(np.isnan(v) & np.array(failed), ceilings.get(name, math.nan), v) for name, v in values.items()
+        name: np.where(failed, np.fmax(v, ceilings[name]), v) if name in ceilings else v for name, v in values.items()
     }
     median = {name: _nan_median(v) for name, v in counted.items()}
     return MethodRow(

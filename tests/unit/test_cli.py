@@ -146,6 +146,14 @@ def test_fit_reads_a_csv_and_keeps_its_settings(run, csv, tmp_path):
     assert parameters["hidden_dim"] == 6 and parameters["seed"] == 5
 
 
+def test_truth_with_gaps_is_scored_on_its_longest_stretch(run, fitted, csv):
+    rows = [f"{0.1 * i:.1f},{np.sin(0.1 * i):.6f},{np.cos(0.1 * i):.6f}" for i in range(300)]
+    rows[40] = "4.0,,"
+    truth = csv("time,a,b\n" + "\n".join(rows) + "\n")
+    code, out, _ = run("evaluate", fitted / "run", "--truth", truth, "--measures", "d_h", "--json")
+    assert code == 0 and json.loads(out)["measures"]["d_h"]["n"] == 259
+
+
 def test_evaluate_and_report_agree_on_the_verdict(run, fitted, tmp_path):
     words = (fitted / "run", "--truth", fitted / "data.nc")
     code, out, _ = run(

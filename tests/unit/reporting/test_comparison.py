@@ -34,6 +34,12 @@ def test_a_failed_seed_counts_with_the_ceiling_and_is_counted(card):
     assert row.verdicts == {"plausible attractor": 1, "failed": 2}
 
 
+def test_a_distance_of_runs_that_failed_counts_with_the_ceiling_however_small_it_is(card):
+    cards = [scored(card, "a", 0.1), *(scored(card, "a", 0.2, verdict) for verdict in ("diverged", "cycle"))]
+    row = compare(cards).rows[0]
+    assert row.median["d_stsp"] == 16.0 and row.values["d_stsp"].tolist() == [0.1, 0.2, 0.2]
+
+
 def test_a_better_method_ranks_first_and_failing_ranks_last(card):
     good = [scored(card, "good", value) for value in (0.1, 0.1)]
     worse = [scored(card, "worse", value) for value in (0.3, 0.3)]
