@@ -8,6 +8,7 @@ from dysyr.core.catalogue import catalogue_system, system_names
 from dysyr.core.dataset import sampling_interval, trajectories
 from dysyr.core.embedding import embed
 from dysyr.core.errors import DivergedError
+from dysyr.core.json_attribute import json_attribute
 from dysyr.core.measure import Measure
 from dysyr.evaluation.floor_cache import reference_truths
 from dysyr.simulation.observation import (
@@ -88,7 +89,7 @@ def state_behind(data):
         return None
     if system.spins.n_sites > MOST_SITES or not {"x", "time"} <= set(data.variables):
         return None
-    transient = json.loads(data.attrs.get("solver", "{}")).get("transient", 0.0)
+    transient = json_attribute(data, "solver", {}).get("transient", 0.0)
     when = float(data["time"].values[-1])
     expected = simulate(system, times=[when], transient=transient)["x"].isel(time=-1)
     same = set(map(str, expected["state"].values)) == set(map(str, data["state"].values))
@@ -99,7 +100,7 @@ def state_behind(data):
 
 def observations(data):
     """The observation models that made the data set, as a list of dicts."""
-    return json.loads(data.attrs.get("observation", "[]"))
+    return json_attribute(data, "observation", [])
 
 
 def independent_truths(system, data, n, *, n_pairs):

@@ -1,6 +1,5 @@
 """From data sets and a model to the context that all measures are computed from."""
 
-import json
 import math
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from dysyr.core.correlation_time import correlation_time
 from dysyr.core.dataset import inputs, make_dataset, sampling_interval, trajectories
 from dysyr.core.errors import InputError
+from dysyr.core.json_attribute import json_attribute
 from dysyr.core.segments import complete_stretches
 from dysyr.core.status import orbit_status
 from dysyr.evaluation.context import EvaluationContext, truth_scale, varies
@@ -200,7 +200,7 @@ def _clean(data, stretch, n):
     """The truth before observation noise, where the data set has it for the same variables."""
     if "x_true" not in data or data["x_true"].dims != data["x"].dims or "embedding" in data.attrs:
         return None
-    models = {observation["model"] for observation in json.loads(data.attrs.get("observation", "[]"))}
+    models = {observation["model"] for observation in json_attribute(data, "observation", [])}
     if not models <= SAME_VARIABLES:
         return None
     trajectory, start, _ = stretch

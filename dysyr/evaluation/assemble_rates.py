@@ -1,10 +1,10 @@
 """From labels and a rate model to the context that the measures of rates are computed from."""
 
-import json
 
 import numpy as np
 
 from dysyr.core.errors import InputError
+from dysyr.core.json_attribute import json_attribute
 from dysyr.core.measure import Measure
 from dysyr.evaluation.label_panel import LabelPanel
 from dysyr.evaluation.rate_context import Chain, RateContext
@@ -71,7 +71,7 @@ def compute_rates(context, measures, *, required=False):
 
 def state_names(data):
     """Names of the states as the attributes of a data set give them; None where they do not."""
-    return tuple(json.loads(data.attrs["states"])) if "states" in data.attrs else None
+    return tuple(json_attribute(data, "states", [])) or None
 
 
 def _common_names(own, others):
@@ -102,7 +102,7 @@ def _true_chain(system, data):
             + (" with reactions over counts" if system.jumps is not None else ""),
             expected="kind jump with [states] and [rates]",
         )  # fmt: skip
-    applied = json.loads(data.attrs.get("observation", "[]"))
+    applied = json_attribute(data, "observation", [])
     odd = [observation["model"] for observation in applied if observation["model"] not in LABEL_OBSERVATIONS]
     if odd:
         raise InputError("the labels were observed in a way that has no label noise", got=", ".join(odd))
@@ -110,6 +110,6 @@ def _true_chain(system, data):
     for observation in applied:
         flips = observation.get("probability", 0.0) if observation["model"] == "LabelFlips" else 0.0
         kept = kept * (1 - flips) + (1 - kept) * flips / (n - 1)
-    transient = json.loads(data.attrs.get("solver", "{}")).get("transient", 0.0)
+    transient = json_attribute(data, "solver", {}).get("transient", 0.0)
     start = np.asarray(system.jumps.initial_distribution)
     return Chain(system.rate_matrix, start, 1 - kept).after(transient)

@@ -1,12 +1,12 @@
 """A look at labels of discrete states before anything is fitted."""
 
 import dataclasses
-import json
 import math
 import textwrap
 
 import numpy as np
 
+from dysyr.core.json_attribute import json_attribute
 from dysyr.core.labels import count_states, labels_of
 from dysyr.core.measure import plain
 from dysyr.evaluation.label_panel import LabelPanel
@@ -117,7 +117,7 @@ def inspect_labels(ds, *, requirements=None):
         InputError: no two labels in any path.
     """
     panel = LabelPanel.from_data(ds)
-    names = json.loads(ds.attrs.get("states", "[]")) or [str(state) for state in range(panel.n_states)]
+    names = json_attribute(ds, "states", []) or [str(state) for state in range(panel.n_states)]
     there = panel.labels >= 0
     lags = np.diff(panel.clock, axis=1)
     pairs = there[:, 1:] & there[:, :-1]

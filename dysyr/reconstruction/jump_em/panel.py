@@ -1,12 +1,12 @@
 """Paths of labels as estimators want them: flat arrays, distinct lags, counts of pairs."""
 
 import dataclasses
-import json
 
 import numpy as np
 
 from dysyr.core.dataset import times
 from dysyr.core.errors import InputError
+from dysyr.core.json_attribute import json_attribute
 from dysyr.core.labels import labels_of
 from dysyr.core.segments import segments
 from dysyr.kernels.rate_pairs import count_pairs, group_lags
@@ -145,7 +145,7 @@ def state_names(data, n_states, least):
     Raises:
         InputError: fewer than two states, or labels beyond them.
     """
-    given = tuple(json.loads(data.attrs["states"])) if "states" in data.attrs else None
+    given = tuple(json_attribute(data, "states", [])) or None
     n = n_states or (len(given) if given else least)
     if n < 2:
         raise InputError(

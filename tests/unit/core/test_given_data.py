@@ -11,6 +11,8 @@ import xarray as xr
 from dysyr.core.dataset import as_dataset, make_dataset, trajectories
 from dysyr.core.embedding import embed
 from dysyr.core.errors import FormatError, InputError
+from dysyr.core.json_attribute import json_attribute
+from dysyr.evaluation.inspection import inspect
 
 X = np.random.default_rng(0).normal(size=(30, 3))
 HOURS = pd.date_range("2024-01-01", periods=30, freq="h", tz="Europe/Berlin")
@@ -144,3 +146,14 @@ def test_files_that_point_to_other_files_are_not_followed(tmp_path):
     for name in ("outside.nc", "link.nc"):
         with pytest.raises(FormatError, match="lies in another file"):
             as_dataset(tmp_path / name)
+
+
+def test_attributes_of_other_programs_are_told_apart():
+    labels = make_dataset(np.zeros((40, 1)), dt=1.0, label=np.arange(40) % 2)
+    with pytest.raises(InputError, match="attribute 'states' of the data is not what dysyr keeps there: 'open,closed'"):
+        inspect(labels.assign_attrs(states="open,closed"))
+    assert json_attribute(labels.assign_attrs(states='["a", "b"]'), "states", []) == ["a", "b"]
+    assert json_attribute(labels, "states", []) == []
+    for wrong in ('{"a": 1}', 3):
+        with pytest.raises(InputError, match="JSON of a list: take it out"):
+            json_attribute(labels.assign_attrs(states=wrong), "states", [])
