@@ -152,12 +152,14 @@ def _judge_orbits(statuses, truth_kind):
 def _judge_rest(context, lines):
     """Truth and runs rest: at the same place?"""
     tail = context.truth[-max(context.n // 10, 1) :]
-    allowed = np.maximum(REST_TOLERANCE * truth_scale(tail).max(), 3.0 * tail.std(axis=0))
+    size = np.maximum(np.abs(tail).max(axis=0), np.ptp(context.truth, axis=0))
+    size = np.where(size > 0, size, size.max() or 1.0)
+    allowed = np.maximum(REST_TOLERANCE * size, 3.0 * tail.std(axis=0))
     apart = max(float((np.abs(run[-1] - tail.mean(axis=0)) / allowed).max()) for run in context.runs)
     same = apart <= 1.0
     text = (
-        f"the runs rest {apart:.2g} tolerances from the truth; the tolerance is {REST_TOLERANCE:.0%} of its "
-        "largest coordinate, or 3 standard deviations of its noise"
+        f"the runs rest {apart:.2g} tolerances from the truth; the tolerance is {REST_TOLERANCE:.0%} of the size of "
+        "each variable of the truth, or 3 standard deviations of its noise"
     )
     return Verdict(PLAUSIBLE if same else WRONG, (*lines, RuleLine(text, same)))
 

@@ -150,6 +150,16 @@ def test_a_truth_that_rests_asks_for_the_same_place(make_context, place, expecte
     assert verdict_of(context).verdict == expected
 
 
+def test_the_place_of_rest_is_judged_for_each_variable_in_its_own_unit(make_context):
+    truth = np.tile([1.0, 0.5], (500, 1))
+    for unit in (1.0, 1e5):
+        for place, expected in (([1.0, 0.502], "plausible attractor"), ([1.0, 0.6], "wrong attractor")):
+            runs = np.tile(np.array(place) * [unit, 1.0], (10, 500, 1))
+            assert decide(make_context(truth * [unit, 1.0], runs), {}).verdict == expected
+    decay = np.exp(-np.arange(500.0) / 10)[:, None]
+    assert decide(make_context(decay, np.full((10, 500, 1), 1e-9)), {}).verdict == "plausible attractor"
+
+
 def test_a_resting_truth_and_a_moving_model_differ(make_context, henon_truths):
     context = make_context(np.full((200, 2), 0.7), henon_truths[:10, :200])
     assert verdict_of(context).verdict == "wrong attractor"
