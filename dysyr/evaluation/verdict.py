@@ -4,7 +4,8 @@ The rules, in the order in which they are tried; the first that applies gives th
 
 * ``diverged``: a free run left every bound, or took values that are not finite.
 * ``fixed point``, ``cycle``: more than half of the free runs come to rest, or repeat themselves, and the
-  truth does not.
+  truth does not. Where they repeat themselves within the limits of the distances, and the data are noisy and do not
+  show chaos, noise may hide that the truth does so too: ``undecidable at this length``.
 * ``wrong attractor``: a minority does so; or a distance exceeds its limit (D_stsp 10 floors, D_H 3 floors)
   and is decidable; or a leading exponent has the wrong sign.
 * ``undecidable at this length``: the floor of a distance is above half its ceiling, so that independent truth
@@ -23,9 +24,10 @@ import math
 
 import numpy as np
 
-from dysyr.core.status import orbit_status
+from dysyr.core.status import CYCLE_TOLERANCE, orbit_status
 from dysyr.evaluation.context import truth_scale
 from dysyr.evaluation.exponent_signs import exponent_signs_line, zero_band
+from dysyr.evaluation.noise_level import noise_level
 from dysyr.evaluation.rule_line import RuleLine
 
 DIVERGED = "diverged"
@@ -37,6 +39,8 @@ TOO_FEW = "too few runs"
 INDISTINGUISHABLE = "indistinguishable at this length"
 PLAUSIBLE = "plausible attractor"
 
+MOST_FOR_NOISE = 20_000
+"""Last samples of the truth in which its noise is looked for."""
 MAX_FLOORS = {"d_stsp": 10.0, "d_stsp_mixture": 10.0, "d_h": 3.0}
 LABELS = {"d_stsp": "D_stsp", "d_stsp_mixture": "D_stsp (mixtures)", "d_h": "D_H"}
 MIN_RUNS = 10
@@ -82,6 +86,14 @@ def decide(context, measures):
         len(context.finite_runs) >= MIN_RUNS,
     )
     lines = [*orbit_lines, *distance_lines, signs, enough]
+    if orbit_word == CYCLE and distances and all(line.passed for line in distance_lines):
+        noise = _hiding_noise(context, measures)
+        if noise is not None:
+            text = (
+                f"cannot decide: the free runs end in a cycle, and behind its noise of {noise:.2g} standard deviations "
+                "the truth may do so too"
+            )
+            return Verdict(UNDECIDABLE, (*lines, RuleLine(text, None)))
     if orbit_word is not None:
         return Verdict(orbit_word, tuple(lines))
     if any(line.passed is False for line in (*distance_lines, signs)):
@@ -124,6 +136,20 @@ def kind_of_truth(truth, exponents=None, *, span=math.inf):
             return None
     status = orbit_status(truth, truth_scale(truth))
     return FIXED_POINT if status["fixed_point"] else CYCLE if status["cycle"] else None
+
+
+def _hiding_noise(context, measures):
+    """Noise of data, in standard deviations, behind which a cycle could not be seen; None where it could, or is none.
+
+    It could where the exponents of the system are known, and where the data show chaos.
+    """
+    rate = measures.get("divergence_rate")
+    chaotic = rate is not None and bool(rate.settings.get("truth_chaotic"))
+    if context.truth_exponents is not None or chaotic:
+        return None
+    found = [noise_level([x])[0] for x in context.truth[-MOST_FOR_NOISE:].T]
+    noise = max((one for one in found if np.isfinite(one)), default=0.0)
+    return noise if noise > CYCLE_TOLERANCE else None
 
 
 def _judge_orbits(statuses, truth_kind):

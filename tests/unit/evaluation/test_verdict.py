@@ -144,6 +144,23 @@ def test_a_truth_that_is_a_cycle_asks_for_the_same_cycle(make_context, radius, e
     assert verdict_of(context).verdict == expected
 
 
+def test_noise_may_hide_that_the_truth_is_a_cycle(make_context):
+    """Of data alone: clean cycles are seen, noisy ones are not told from what cycles; another radius is no excuse."""
+    clean, noise = cycles(1)[0], 0.02 * np.random.default_rng(1).normal(size=(2000, 2))
+    seen = verdict_of(make_context(clean, cycles(10)))
+    assert any("the truth is a cycle; 10 of 10" in line.text for line in seen.lines)
+    hidden = verdict_of(make_context(clean + noise, cycles(10)))
+    assert hidden.verdict == "undecidable at this length"
+    assert "the free runs end in a cycle, and behind its noise of 0.02" in hidden.lines[-1].text
+    assert verdict_of(make_context(clean + noise, cycles(10, radius=1.3))).verdict == "cycle"
+
+
+def test_a_loop_of_chaotic_data_is_a_cycle(make_context, henon_truths):
+    loop = [negative_controls(henon_truths[0], seed=seed)["short_loop"] for seed in range(10)]
+    noisy = henon_truths[0] + 0.01 * np.random.default_rng(0).normal(size=henon_truths[0].shape)
+    assert verdict_of(make_context(noisy, loop)).verdict == "cycle"
+
+
 @pytest.mark.parametrize("place, expected", [(0.7, "plausible attractor"), (0.6, "wrong attractor")])
 def test_a_truth_that_rests_asks_for_the_same_place(make_context, place, expected):
     context = make_context(np.full((200, 2), 0.7), np.full((10, 200, 2), place))
