@@ -117,6 +117,7 @@ def read_sweep(path):
 def _settings_of(table):
     """The tables that a table of a method with lists stands for, each with a label of its own."""
     swept = [key for key, value in table.items() if _is_swept(key, value)]
+    _check_count(math.prod(len(table[key]) for key in swept), "settings of a method")
     for values in itertools.product(*(table[key] for key in swept)):
         one = {**table, **dict(zip(swept, values, strict=True))}
         base = str(table.get("label", table.get("method")))
@@ -133,10 +134,13 @@ def _combinations(tables):
                 if not value:
                     raise InputError(f"nothing to sweep over in {name}.{key}", got="an empty list", expected="values")
                 swept[f"{name}.{key}"] = value
-    count = math.prod(map(len, swept.values()))
-    if count > MOST_CONDITIONS:
-        raise InputError("too many conditions of the sweep", got=str(count), expected=f"at most {MOST_CONDITIONS}")
+    _check_count(math.prod(map(len, swept.values())), "conditions of the sweep")
     return [dict(zip(swept, values, strict=True)) for values in itertools.product(*swept.values())]
+
+
+def _check_count(count, what):
+    if count > MOST_CONDITIONS:
+        raise InputError(f"too many {what}", got=str(count), expected=f"at most {MOST_CONDITIONS}")
 
 
 def _leaves(table, before=""):

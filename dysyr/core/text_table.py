@@ -1,9 +1,11 @@
 """Text files of numbers: separator, comment lines and header are found out."""
 
+import collections
 import csv
 import io
 import re
 
+import numpy as np
 import pandas as pd
 
 from dysyr.core.errors import FormatError, InputError
@@ -82,12 +84,24 @@ def read_text(path):
             f"header and rows of '{path}' have different lengths",
             got=f"{len(names)} names, {frame.shape[1]} columns",
         )
-    repeated = sorted({name for name in names if names.count(name) > 1 and name})
+    _refuse_short_rows(frame, kept, separator, path)
+    repeated = sorted(name for name, count in collections.Counter(names).items() if count > 1 and name)
     if repeated:
         raise InputError(
             f"columns of '{path}' share a name", got=", ".join(repeated), do="give each its own name"
         )
     return frame.set_axis([name or f"Unnamed: {i}" for i, name in enumerate(names)], axis=1)
+
+
+def _refuse_short_rows(frame, lines, separator, path):
+    """Refuse rows with fewer cells than there are columns, which pandas fills up at the end."""
+    for row in np.flatnonzero(frame.iloc[:, -1].isna().to_numpy()):
+        count = len(_cells(lines[row], separator))
+        if count < frame.shape[1]:
+            raise FormatError(
+                f"rows of '{path}' have different lengths",
+                got=f"{frame.shape[1]} cells in the first row, {count} in data row {row + 1}",
+            )  # fmt: skip
 
 
 def time_column(frame, wanted, source):
@@ -178,10 +192,20 @@ def _is_value(cell):
 def _has_header(rows):
     """The first row is a header if it has text where the second has values, or has no value at all."""
     first = [_is_value(cell) for cell in rows[0]]
+    if _counts_columns(rows):
+        return True
     if not any(first) or all(not f for f, cell in zip(first, rows[0], strict=True) if cell.strip()):
         return True
     second = [_is_value(cell) for cell in rows[1]] if len(rows) > 1 else first
     return any(not a and b for a, b in zip(first, second, strict=True))
+
+
+def _counts_columns(rows):
+    """Whether the first row is 0, 1, ... above numbers that are not whole, as pandas writes unnamed columns."""
+    names = [cell.strip() for cell in rows[0]]
+    names = names[1:] if names[0] == "" else names
+    counted = len(names) > 1 and names == [str(i) for i in range(len(names))]
+    return counted and len(rows) > 1 and any("." in cell for cell in rows[1])
 
 
 def _commented_header(lines, separator, n_columns):

@@ -107,6 +107,11 @@ def test_settings_for_entries_that_are_no_tables(key, tmp_path):
             + "".join(f"a{i} = {list(range(30))}\n" for i in range(9)),
             "too many conditions of the sweep: 19683000000000; at most 10000",
         ),
+        (
+            "[system]\nname = 'henon'\n[[reconstructor]]\nmethod = 'linearar'\n"
+            + "".join(f"a{i} = {list(range(30))}\n" for i in range(9)),
+            "too many settings of a method: 19683000000000; at most 10000",
+        ),
     ],
 )
 def test_sweep_files(text, match, tmp_path):

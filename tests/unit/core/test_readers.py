@@ -168,3 +168,28 @@ def test_measured_electrocardiogram_is_read_as_it_is(real_data):
     assert ds["x"].shape == (1, 108_000, 1) and list(ds["state"].values) == ["ecg"]
     ds = as_dataset(real_data("ecg_pecuzal_5d_train.npy"), dt=1 / 360)
     assert ds["x"].shape == (1, 100_000, 5) and ds["x"].dtype == np.float32
+
+
+@pytest.mark.parametrize("separator", [" ", ",", "\t"])
+def test_a_short_row_far_down_is_refused(write, separator):
+    """Of a middle cell that is empty, the value after it would move to the left."""
+    rows = [separator.join(["1.5", "2.5", "3.5"])] * 80
+    rows[70] = separator.join(["1.5", "3.5"])
+    for mask in (None, True):
+        with pytest.raises(FormatError, match="different lengths: 3 cells in the first row, 2 in data row 71"):
+            as_dataset(write("a.dat", "\n".join(rows) + "\n"), dt=1, mask=mask)
+    rows[70] = separator.join(["1.5", "2.5", "nan"])
+    assert as_dataset(write("a.dat", "\n".join(rows) + "\n"), dt=1, mask=True)["x"].shape == (1, 80, 3)
+
+
+@pytest.mark.parametrize("index", [False, True])
+def test_unnamed_columns_as_pandas_writes_them_are_a_header(tmp_path, index):
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 3)))
+    frame.to_csv(tmp_path / "a.csv", index=index)
+    data = as_dataset(tmp_path / "a.csv", dt=1)
+    np.testing.assert_allclose(data["x"].values[0], frame.to_numpy())
+    assert data["state"].values.tolist() == ["0", "1", "2"]
+
+
+def test_whole_numbers_that_begin_by_counting_are_data(write):
+    assert as_dataset(write("a.csv", "0,1,2\n3,4,5\n6,7,8\n"), dt=1)["x"].shape == (1, 3, 3)
