@@ -98,7 +98,10 @@ def decide(context, measures):
         return Verdict(orbit_word, tuple(lines))
     if any(line.passed is False for line in (*distance_lines, signs)):
         return Verdict(WRONG, tuple(lines))
-    if not distances or any(line.passed is None for line in distance_lines):
+    if not distances:
+        why = "a variable of the truth is constant" if (np.ptp(context.truth, axis=0) == 0).any() else "not computed"
+        return Verdict(UNDECIDABLE, (*lines, RuleLine(f"no D_stsp and no D_H to judge by: {why}", None)))
+    if any(line.passed is None for line in distance_lines):
         return Verdict(UNDECIDABLE, tuple(lines))
     passing = _passing_controls(distances)
     if passing and signs.passed is None:

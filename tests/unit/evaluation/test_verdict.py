@@ -182,6 +182,16 @@ def test_a_resting_truth_and_a_moving_model_differ(make_context, henon_truths):
     assert verdict_of(context).verdict == "wrong attractor"
 
 
+def test_what_is_lacking_to_judge_by_is_said(make_context, henon_truths):
+    still = np.column_stack([henon_truths[0, :500], np.ones(500)])
+    runs = np.stack([np.column_stack([run[:500], np.ones(500)]) for run in henon_truths[1:11]])
+    for context, why in ((make_context(henon_truths[0], henon_truths[1:11]), "not computed"),
+                         (make_context(still, runs), "a variable of the truth is constant")):
+        verdict = decide(context, {})
+        assert verdict.verdict == "undecidable at this length"
+        assert verdict.lines[-1].text == f"no D_stsp and no D_H to judge by: {why}"
+
+
 def test_measures_have_different_names():
     names = [measure.name for measure in MEASURES]
     assert len(set(names)) == len(names)
