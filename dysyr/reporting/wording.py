@@ -96,8 +96,8 @@ _SUMMARIES = {
         "of the truth differ from each other."
     ),
     "undecidable at this length": (
-        "There are too few data to tell: independent truth of this length scores hardly better than a "
-        "model that knows nothing. No statement about the dynamics is made."
+        "The data do not decide, and no statement about the dynamics is made; the rules below say why. Most often there "
+        "are too few: independent truth of this length then scores hardly better than a model that knows nothing."
     ),
     "not Markov at this lag": (
         "The labels remember more than their present state: no rate matrix describes them at this sampling interval, "
