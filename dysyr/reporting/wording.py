@@ -96,8 +96,9 @@ _SUMMARIES = {
         "of the truth differ from each other."
     ),
     "undecidable at this length": (
-        "The data do not decide, and no statement about the dynamics is made; the rules below say why. Most often there "
-        "are too few: independent truth of this length then scores hardly better than a model that knows nothing."
+        "The data do not decide, and no statement about the dynamics is made; the rules below say why. Most often "
+        "there are too few: independent truth of this length then scores hardly better than a model that knows "
+        "nothing."
     ),
     "not Markov at this lag": (
         "The labels remember more than their present state: no rate matrix describes them at this sampling interval, "
