@@ -33,8 +33,10 @@ MOST_SITES = 9
 REMOVING = ("MissingAtRandom", "MissingBlocks")
 REFERENCE_SEED = 1_000_003
 MAX_VALUES = 100_000_000
-MOST_APART = 5.0
+MOST_APART = 20.0
 """Standard deviations between the means of data and simulation, or ratio of theirs, that tell of other units."""
+LEAST_SHARE = 0.01
+"""Ratio of the data's to those of simulated trajectories that does so; one mode of several has a twelfth."""
 MANY_SAMPLES = 1_000
 
 
@@ -154,9 +156,9 @@ def _like(made, system, data):
         return np.empty((0, 0, 0))
     found = np.concatenate(trajectories(data))
     mean, sd = np.nanmean(found, axis=0), np.nanstd(found, axis=0)
-    spread = made.std(axis=(0, 1))
+    spread, each = made.std(axis=(0, 1)), made.std(axis=1)
     unlike = (np.abs(mean - made.mean(axis=(0, 1))) > MOST_APART * spread) | (sd > MOST_APART * spread)
-    unlike |= (MOST_APART * sd < spread) if len(found) >= MANY_SAMPLES else False
+    unlike |= (LEAST_SHARE * each.min(axis=0) > sd) if len(found) >= MANY_SAMPLES else False
     return np.empty((0, 0, 0)) if unlike.any() else made
 
 

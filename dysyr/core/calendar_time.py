@@ -62,8 +62,7 @@ def numeric_time(times, *, label="time", dt=None, source=""):
         if times.dtype.kind in "biuf":
             return NumericTime(times, {})
     if pd.isna(times).any():
-        row = int(np.argmax(pd.isna(times)))
-        raise InputError(f"a time is missing in column '{label}'{source}", got=f"row {row}")
+        raise _missing(times, label, source)
     if times.dtype.kind == "m":
         origin, seconds = None, times / np.timedelta64(1, "ns") * 1e-9
     else:
@@ -88,11 +87,17 @@ def _of_objects(times, label, source):
         return pd.PeriodIndex(times).to_timestamp().to_numpy()
     if kind not in ("datetime", "datetime64", "date"):
         return times
+    if pd.isna(times).any():
+        raise _missing(times, label, source)
     zoned = np.array([getattr(one, "tzinfo", None) is not None for one in times])
     if zoned.any() and not zoned.all():
         row = int(np.argmax(zoned != zoned[0]))
         raise _mixed_zones(label, source, times[0], times[row], row)
     return pd.to_datetime(pd.Series(times), utc=True).dt.tz_convert(None).to_numpy()
+
+
+def _missing(times, label, source):
+    return InputError(f"a time is missing in column '{label}'{source}", got=f"row {int(np.argmax(pd.isna(times)))}")
 
 
 def _mixed_zones(label, source, first, other, row):

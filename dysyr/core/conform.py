@@ -50,7 +50,7 @@ def series_of(x, what):
 
 
 def _numeric(values, what):
-    if isinstance(values, np.ma.MaskedArray):
+    if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "biuf":
         values = values.astype(np.float64).filled(np.nan)
     array = np.asarray(values)
     if array.dtype.kind == "O":

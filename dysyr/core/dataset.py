@@ -9,12 +9,13 @@ Simulated jump processes may also hold their whole paths, as ragged lists of eve
 """
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from dysyr.core.calendar_time import is_calendar, numeric_time
+from dysyr.core.calendar_time import numeric_time
 from dysyr.core.conform import (
     agree,
     clocks_of,
@@ -26,6 +27,7 @@ from dysyr.core.conform import (
     series_of,
 )
 from dysyr.core.errors import InputError
+from dysyr.core.json_attribute import json_attribute
 from dysyr.core.netcdf import DIMS, FORMAT, read_dataset, save_dataset
 from dysyr.core.readers import tables_of
 from dysyr.core.time_grid import GRID_TOLERANCE, fill_missing_rows, find_grid, irregularity
@@ -38,6 +40,10 @@ __all__ = [
 
 MANY_STATES = 10
 OWN_ATTRS = ("dt", "format", "dysyr_version")
+
+
+FILLED = {"x", "mask", "t", "x_true", "label"}
+"""Variables that rows of missing samples can be put into."""
 
 
 def make_dataset(
@@ -159,10 +165,17 @@ def _with_columns(ds, columns):
     if columns is None or "state" not in ds.coords:
         return ds
     columns, own = [columns] if isinstance(columns, str) else list(columns), [str(n) for n in ds["state"].values]
+    if not columns:
+        raise InputError("no columns are chosen", got="columns=[]", expected=f"some of {', '.join(own[:20])}")
     unknown = [str(name) for name in columns if name not in own]
     if unknown:
         raise InputError("unknown columns", got=", ".join(unknown), expected=f"there are {', '.join(own[:20])}")
-    return ds.isel(state=[own.index(name) for name in columns])
+    chosen = ds.isel(state=[own.index(name) for name in columns])
+    if "system" in ds.attrs and set(columns) < set(own):
+        applied = json_attribute(ds, "observation", [])
+        seen = [*applied, {"model": "PartialObservation", "states": columns}]
+        chosen = chosen.assign_attrs(observation=json.dumps(seen))
+    return chosen
 
 
 def in_order(ds, names):
@@ -306,14 +319,16 @@ def _checked(ds, dt, mask):
         raise InputError("not a dysyr data set", got=found, expected=f"a variable x with dimensions {DIMS}")
     if ds["x"].dtype.kind not in "biuf":
         raise InputError("x does not hold real numbers", got=f"dtype {ds['x'].dtype}")
-    if "time" in ds.coords and is_calendar(ds["time"].values):
-        clock = numeric_time(ds["time"].values, dt=dt)
+    if "time" in ds.coords and ds["time"].dtype.kind not in "biuf":
+        clock = numeric_time(ds["time"].values, dt=ds.attrs.get("dt") if dt is None else dt)
         ds = ds.assign_coords(time=clock.values).assign_attrs(clock.attrs)
     _check_contract(ds)
     whole = parts(ds)
     _check_clock(whole["dt"], whole["time"] if "time" in ds.coords else [])
-    if mask is True and whole["dt"] is None and whole["u"] is None:
-        return make_dataset(**_with_missing_rows(whole))
+    if mask is True and dt is None and whole["dt"] is None and set(ds.data_vars) <= FILLED | {"n_valid"}:
+        filled = _with_missing_rows(whole) if "time" in ds.coords or "t" in ds else whole
+        if any(len(a) > len(b) for a, b in zip(filled["x"], whole["x"], strict=True)):
+            return make_dataset(**{**filled, "names": whole["names"] if "state" in ds.coords else None})
     agree(dt, whole["dt"])
     present = presence_of(whole["x"], mask if whole["mask"] is None else whole["mask"], whole["names"])
     complete = {"state", "time"} <= set(ds.coords) and ds.attrs.get("format") == FORMAT

@@ -116,7 +116,12 @@ def _nested(rows):
 
 def _several_times(time, count):
     """One time argument per trajectory."""
-    if time is None or time is False or isinstance(time, str) or np.ndim(time[0]) == 0:
+    if time is None or time is False or isinstance(time, str):
+        return [time] * count
+    time = time.to_numpy() if isinstance(time, (pd.Series, pd.Index)) else time
+    if np.isscalar(time) or len(time) == 0:
+        raise InputError("time is no array of times", got=repr(time)[:60], expected="one time for each sample")
+    if np.ndim(time[0]) == 0:
         return [time] * count
     if len(time) != count:
         raise InputError(
@@ -126,21 +131,24 @@ def _several_times(time, count):
 
 
 def _from_data_array(array, dt, time, columns):
-    """Tables of a DataArray. With a dimension "time" a further one, whatever its name, is that of the states."""
+    """Tables of a DataArray. Beside "time" a single other dimension, whatever its name, is that of the states; of three
+    the one before it is that of the trajectories."""
     others = [d for d in array.dims if d not in ("trajectory", "time", "state")]
-    if "time" in array.dims and others:
-        if len(others) > 1 or "state" in array.dims:
+    if "time" in array.dims and others and array.dims.index("time") != 1:
+        if array.ndim != 2:
             raise InputError(
                 "a DataArray has dimensions that are neither time nor states", got=", ".join(map(str, array.dims)),
                 expected="(trajectory, time, state)", do="rename or stack them",
             )  # fmt: skip
-        array = array.rename({others[0]: "state"})
+    if "time" in array.dims and array.ndim == 2 and others:
+        array = array.drop_vars("state", errors="ignore").rename({others[0]: "state"})
     dims = [d for d in ("trajectory", "time", "state") if d in array.dims]
     if len(dims) > 1 and set(dims) == set(array.dims):
         array = array.transpose(*dims)
     if "state" in array.dims and "state" in array.coords:
         own = [str(name) for name in array["state"].values]
-        if columns is not None:
+        renamed = columns is not None and len(columns) == len(own) and not set(columns) & set(own)
+        if columns is not None and not renamed:
             array = array.isel(state=[own.index(name) for name in _known(columns, own, "")])
         columns = own if columns is None else list(columns)
     if time is None and "time" in array.coords and array["time"].ndim == 1:

@@ -201,10 +201,9 @@ def _has_header(rows):
 
 
 def _counts_columns(rows):
-    """Whether the first row is 0, 1, ... above numbers that are not whole, as pandas writes unnamed columns."""
-    names = [cell.strip() for cell in rows[0]]
-    names = names[1:] if names[0] == "" else names
-    counted = len(names) > 1 and names == [str(i) for i in range(len(names))]
+    """Whether the first row is empty, 0, 1, ... above decimals, as pandas writes unnamed columns beside row numbers."""
+    nameless, *names = (cell.strip() for cell in rows[0])
+    counted = nameless == "" and len(names) > 0 and names == [str(i) for i in range(len(names))]
     return counted and len(rows) > 1 and any("." in cell for cell in rows[1])
 
 

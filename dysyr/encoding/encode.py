@@ -114,7 +114,7 @@ def _of_labels(ds, missing_label, max_word, max_symbols):
             "labels are not whole numbers below 2^63", got=str(labels[odd][0]), expected="integers, NaN where missing"
         )
     if missing_label is not None:
-        if isinstance(missing_label, bool) or not isinstance(missing_label, numbers.Integral):
+        if isinstance(missing_label, bool) or not isinstance(missing_label, numbers.Real) or missing_label % 1 != 0:
             raise InputError("missing_label is not a whole number", got=repr(missing_label)[:60])
         known &= labels != missing_label
     dt, clock, series = sampling_interval(ds, needed_by="a symbolic code"), times(ds), trajectories(ds)

@@ -157,3 +157,51 @@ def test_attributes_of_other_programs_are_told_apart():
     for wrong in ('{"a": 1}', 3):
         with pytest.raises(InputError, match="JSON of a list: take it out"):
             json_attribute(labels.assign_attrs(states=wrong), "states", [])
+
+
+def test_a_data_set_without_times_takes_the_interval_that_is_given():
+    bare = xr.Dataset({"x": (("trajectory", "time", "state"), X[None])})
+    data = as_dataset(bare, dt=0.01, mask=True)
+    assert data.attrs["dt"] == 0.01 and data["state"].values.tolist() == ["x0", "x1", "x2"]
+    with pytest.raises(InputError, match="no sampling interval"):
+        as_dataset(bare, mask=True)
+
+
+def test_what_else_an_irregular_data_set_holds_stays():
+    data = make_dataset(X[:4], time=[0.0, 1.0, 3.0, 4.0]).assign(weight=("time", np.arange(4.0)))
+    assert "weight" in as_dataset(data, mask=True)
+    uneven = make_dataset(X[:4], time=[0.0, 1.0, 2.7, 4.0])
+    assert as_dataset(uneven, mask=True) is uneven
+
+
+def test_dates_of_a_data_set_may_be_in_its_own_unit():
+    minutes = make_dataset(X, dt=0.1).assign_coords(time=pd.date_range("2024", periods=30, freq="6min"))
+    assert as_dataset(minutes).attrs["dt"] == 0.1
+
+
+def test_dimensions_of_a_data_array_before_and_after_time():
+    runs = xr.DataArray(np.zeros((3, 9, 2)), dims=("run", "time", "variable"))
+    assert as_dataset(runs, dt=1.0)["x"].shape == (3, 9, 2)
+    space = xr.DataArray(X, dims=("time", "space"), coords={"space": [0.0, 1.0, 2.0], "state": "CA"})
+    assert as_dataset(space, dt=1.0, columns=["p", "q", "r"])["state"].values.tolist() == ["p", "q", "r"]
+
+
+def test_masked_arrays_of_something_else_are_refused():
+    with pytest.raises(InputError, match="does not hold real numbers"):
+        as_dataset(np.ma.masked_invalid(np.arange(9.0) + 1j), dt=1.0)
+
+
+def test_a_missing_date_is_a_missing_time():
+    with pytest.raises(InputError, match="a time is missing in column 'time': row 5"):
+        as_dataset(frame(time=HOURS.where(np.arange(30) != 5)))
+
+
+@pytest.mark.parametrize("time", [[], 5.0])
+def test_no_times_beside_an_array_are_refused(time):
+    with pytest.raises(InputError, match="time is no array of times"):
+        as_dataset(X, time=time)
+
+
+def test_times_of_a_part_of_a_frame_belong_to_its_rows():
+    clock = pd.Series(np.arange(40.0)).iloc[10:]
+    assert as_dataset(X, time=clock)["time"].values[0] == 10.0

@@ -182,13 +182,18 @@ def test_a_short_row_far_down_is_refused(write, separator):
     assert as_dataset(write("a.dat", "\n".join(rows) + "\n"), dt=1, mask=True)["x"].shape == (1, 80, 3)
 
 
-@pytest.mark.parametrize("index", [False, True])
-def test_unnamed_columns_as_pandas_writes_them_are_a_header(tmp_path, index):
+def test_unnamed_columns_as_pandas_writes_them_are_a_header(tmp_path):
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 3)))
-    frame.to_csv(tmp_path / "a.csv", index=index)
+    frame.to_csv(tmp_path / "a.csv")
     data = as_dataset(tmp_path / "a.csv", dt=1)
     np.testing.assert_allclose(data["x"].values[0], frame.to_numpy())
     assert data["state"].values.tolist() == ["0", "1", "2"]
+
+
+def test_a_series_that_begins_at_zero_and_one_keeps_its_first_sample(tmp_path):
+    t = 0.1 * np.arange(60)
+    np.savetxt(tmp_path / "a.txt", np.column_stack([np.sin(t), np.cos(t)]), fmt="%g")
+    assert as_dataset(tmp_path / "a.txt", dt=0.1)["x"].shape == (1, 60, 2)
 
 
 def test_whole_numbers_that_begin_by_counting_are_data(write):

@@ -7,7 +7,7 @@ import pytest
 
 from dysyr.api import evaluate
 from dysyr.core.catalogue import catalogue_system
-from dysyr.core.dataset import make_dataset, trajectories
+from dysyr.core.dataset import as_dataset, make_dataset, trajectories
 from dysyr.core.embedding import embed
 from dysyr.core.errors import InputError
 from dysyr.evaluation import MEASURES
@@ -213,6 +213,20 @@ def test_what_was_done_to_a_simulation_afterwards_leaves_no_simulated_floor(heno
     assert card.verdict.verdict == "indistinguishable at this length"
     with pytest.raises(InputError, match="the times do not fit dt: steps of 2; attrs"):
         evaluate(runs, henon_data.isel(time=slice(None, None, 2)), measures=FEW)
+
+
+def test_one_mode_of_several_keeps_its_simulated_floor():
+    """Schlögl's reaction stays near one of two numbers of molecules for long."""
+    truth, runs = (simulate("schlogl", n_steps=3_000, seed=seed, n_trajectories=n) for seed, n in ((0, 1), (100, 3)))
+    card = evaluate(runs, truth, measures=("d_stsp", "d_h"))
+    assert card.measures["d_stsp"].settings["floor"] == "simulated"
+
+
+def test_chosen_columns_of_a_lattice_are_those_of_the_whole_lattice():
+    whole = simulate("lorenz96", n_steps=300)
+    some = as_dataset(whole, columns=[str(name) for name in whole["state"].values[:3]])
+    assert system_behind(some).dim == whole.sizes["state"]
+    assert independent_truths(system_behind(some), some, 100, n_pairs=2).shape == (2, 100, 3)
 
 
 def test_attributes_that_are_no_parameters_name_no_system(henon_data):
