@@ -26,11 +26,12 @@ from dysyr.core.conform import (
     presence_of,
     series_of,
 )
+from dysyr.core.dataset_times import check_clock, with_missing_rows
 from dysyr.core.errors import InputError
 from dysyr.core.json_attribute import json_attribute
 from dysyr.core.netcdf import DIMS, FORMAT, read_dataset, save_dataset
 from dysyr.core.readers import tables_of
-from dysyr.core.time_grid import GRID_TOLERANCE, fill_missing_rows, find_grid, irregularity
+from dysyr.core.time_grid import fill_missing_rows, find_grid, irregularity
 from dysyr.core.version import VERSION
 
 __all__ = [
@@ -324,9 +325,9 @@ def _checked(ds, dt, mask):
         ds = ds.assign_coords(time=clock.values).assign_attrs(clock.attrs)
     _check_contract(ds)
     whole = parts(ds)
-    _check_clock(whole["dt"], whole["time"] if "time" in ds.coords else [])
+    check_clock(whole["dt"], whole["time"] if "time" in ds.coords else [])
     if mask is True and dt is None and whole["dt"] is None and set(ds.data_vars) <= FILLED | {"n_valid"}:
-        filled = _with_missing_rows(whole) if "time" in ds.coords or "t" in ds else whole
+        filled = with_missing_rows(whole) if "time" in ds.coords or "t" in ds else whole
         if any(len(a) > len(b) for a, b in zip(filled["x"], whole["x"], strict=True)):
             return make_dataset(**{**filled, "names": whole["names"] if "state" in ds.coords else None})
     agree(dt, whole["dt"])
@@ -351,32 +352,6 @@ def _check_contract(ds):
     for clock in times(ds) if "time" in ds.coords else []:
         if clock.dtype.kind not in "iuf" or not np.isfinite(clock).all() or not (np.diff(clock) > 0).all():
             raise InputError("the times of a data set do not increase", got=str(clock[:5]))
-
-
-def _check_clock(dt, clocks):
-    """Refuse a dt that is not the interval of the times, as after every second sample was taken by other means."""
-    for clock in clocks:
-        if dt is not None and len(clock) > 1:
-            step = (clock[-1] - clock[0]) / (len(clock) - 1)
-            if not abs(step - dt) <= GRID_TOLERANCE * dt:
-                raise InputError(
-                    "the times do not fit dt", got=f"steps of {step:.6g}", expected=f"attrs['dt'] = {dt:.6g}",
-                    do="set attrs['dt'] to the interval, or take it out",
-                )  # fmt: skip
-
-
-def _with_missing_rows(whole):
-    """Parts of a data set with rows of NaN where samples are missing on a regular grid; labels then are float."""
-    filled = {**whole, "mask": True}
-    for name in ("x", "x_true", "label"):
-        if whole[name] is not None:
-            rows = [row[:, None] if name == "label" else row for row in whole[name]]
-            if name == "x" and whole["mask"] is not None:
-                rows = [np.where(seen, row, np.nan) for row, seen in zip(rows, whole["mask"], strict=True)]
-            pairs = [fill_missing_rows(row, clock) for row, clock in zip(rows, whole["time"], strict=True)]
-            filled[name] = [row[:, 0] if name == "label" else row for row, _ in pairs]
-            filled["time"] = [clock for _, clock in pairs]
-    return filled
 
 
 def _from_tables(tables, dt, mask, source):

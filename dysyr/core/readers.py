@@ -134,13 +134,12 @@ def _from_data_array(array, dt, time, columns):
     """Tables of a DataArray. Beside "time" a single other dimension, whatever its name, is that of the states; of three
     the one before it is that of the trajectories."""
     others = [d for d in array.dims if d not in ("trajectory", "time", "state")]
-    if "time" in array.dims and others and array.dims.index("time") != 1:
-        if array.ndim != 2:
-            raise InputError(
-                "a DataArray has dimensions that are neither time nor states", got=", ".join(map(str, array.dims)),
-                expected="(trajectory, time, state)", do="rename or stack them",
-            )  # fmt: skip
-    if "time" in array.dims and array.ndim == 2 and others:
+    if "time" in array.dims and others and array.ndim != 2 and array.dims.index("time") != 1:
+        raise InputError(
+            "a DataArray has dimensions that are neither time nor states", got=", ".join(map(str, array.dims)),
+            expected="(trajectory, time, state)", do="rename or stack them",
+        )  # fmt: skip
+    if "time" in array.dims and others and array.ndim == 2:
         array = array.drop_vars("state", errors="ignore").rename({others[0]: "state"})
     dims = [d for d in ("trajectory", "time", "state") if d in array.dims]
     if len(dims) > 1 and set(dims) == set(array.dims):
