@@ -14,7 +14,7 @@ dt = 0.0374
 system = dysyr.load_system("lorenz63")
 train = dysyr.simulate(system, n_steps=10_000, dt=dt, seed=0)
 test = dysyr.simulate(system, n_steps=330, dt=dt, n_trajectories=50, seed=1)
-fitted = dysyr.PhyxMamba(n_updates=2000, n_rollout_updates=50).fit(train)
+fitted = dysyr.PhyxMamba(n_updates=1200, n_rollout_updates=300).fit(train)
 
 # %%
 context, truth = test["x"].values[:, :30], test["x"].values[:, 30:]

@@ -58,8 +58,8 @@ from dysyr.reconstruction import PhyxMamba
 QUICK = {"max_restarts": 0, "n_checks": 8}
 HANKEL = {"window": 16, "n_blocks": 8, "n_windows": 1024, "n_iterations": 1000, "jitter": 1e-3}
 ON_A_CARD = {
-    "n_updates": 10_000, "n_rollout_updates": 1_500, "n_decoder_updates": 100, "schedule": "cosine", "n_checks": 5,
-    "device": "cuda",
+    "n_updates": 10_000, "n_rollout_updates": 1_500, "n_decoder_updates": 100, "schedule": "cosine",
+    "rollout_rate_end": 5e-7, "n_checks": 5, "device": "cuda",
 }  # fmt: skip
 """What differs from the published settings of PhyxMamba: a fifth and less of the updates."""
 METHODS = {

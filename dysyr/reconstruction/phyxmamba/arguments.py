@@ -18,7 +18,7 @@ from dysyr.training.device import check_device
 
 CORES, PADDINGS = ("ssd", "selective"), ("history", "zeros")
 COUNTS = (
-    "patch_length", "n_tokens", "n_layers", "d_model", "d_state", "expand", "head_dim", "batch_size", "n_rollout",
+    "patch_length", "n_tokens", "n_layers", "d_model", "d_state", "expand", "head_dim", "batch_size",
     "rollout_batch_size", "n_checks",
 )  # fmt: skip
 AUTO_OR_COUNT = ("'auto' or a whole number of at least 1", lambda v: v == "auto" if isinstance(v, str) else whole(v, 1))
@@ -38,6 +38,7 @@ def check(method):
         *((name, *whole_from(1)) for name in COUNTS),
         *((name, *whole_from(0)) for name in ("n_updates", "n_rollout_updates", "n_decoder_updates", "n_heads")),
         ("seed", *whole_from(0)),
+        ("n_rollout", "a whole number of at least 1, or None", lambda v: v is None or whole(v, 1)),
         *((name, *AUTO_OR_COUNT) for name in ("dim", "delay")),
         ("padding", *one_of(PADDINGS)),
         ("core", *one_of(CORES)),
@@ -59,7 +60,8 @@ def check(method):
         ("n_heads", f"fewer than n_tokens = {method.n_tokens}: no patch is left for the others to learn from",
          lambda v: v < method.n_tokens),
         ("head_dim", f"a divisor of expand * d_model = {inner}", lambda v: method.core != "ssd" or inner % v == 0),
-        ("n_rollout", f"a multiple of patch_length = {method.patch_length}", lambda v: v % method.patch_length == 0),
+        ("n_rollout", f"a multiple of patch_length = {method.patch_length}",
+         lambda v: v is None or v % method.patch_length == 0),
         ("n_updates", "at least one update in both stages together", lambda v: updates >= 1),
         ("n_checks", f"at most n_updates + n_rollout_updates = {updates}", lambda v: v <= updates),
         ("device", f"'cpu' with core 'selective', and with more than {LONGEST_SHORT} patches",

@@ -20,8 +20,33 @@ def rational_quadratic(x, y, bandwidths=BANDWIDTHS):
         (..., n, m).
     """
     squares = x.square().sum(-1).unsqueeze(-1) + y.square().sum(-1).unsqueeze(-2) - 2.0 * (x @ y.transpose(-1, -2))
-    squares = squares.clamp_min(0.0)
-    return sum(s * s / (s * s + squares) for s in bandwidths)
+    return _SumOfKernels.apply(squares.clamp_min(0.0), bandwidths)
+
+
+class _SumOfKernels(torch.autograd.Function):
+    """k(q) = sum_s s^2 / (s^2 + q) of squared distances q, and k'(q) = -sum_s s^2 / (s^2 + q)^2 along with it.
+
+    The derivative in closed form, since every intermediate array that automatic differentiation keeps is as large as
+    the matrix of all pairs.
+    """
+
+    @staticmethod
+    def forward(ctx, squares, bandwidths):
+        wanted = ctx.needs_input_grad[0]
+        kernel, slope = torch.zeros_like(squares), torch.zeros_like(squares) if wanted else None
+        for s in bandwidths:
+            inverse = (squares + s * s).reciprocal_()
+            kernel.add_(inverse, alpha=s * s)
+            if wanted:
+                slope.addcmul_(inverse, inverse, value=-s * s)
+        if wanted:
+            ctx.save_for_backward(slope)
+        return kernel
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, upstream):
+        return upstream * ctx.saved_tensors[0], None
 
 
 def squared_mmd(x, y, *, bandwidths=BANDWIDTHS, estimator="v"):

@@ -21,6 +21,10 @@ from dysyr.reconstruction.phyxmamba.presets import COMMON, PUBLISHED
 from dysyr.reconstruction.phyxmamba.recipe import Recipe, Stage
 from dysyr.reconstruction.phyxmamba.training import Training
 
+RUN_PATCHES = 2
+"""Patches of a free run of the second stage: the second follows a predicted one. Longer runs of chaotic systems have
+gradients that are ruled by what cannot be forecast."""
+
 
 class PhyxMamba(Reconstructor):
     """Forecasts the next patch of P samples from the last L patches of delay vectors, and runs on its own patches.
@@ -46,7 +50,7 @@ class PhyxMamba(Reconstructor):
         residual: predict the difference from the last sample; else the samples.
         normalise: standardise each variable; else the network computes in data units.
         n_updates, batch_size, learning_rate, learning_rate_end, weight_decay, dropout, head_weight: of the first stage.
-        n_rollout: samples of the free runs of the second stage, a multiple of ``patch_length``.
+        n_rollout: samples of the free runs of the second stage, a multiple of ``patch_length``; None for two patches.
         n_rollout_updates, rollout_batch_size, rollout_rate, rollout_rate_end, gradient_clip: of the second stage.
         n_decoder_updates: updates at the begin of the second stage in which only W_out and b_out move.
         conditional_weight: of the discrepancy between runs and truth, step by step.
@@ -76,10 +80,10 @@ class PhyxMamba(Reconstructor):
 
     def __init__(
         self, *, patch_length=5, n_tokens=2, dim="auto", delay="auto", padding="history", core="ssd", n_layers=2,
-        d_model=64, d_state=16, expand=2, head_dim=64, n_heads=0, residual=True, normalise=True, n_updates=4500,
+        d_model=64, d_state=16, expand=2, head_dim=64, n_heads=0, residual=True, normalise=True, n_updates=3000,
         batch_size=128, learning_rate=4e-3, learning_rate_end=1e-5, weight_decay=0.0, dropout=0.0, head_weight=0.1,
-        n_rollout=30, n_rollout_updates=150, rollout_batch_size=128, rollout_rate=5e-6, rollout_rate_end=5e-7,
-        gradient_clip=1.0, n_decoder_updates=0, conditional_weight=100.0, unconditional_weight=1.0,
+        n_rollout=None, n_rollout_updates=1500, rollout_batch_size=128, rollout_rate=2e-3, rollout_rate_end=1e-6,
+        gradient_clip=1.0, n_decoder_updates=0, conditional_weight=1.0, unconditional_weight=0.0,
         bandwidths=None, mmd_estimator="v", schedule="cosine", jitter=0.0, validation_fraction=0.2, n_checks=10,
         seed=0, device="cpu",
     ):  # fmt: skip
@@ -156,7 +160,7 @@ class PhyxMamba(Reconstructor):
         pieces = [scaler.transform(x[start:stop]) for x in series for start, stop in complete_stretches(x)]
         delay, dim = choose_embedding(series, self.delay, self.dim)
         shape = self._shape(len(names), delay, dim)
-        form = delay_form(train, pieces, scaler, shape.window, max(self.patch_length, self.n_rollout))
+        form = delay_form(train, pieces, scaler, shape.window, self._run_length())
         form = {name: form[name] for name in ("scaler", "covariance", "dt", "names")} | {
             "scale": spread.sd, "windows": form["initial_states"],
         }  # fmt: skip
@@ -182,6 +186,10 @@ class PhyxMamba(Reconstructor):
             "setbacks": np.array([training.setbacks]),
         }  # fmt: skip
         return self._learned(model, history, data)
+
+    def _run_length(self):
+        """Samples of a free run of the second stage."""
+        return self.n_rollout or RUN_PATCHES * self.patch_length
 
     def _shape(self, n_variables, delay, dim):
         return Shape(
@@ -213,7 +221,7 @@ class PhyxMamba(Reconstructor):
         )  # fmt: skip
         return Recipe(
             stages=(forced, free), spread=spread, bandwidths=tuple(self.bandwidths or BANDWIDTHS),
-            estimator=self.mmd_estimator, schedule=self.schedule, n_rollout=self.n_rollout, n_checks=self.n_checks,
+            estimator=self.mmd_estimator, schedule=self.schedule, n_rollout=self._run_length(), n_checks=self.n_checks,
             jitter=float(self.jitter), dropout=float(self.dropout), head_weight=float(self.head_weight),
             conditional_weight=float(self.conditional_weight), unconditional_weight=float(self.unconditional_weight),
         )  # fmt: skip

@@ -1,4 +1,3 @@
-import functools
 import sys
 
 import numpy as np
@@ -60,12 +59,12 @@ def test_components_are_those_of_the_standardised_truth(small):
     assert np.trace(covariance) == pytest.approx(3)
 
 
-def test_a_seed_and_its_table(small, tmp_path):
-    rivals = {"linearar": ("linearar", {})}
-    run = functools.partial(free_run_stage.run_seed, changes=TINY, rivals=rivals)
-    tasks = {tmp_path / "lorenz63_0.json": ("lorenz63", 0)}
-    (records,) = free_run_stage.run_kept(run, tasks)
-    variants = ["truth", "first stage", "both stages", "linearar"]
+def test_a_seed_and_its_table(small, tmp_path, monkeypatch):
+    monkeypatch.setitem(free_run_stage.RECIPES, "tiny", (TINY, TINY | {"n_updates": 32, "n_rollout_updates": 0}))
+    monkeypatch.setitem(free_run_stage.RIVALS, ("lorenz63", "tiny"), ("linearar",))
+    tasks = {tmp_path / "lorenz63_0.json": ("lorenz63", 0, "tiny")}
+    (records,) = free_run_stage.run_kept(free_run_stage.run_seed, tasks)
+    variants = ["truth", "first stage", "both stages", "first stage alone, as long", "linearar"]
     assert [record["variant"] for record in records] == variants
     assert records[2]["history"]["chosen"] and records[2]["parameters"] > 0
     assert records[1]["d_stsp_runs"] != records[2]["d_stsp_runs"]
@@ -73,12 +72,13 @@ def test_a_seed_and_its_table(small, tmp_path):
     lines = free_run_stage.table(records).splitlines()
     assert [line.split("|")[1].strip() for line in lines[2:]] == variants
     assert f"| {records[2]['parameters']:,} |" in lines[4]
-    assert [line.count("–") for line in lines[2:]] == [2, 1, 0, 0]
+    assert [line.count("–") for line in lines[2:]] == [2, 1, 0, 0, 0]
     assert free_run_stage.page(records).startswith("## lorenz63\n\n| | VPT")
 
 
 def test_rivals_are_those_of_the_table_of_forecasts():
-    assert set(free_run_stage.RIVALS["lorenz63"]) <= set(METHODS)
+    assert {label for labels in free_run_stage.RIVALS.values() for label in labels} <= set(METHODS)
+    assert {recipe for _, recipe in free_run_stage.RIVALS} <= set(free_run_stage.RECIPES)
 
 
 def test_gains_count_seeds():
@@ -88,7 +88,7 @@ def test_gains_count_seeds():
 
     records = [record("first stage", 0, 1.0), record("both stages", 0, 2.0)]
     records += [record("first stage", 1, 1.0), record("both stages", 1, 0.5), record("both stages", 2, 1.0)]
-    text = free_run_stage.gains(records)
+    text = free_run_stage.gains(records, "first stage")
     assert "VPT, nominal: better in 1 of 2 seeds, mean change +0.25 (standard error 0.75)" in text
     assert "D_stsp, free runs: better in 1 of 2 seeds, mean change +0.25 (standard error 0.75)" in text
 
@@ -108,11 +108,10 @@ def test_recipes_have_their_own_records(tmp_path, monkeypatch, capsys):
     free_run_stage.main()
     monkeypatch.setattr(sys, "argv", [*command, "--recipe", "small", "--write", str(tmp_path / "page.md")])
     free_run_stage.main()
-    assert asked == [("lorenz63", 0, {}, None), ("lorenz63", 0, *free_run_stage.RECIPES["small"])]
+    assert asked == [("lorenz63", 0, "default"), ("lorenz63", 0, "small")]
     assert {place.name for place in tmp_path.iterdir()} == {"lorenz63_0.json", "lorenz63_small_0.json", "page.md"}
     assert "| first stage alone, as long | 1 (0) |" in (tmp_path / "page.md").read_text()
-    for recipe, width in (("small", 16), ("short", 64)):
-        changes, beside = free_run_stage.RECIPES[recipe]
-        longer = beside["first stage alone, as long"][1]
+    for recipe, width in (("default", 64), ("small", 16), ("short", 64)):
+        changes, longer = free_run_stage.RECIPES[recipe]
         assert [dysyr.PhyxMamba(**arguments).d_model for arguments in (changes, longer)] == [width, width]
-        assert longer["n_rollout_updates"] == 0 and longer["n_updates"] > changes["n_updates"]
+        assert longer["n_rollout_updates"] == 0 and longer["n_updates"] > dysyr.PhyxMamba(**changes).n_updates

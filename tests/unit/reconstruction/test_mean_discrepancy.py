@@ -64,6 +64,17 @@ def test_leading_axes_are_one_value_each_and_gradients_flow():
     assert torch.autograd.gradcheck(lambda y: squared_mmd(x, y), (y,))
 
 
+def test_the_kernel_keeps_its_derivative_only_where_it_is_asked_for():
+    x, y = points([0.0, 0.0], [1.0, 0.5]), points([0.5, 1.0], [2.0, 0.0])
+    assert not rational_quadratic(x, y).requires_grad
+    y.requires_grad_()
+    rational_quadratic(x, y, (0.5, 2.0)).sum().backward()
+    away = y.detach()[None] - x[:, None]
+    squares = (away**2).sum(-1, keepdim=True)
+    slope = sum(-s * s / (s * s + squares) ** 2 for s in (0.5, 2.0))
+    torch.testing.assert_close(y.grad, (2 * slope * away).sum(0))
+
+
 def test_a_sample_against_itself_is_never_negative():
     x = torch.tensor(np.random.default_rng(3).normal(size=(50, 3)), dtype=torch.float32)
     assert squared_mmd(x, x.clone()).item() >= 0.0

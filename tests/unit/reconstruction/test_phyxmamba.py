@@ -82,6 +82,7 @@ def test_every_option_trains(changes):
         ({"seed": -1}, "cannot use this seed: -1"),
         ({"n_heads": 3}, "cannot use this n_heads: 3; fewer than n_tokens = 3: no patch is left for the others"),
         ({"head_dim": 7}, r"cannot use this head_dim: 7; a divisor of expand \* d_model = 16"),
+        ({"n_rollout": 0}, "cannot use this n_rollout: 0; a whole number of at least 1, or None"),
         ({"n_rollout": 7}, "cannot use this n_rollout: 7; a multiple of patch_length = 3"),
         ({"n_updates": 0, "n_rollout_updates": 0}, "cannot use this n_updates: 0; at least one update in both"),
         ({"n_checks": 30}, r"cannot use this n_checks: 30; at most n_updates \+ n_rollout_updates = 26"),
@@ -167,7 +168,8 @@ def test_embedding_of_one_variable_and_of_three():
 
 
 def test_second_stage_loss_is_what_is_written():
-    made = fit(n_updates=0, n_rollout_updates=1, n_checks=1)
+    weights = {"conditional_weight": 100.0, "unconditional_weight": 3.0}
+    made = fit(n_updates=0, n_rollout_updates=1, n_checks=1, **weights)
     recipe = made._recipe(np.ones(2))
     shape = made._shape(2, 2, 2)
     network = PatchNetwork(shape, np.ones((3, 2)), np.random.default_rng(0))
@@ -185,7 +187,7 @@ def test_second_stage_loss_is_what_is_written():
 
     truth, first = windows[:, shape.window :], windows[:, 0]
     terms = [((run - truth) ** 2).mean()]
-    for weight, others in ((100.0, truth), (1.0, np.repeat(first[:, None], 6, axis=1))):
+    for weight, others in ((100.0, truth), (3.0, np.repeat(first[:, None], 6, axis=1))):
         pairs = [(others[:, t], run[:, t]) for t in range(6)]
         terms.append(weight * np.mean([k(a, a) + k(b, b) - 2 * k(a, b) for a, b in pairs]))
     assert loss == pytest.approx(sum(terms), rel=1e-4)
@@ -296,6 +298,12 @@ def test_the_model_after_the_first_stage_is_that_of_a_first_stage_alone():
     assert not np.array_equal(both.model_.arrays()["network.decode_weight"], alone["network.decode_weight"])
 
 
+def test_runs_of_the_second_stage_are_two_patches_where_nothing_else_is_said():
+    said, unsaid = fit(patch_length=4, n_rollout=8), fit(patch_length=4, n_rollout=None)
+    for name, value in said.model_.arrays().items():
+        np.testing.assert_array_equal(value, unsaid.model_.arrays()[name], err_msg=name)
+
+
 def test_plateau_halves_the_rate_after_six_checks_without_gain():
     network = PatchNetwork(fit_shape(), np.ones((3, 2)), np.random.default_rng(0))
     recipe = dataclasses.replace(PhyxMamba(**SMALL, schedule="plateau")._recipe(np.ones(2)), n_checks=13)
@@ -333,7 +341,7 @@ def test_the_example_runs(capsys):
     """As it stands but for shorter series, training and orbits."""
     code = (Path(__file__).parents[3] / "examples" / "patch_forecast.py").read_text(encoding="utf-8")
     for long, short in (
-        ("n_updates=2000, n_rollout_updates=50", "n_updates=40, n_rollout_updates=2, n_checks=2"),
+        ("n_updates=1200, n_rollout_updates=300", "n_updates=40, n_rollout_updates=2, n_checks=2"),
         ("n_steps=10_000", "n_steps=1_000"), ("n_trajectories=50", "n_trajectories=3"),
         ("generate(5_000, seed=0)", "generate(100, seed=0)"), ("n_steps=2_000, seed=0", "n_steps=20, seed=0"),
     ):  # fmt: skip
