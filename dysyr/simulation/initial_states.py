@@ -5,12 +5,13 @@ import numpy as np
 
 from dysyr.core.errors import InputError
 from dysyr.simulation.flows import integrate_adaptive
+from dysyr.simulation.level_sets import onto_level_set
 
 SPREAD = 0.01
 """Relative size of the perturbation of the default initial state."""
 
 N_STRETCHES = 16
-"""Seeds that differ by less have stretches of their own of a trajectory with conserved quantities."""
+"""Seeds that differ by less have stretches of their own of a trajectory of a symplectic flow."""
 
 
 def given_states(system, initial_state, n_trajectories):
@@ -62,9 +63,11 @@ def spread_states(system, compiled, n_trajectories, duration, transient, seed):
     test data of different seeds would be one and the same trajectory), each component that is not zero is
     multiplied by 1 + 0.01 n with normal n (all components, added to, when all are zero), and each state of an
     autonomous flow is then moved along the flow for a random part of the transient, so that trajectories on a
-    cycle or a torus differ in phase. On a system with conserved quantities a perturbation would leave the
-    level set: there trajectory k starts where an unperturbed trajectory is after k + (seed mod 16) times the
-    recorded duration. Paths of an sde all start at the default state.
+    cycle or a torus differ in phase. On a flow with declared constants of motion the perturbed states are brought
+    back to their values, see :func:`dysyr.simulation.level_sets.onto_level_set`, and moved along the flow for a random
+    part of the recorded duration if the transient is shorter. A symplectic flow that declares none would leave its
+    level set: there trajectory k starts where an unperturbed trajectory is after k + (seed mod 16) times the recorded
+    duration, so that those of neighbouring seeds may overlap. Paths of an sde all start at the default state.
 
     Args:
         system: the System.
@@ -80,20 +83,20 @@ def spread_states(system, compiled, n_trajectories, duration, transient, seed):
     default = np.asarray(system.initial_state, dtype=float)
     if (n_trajectories == 1 and seed == 0) or system.kind == "sde":
         return np.tile(default, (n_trajectories, 1))
-    if system.kind != "map" and keeps_level_sets(system):
+    constants = {} if system.kind == "map" else system.conserved_quantities(default)
+    if system.kind != "map" and system.symplectic and not constants:
         times = (np.arange(n_trajectories) + seed % N_STRETCHES) * max(duration, transient, 1.0)
         states, _ = integrate_adaptive(compiled, "dop853", default[None], np.zeros(1), times, 1e-10, 1e-10)
         return np.array(states[0], dtype=float)
     rng = np.random.default_rng([seed, 1])
     noise = SPREAD * rng.standard_normal((n_trajectories, system.dim))
-    states = default * (1 + noise) if default.any() else default + noise
+    size = np.where(default == 0, np.abs(default).max(), default) if constants and system.symplectic else default
+    states = default + size * noise if default.any() else default + noise
+    if constants:
+        states = np.array([onto_level_set(system, state, constants) for state in states])
+        transient = max(duration, transient, 1.0)
     if system.kind == "map" or system.has_time or transient == 0:
         return states
     start = -transient * rng.random(n_trajectories)
     moved, _ = integrate_adaptive(compiled, "dop853", states, start, np.zeros(1), 1e-9, 1e-9)
     return np.array(moved[:, 0], dtype=float)
-
-
-def keeps_level_sets(system):
-    """Whether the flow has constants of motion, declared ones or those of a symplectic flow."""
-    return bool(system.symplectic) or bool(system.conserved_quantities(np.asarray(system.initial_state)))

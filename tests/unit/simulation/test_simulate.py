@@ -139,6 +139,16 @@ def test_trajectories_of_a_conservative_system_keep_its_energy():
 PENDULUM = System.ode({"q": "p", "p": "-sin(q)"}, initial_state=[1.0, 0.0], dt=0.1, symplectic=True)
 
 
+def test_seeds_of_a_conservative_system_share_no_stretch_and_keep_its_energy():
+    system = catalogue_system("henon_heiles")
+    train = simulate(system, n_steps=1000, n_trajectories=3, seed=0)["x"].values
+    test = simulate(system, n_steps=400, n_trajectories=3, seed=1)["x"].values
+    gaps = [np.abs(a[i : i + 200] - b[:200]).max() for a in train for b in test for i in range(800)]
+    assert min(gaps) > 1e-3
+    for x in (train, test):
+        np.testing.assert_allclose(system.conserved_quantities(x)["energy"], 1 / 8, atol=1e-7)
+
+
 @pytest.mark.parametrize(
     "system", [LORENZ, LOGISTIC, UHLENBECK, PENDULUM], ids=["ode", "map", "sde", "conservative"]
 )
