@@ -187,7 +187,7 @@ class RateModel(Model):
         tables = {}
         for k in np.flatnonzero(seen):
             if last is not None:
-                lag = round(float(t[k] - t[last]), 12)
+                lag = float(f"{t[k] - t[last]:.10g}")
                 if lag not in tables:
                     tables[lag] = self.transition_matrix(lag)
                 now = now @ tables[lag]

@@ -163,6 +163,17 @@ def test_pair_log_likelihood_is_the_mean_of_the_logarithms():
     assert chain.pair_log_likelihood(make_dataset(np.array([1]), dt=0.5)) == 0.0
 
 
+@pytest.mark.parametrize("unit", [1e-14, 3e-12, 1e12])
+def test_likelihood_and_filter_do_not_depend_on_the_unit_of_time(unit):
+    labels, clock = [[0, 0, 1, 1, 0], [1, 0, 1, 1, 1]], np.array([0.0, 0.3, 0.7, 1.9, 2.0])
+    here, there = (
+        (model(SWITCH / u, dt=0.5 * u), make_dataset(np.array(labels)[..., None], time=clock * u)) for u in (1.0, unit)
+    )
+    expected = here[0].pair_log_likelihood(here[1])
+    assert there[0].pair_log_likelihood(there[1]) == pytest.approx(expected, rel=1e-8)
+    np.testing.assert_allclose(there[0].filtered(there[1]), here[0].filtered(here[1]), rtol=1e-8)
+
+
 def test_criterion_of_rates_is_the_uncertainty_that_is_left():
     chain = model(SWITCH * 0.1)
     data = chain.generate(4000, seed=2)
