@@ -36,6 +36,18 @@ def number(value):
     return isinstance(value, (float, np.integer, np.floating)) and math.isfinite(value)
 
 
+def time_array(times):
+    """Times as an array of floats.
+
+    Raises:
+        InputError: they are no numbers, or lists of different lengths.
+    """
+    try:
+        return np.array(times, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InputError("times are not made of numbers", got=repr(times)[:80], expected="a list of numbers") from error
+
+
 def whole_from(least):
     """The end of a rule: a whole number of at least ``least``."""
     return f"a whole number of at least {least}", lambda v: whole(v, least)

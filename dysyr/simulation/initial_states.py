@@ -29,9 +29,12 @@ def given_states(system, initial_state, n_trajectories):
         InputError: wrong shape, values that are not finite, or one state for many identical trajectories.
     """
     try:
-        states = np.array(initial_state, dtype=float)
+        states = np.array(initial_state)
+        states = states if np.iscomplexobj(states) else states.astype(float)
     except (TypeError, ValueError) as error:
         raise InputError("initial_state is not made of numbers", got=repr(initial_state)[:80]) from error
+    if np.iscomplexobj(states):
+        raise InputError("initial_state is complex", got=repr(initial_state)[:80], expected="real numbers")
     if states.ndim == 0 or states.ndim > 2 or states.shape[-1] != system.dim or states.size == 0:
         raise InputError(
             "initial_state has the wrong shape",

@@ -1,7 +1,10 @@
 """Where the paths of a jump process start: given counts, or states drawn from a distribution."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
+from dysyr.core.arguments import number
 from dysyr.core.errors import InputError
 from dysyr.core.jump_definition import check_distribution
 from dysyr.core.system_schema import unknown_entry
@@ -55,11 +58,15 @@ def starting_states(system, initial_state, n_paths, seed):
     if isinstance(initial_state, dict):
         probabilities = np.zeros(len(names))
         for name, value in initial_state.items():
+            if not number(value):
+                raise InputError(f"probability of {name} in initial_state", got=repr(value)[:60], expected="a number")
             probabilities[_number(name, names)] = value
         check_distribution(probabilities)
         return _drawn(probabilities, n_paths, seed)
     if isinstance(initial_state, (str, int, np.integer)):
         return np.full(n_paths, _number(initial_state, names))
+    if not isinstance(initial_state, Iterable):
+        raise _no_state(initial_state, names)
     states = np.array([_number(name, names) for name in initial_state])
     if states.size == 0 or n_paths not in (1, states.size):
         raise InputError(
@@ -81,7 +88,11 @@ def _number(name, names):
             raise unknown_entry("state in initial_state", name, names)
         return names.index(name)
     if isinstance(name, bool) or not isinstance(name, (int, np.integer)) or not 0 <= name < len(names):
-        raise InputError(
-            "state in initial_state", got=repr(name)[:60], expected=f"a name, or a number from 0 to {len(names) - 1}"
-        )
+        raise _no_state(name, names)
     return int(name)
+
+
+def _no_state(name, names):
+    return InputError(
+        "state in initial_state", got=repr(name)[:60], expected=f"a name, or a number from 0 to {len(names) - 1}"
+    )

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from scipy import sparse, stats
 
+from dysyr.core.arguments import time_array
 from dysyr.core.catalogue import as_system
 from dysyr.core.errors import InputError
 from dysyr.simulation.jump_start import starting_counts
@@ -84,7 +85,7 @@ def master_equation(system, times, *, largest=None, initial_state=None, toleranc
             "the projection is for reactions over counts",
             do="take dysyr.core.rate_matrix.transition_matrices(system.rate_matrix, times) for a chain of states",
         )
-    times = np.array(times, dtype=float)
+    times = time_array(times)
     if times.ndim != 1 or times.size == 0 or not np.isfinite(times).all() or (np.diff(times, prepend=0.0) < 0).any():
         raise InputError("times", got=f"shape {times.shape}", expected="ascending finite times >= 0")
     start = starting_counts(system, initial_state, 1, 0)[0].astype(np.int64)

@@ -200,7 +200,8 @@ class LabelFlips(ObservationModel):
     stream = 9
 
     def _observed(self, ds, before, rng):
-        _check(0 <= self.probability <= 1, "probability of a flip", self.probability, "from 0 to 1")
+        fine = number(self.probability) and 0 <= self.probability <= 1
+        _check(fine, "probability of a flip", self.probability, "from 0 to 1")
         _check(before["label"] is not None, "label flips", "a data set without labels", "a variable 'label'")
         kinds = np.unique(np.concatenate(before["label"]))
         if "states" in before["attrs"]:

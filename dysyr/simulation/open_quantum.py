@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.integrate import DOP853
 
+from dysyr.core.arguments import time_array
 from dysyr.core.catalogue import as_system
 from dysyr.core.errors import DysyrError, InputError
 from dysyr.core.open_quantum_definition import bloch_vectors
@@ -102,7 +103,7 @@ def evolve_states(system, times, *, initial_state=None, frame=None, tolerance=TO
     if system.spins is None:
         raise InputError("evolve_states is for systems of kind open_quantum", got=f"kind {system.kind}")
     frame = None if frame is None else Frame(frame)
-    times = np.array(times, float)
+    times = time_array(times)
     if times.ndim != 1 or times.size == 0 or not np.isfinite(times).all() or (np.diff(times, prepend=0.0) < 0).any():
         raise InputError("times", got=f"shape {times.shape}", expected="ascending finite times >= 0")
     method = "dop853" if system.spins.has_time else "taylor"

@@ -109,5 +109,6 @@ def check_memory(n_sites, n_vectors):
     if needed > MOST_BYTES:
         raise InputError(
             f"{n_sites} spins are too many for an exact method", got=f"{needed / 1e9:.3g} GB needed",
-            expected=f"at most {MOST_BYTES / 1e9:g} GB", do="take method='trajectories', which goes up to 16 spins",
+            expected=f"at most {MOST_BYTES / 1e9:g} GB",
+            do="take method='trajectories', which goes up to 16 spins" if n_sites <= 16 else None,
         )  # fmt: skip

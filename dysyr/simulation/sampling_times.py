@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dysyr.core.arguments import time_array
 from dysyr.core.counts import MOST_SAMPLES
 from dysyr.core.errors import InputError
 
@@ -54,7 +55,7 @@ def _one_for_each(times):
 
 
 def _given(kind, times):
-    times = np.array(times, dtype=float)
+    times = time_array(times)
     if times.ndim != 1 or times.size == 0 or not np.isfinite(times).all():
         raise InputError("times", got=f"shape {times.shape}", expected="a one-dimensional array of finite numbers")
     if times[0] < 0 or (np.diff(times) <= 0).any():

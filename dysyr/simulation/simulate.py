@@ -22,6 +22,9 @@ from dysyr.simulation.sampling_times import sampling_times
 ODE_METHODS = ("dop853", "tsit5", "rk4", "dop853_fixed", "tsit5_fixed", "radau", "bdf")
 DEFAULT_N_STEPS = 10_000
 
+N_SEEDS = 2**64
+"""Seeds with random numbers of their own; those of the kernels repeat beyond."""
+
 
 def simulate(
     system, *, n_steps=None, t_end=None, dt=None, times=None, initial_state=None, n_trajectories=1,
@@ -50,8 +53,8 @@ def simulate(
             "random" (the default for n_trajectories > 1), a state vector or a density matrix, see
             :func:`dysyr.simulation.open_quantum.starting_states`.
         n_trajectories: number of trajectories.
-        transient: time to discard, in system time units; by default the system's own, or 0 with
-            initial_state.
+        transient: time to discard, in system time units (maps: a whole number of steps); by default the system's own,
+            or 0 with initial_state.
         method: flows: "dop853" (default; order 8, own step, dense output of order 7), "tsit5" (order 5, own
             step), "rk4", "tsit5_fixed", "dop853_fixed" (``substeps`` equal steps per interval), "radau",
             "bdf" (stiff, scipy).
@@ -67,7 +70,7 @@ def simulate(
             where the fastest state jumps more than twice between samples, and at most 100 intervals differ).
         observation_noise: standard deviation of added Gaussian noise, as a fraction of each variable's own.
         observe: variables or function to observe, see :func:`dysyr.simulation.observation.observe`.
-        seed: seed of initial states and noise.
+        seed: seed of initial states and noise, a whole number below 2^64.
         device: "cpu"; or "cuda" for maps, flows and SDEs: a thread of a card for each trajectory.
         dtype: "float64" or "float32".
         rtol: relative tolerance of the methods with their own step; by default 1e-9 (float32: 1e-5). Of "tau" the
@@ -106,6 +109,8 @@ def simulate(
         raise InputError("unknown dtype", got=repr(dtype), expected="'float64' or 'float32'")
     n_trajectories = _positive_integer("n_trajectories", n_trajectories)
     seed = _whole_number("seed", seed)
+    if seed >= N_SEEDS:
+        raise InputError("seed", got=repr(seed)[:60], expected="a whole number below 2^64")
     if times is None and t_end is None and n_steps is None:
         n_steps = DEFAULT_N_STEPS
     dt = system.dt if dt is None and times is None else dt
@@ -119,6 +124,8 @@ def simulate(
         transient = system.transient if initial_state is None else 0.0
     if not number(transient) or transient < 0:
         raise InputError("transient", got=repr(transient), expected="a time >= 0 in system time units")
+    if system.kind == "map" and transient != int(transient):
+        raise InputError("transient of a map", got=repr(transient), expected="a whole number of steps")
 
     if (n_shots is not None or frame is not None) and system.spins is None:
         raise InputError("n_shots and frame are of open quantum systems", got=f"kind {system.kind}")

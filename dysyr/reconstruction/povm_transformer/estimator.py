@@ -8,7 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from dysyr.core.arguments import NOT_NEGATIVE, POSITIVE, check_arguments, one_of, whole, whole_from
+from dysyr.core.arguments import NOT_NEGATIVE, POSITIVE, check_arguments, one_of, time_array, whole, whole_from
 from dysyr.core.checkpoint import Checkpoint
 from dysyr.core.dataset import read_dataset
 from dysyr.core.errors import InputError
@@ -239,7 +239,7 @@ def _check(method):
 
 
 def _checked_times(times):
-    times = np.asarray(times, float)
+    times = time_array(times)
     if times.ndim != 1 or times.size == 0 or not np.isfinite(times).all() or (np.diff(times, prepend=0.0) < 0).any():
         raise InputError("times", got=f"shape {times.shape}", expected="ascending finite times >= 0")
     return times

@@ -160,6 +160,9 @@ def test_what_is_refused(arguments, message):
 def test_too_many_spins_are_refused_with_the_memory():
     with pytest.raises(InputError, match="15 spins.*GB needed"):
         simulate(ISING.with_size(n_sites=15), times=[1.0])
+    with pytest.raises(InputError) as refused:
+        simulate(ISING.with_size(n_sites=20), times=[1.0])
+    assert "trajectories" not in str(refused.value)
 
 
 def test_other_systems_have_no_shots_and_no_states():
@@ -169,6 +172,8 @@ def test_other_systems_have_no_shots_and_no_states():
         evolve_states(catalogue_system("lorenz63"), [1.0])
     with pytest.raises(InputError, match="ascending"):
         evolve_states(ISING, [1.0, 0.5])
+    with pytest.raises(InputError, match="times are not made of numbers"):
+        evolve_states(ISING, ["soon"])
 
 
 @pytest.mark.parametrize("V", [1e9, 1e308])

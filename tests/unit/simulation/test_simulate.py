@@ -230,10 +230,14 @@ def test_blow_up_of_a_map():
         ),
         ({"initial_state": [1.0, np.nan, 0.0]}, "initial_state is not finite"),
         ({"initial_state": ["a", "b", "c"]}, "initial_state is not made of numbers"),
+        ({"initial_state": [1.0, 2.0, 3.0j]}, "initial_state is complex"),
+        ({"times": "soon"}, "times are not made of numbers: 'soon'"),
+        ({"times": [[0.0, 1.0], [0.0]]}, "times are not made of numbers"),
         ({"initial_state": [1.0, 2.0, 3.0], "n_trajectories": 4}, "same trajectory 4 times"),
         ({"initial_state": np.ones((3, 3)), "n_trajectories": 4}, "3 states, n_trajectories=4"),
         ({"n_trajectories": 0}, "n_trajectories: 0"),
         ({"seed": 1.5}, "seed: 1.5"),
+        ({"seed": 2**64}, r"seed: 18446744073709551616; a whole number below 2\^64"),
         ({"device": "tpu"}, "unknown device: 'tpu'"),
         ({"dtype": "int8"}, "unknown dtype: 'int8'"),
         ({"rtol": 0.0}, "rtol: 0.0"),
@@ -253,6 +257,8 @@ def test_map_refuses_what_belongs_to_flows():
         simulate(LOGISTIC, n_steps=3, method="rk4")
     with pytest.raises(InputError, match="dt of a map: 0.5; a whole number"):
         simulate(LOGISTIC, n_steps=3, dt=0.5)
+    with pytest.raises(InputError, match="transient of a map: 2.5; a whole number"):
+        simulate(LOGISTIC, n_steps=3, transient=2.5)
 
 
 def test_sde_refuses_methods_of_the_other_calculus():
