@@ -7,6 +7,7 @@ so that rows sum to zero, a distribution is a row vector, and dp/dt = p Q. The t
 
 import numpy as np
 
+from dysyr.core.arguments import time_array
 from dysyr.core.errors import InputError
 
 ROW_TOLERANCE = 1e-9
@@ -150,7 +151,7 @@ def transition_matrices(q, lags):
         jensen1953
     """
     q = checked_rate_matrix(q)
-    lags = np.asarray(lags, dtype=float)
+    lags = time_array(lags)
     if lags.ndim != 1 or not np.isfinite(lags).all() or (lags < 0).any():
         raise InputError("lags", got=f"shape {lags.shape}", expected="a one-dimensional array of finite times >= 0")
     n = len(q)

@@ -213,6 +213,8 @@ def test_inputs_are_refused_and_negative_times_too():
         model(SWITCH).forecast(np.array([0]), n_steps=3, inputs=np.zeros((3, 1)))
     with pytest.raises(InputError, match="lags"):
         model(SWITCH).transition_matrix(-1.0)
+    with pytest.raises(InputError, match="times are not made of numbers"):
+        model(SWITCH).transition_matrix("soon")
 
 
 def test_a_model_is_what_its_arrays_say_and_nothing_else():

@@ -366,10 +366,20 @@ class TestPosterior:
         assert (low[0, 1], high[0, 1]) == pytest.approx(law.ppf([0.05, 0.95]))
         np.testing.assert_allclose(edge_gamma.gamma_interval(0.9, 2.0, 1.5), law.ppf([0.05, 0.95]))
 
-    @pytest.mark.parametrize("level", [0, 1, -0.5])
+    @pytest.mark.parametrize("level", [0, 1, -0.5, "half", [0.1, 0.9]])
     def test_levels_beyond_a_probability(self, level):
         with pytest.raises(dysyr.InputError, match="level of quantiles"):
             self.model().rate_quantiles(level)
+
+    @pytest.mark.parametrize(("ask", "message"), [
+        (lambda model: model.rate_interval("most"), "coverage of an interval: 'most'"),
+        (lambda model: model.rate_interval(1), "coverage of an interval: 1"),
+        (lambda model: model.draw_rates(-1), "n_draws: -1"),
+        (lambda model: model.draw_rates(3, seed=0.5), "seed is not a whole number"),
+    ])  # fmt: skip
+    def test_what_is_no_coverage_and_no_number_of_draws(self, ask, message):
+        with pytest.raises(dysyr.InputError, match=message):
+            ask(self.model())
 
     def test_arrays_that_do_not_fit(self):
         with pytest.raises(FormatError, match="do not fit"):

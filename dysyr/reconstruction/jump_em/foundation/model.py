@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from dysyr.core.arguments import generator_of, number, whole
 from dysyr.core.errors import FormatError, InputError
 from dysyr.reconstruction.jump_em.described import DescribedRates
 from dysyr.reconstruction.jump_em.foundation import edge_gamma
@@ -84,7 +85,7 @@ class JumpPosterior(DescribedRates):
         Raises:
             InputError: a level outside of (0, 1).
         """
-        if not 0 < level < 1:
+        if not (number(level) and 0 < level < 1):
             raise InputError("a level of quantiles", got=repr(level), expected="a number between 0 and 1")
         p = np.ones_like(self._edge) if given_edge else self._edge
         return np.where(self._off, edge_gamma.mixture_quantile(level, p, self._shape, self._mean), 0.0)
@@ -98,7 +99,12 @@ class JumpPosterior(DescribedRates):
 
         Returns:
             lower and upper ends, each (state, state) in 1/time.
+
+        Raises:
+            InputError: a coverage outside of [0, 1).
         """
+        if not (number(coverage) and 0 <= coverage < 1):
+            raise InputError("coverage of an interval", got=repr(coverage)[:60], expected="a number from 0 to below 1")
         tail = (1 - coverage) / 2
         return tuple(self.rate_quantiles(level, given_edge=given_edge) for level in (tail, 1 - tail))
 
@@ -111,8 +117,13 @@ class JumpPosterior(DescribedRates):
 
         Returns:
             (draw, state, state) in 1/time, rows sum to zero.
+
+        Raises:
+            InputError: a number of draws or a seed that is none.
         """
-        rng = np.random.default_rng([int(seed), 0x65646765])
+        if not whole(n_draws, 0):
+            raise InputError("n_draws", got=repr(n_draws)[:60], expected="a whole number of at least 0")
+        rng = generator_of(seed, 0x65646765)
         size = (n_draws, *self._edge.shape)
         rates = rng.gamma(self._shape, self._mean / self._shape, size) * (rng.random(size) < self._edge)
         rates = np.where(self._off, rates, 0.0)
