@@ -9,6 +9,14 @@ from dysyr.simulation.divergence import raise_diverged
 METHODS = {"radau": "Radau", "bdf": "BDF"}
 
 
+class _NotFinite(Exception):
+    """A place where the equations or their Jacobian have no finite value: scipy would go on to a LinAlg error."""
+
+    def __init__(self, time, state):
+        super().__init__(f"t = {time}")
+        self.time, self.state = float(time), state
+
+
 def integrate_stiff(compiled, method, x0, start, times, rtol, atol):
     """Values at given times by an implicit method, one trajectory after the other, in float64.
 
@@ -34,15 +42,27 @@ def integrate_stiff(compiled, method, x0, start, times, rtol, atol):
     p = compiled.parameter_lanes(1)
     jacobian = first_class(compiled.module.jacobian, matrix_function(np.float64))
 
+    latest = 0.0, x0[0]
+
     def f(t, x):
+        nonlocal latest
         out = np.empty((dim, 1))
         compiled.rhs(np.array([t]), np.ascontiguousarray(x[:, None]), p, out)
+        if np.isfinite(x).all():
+            latest = t, np.array(x)
         return out[:, 0]
 
     def df(t, x):
         out = np.zeros((dim, dim, 1))
         jacobian(np.array([t]), np.ascontiguousarray(x[:, None]), p, out)
+        if not np.isfinite(out).all():
+            raise _NotFinite(t, np.array(x))
         return out[:, :, 0]
+
+    def refuse(k, when, state):
+        left, final = np.full(n, np.inf), x0.copy()
+        left[k], final[k] = when, state
+        raise_diverged(compiled.system, left, final, "look at the equations, the parameters and initial_state")
 
     out = np.empty((n, times.size, dim))
     counts = {"evaluations": 0, "jacobians": 0}
@@ -50,16 +70,17 @@ def integrate_stiff(compiled, method, x0, start, times, rtol, atol):
         if times[-1] <= start[k]:
             out[k] = x0[k]
             continue
-        solution = solve_ivp(
-            f, (start[k], times[-1]), x0[k], METHODS[method], t_eval=times, rtol=rtol, atol=atol, jac=df
-        )
+        if not np.isfinite(f(start[k], x0[k])).all():
+            refuse(k, start[k], x0[k])
+        try:
+            solution = solve_ivp(
+                f, (start[k], times[-1]), x0[k], METHODS[method], t_eval=times, rtol=rtol, atol=atol, jac=df
+            )
+        except _NotFinite as place:
+            refuse(k, place.time, place.state)
         reached = solution.y.shape[1]
         if not solution.success or reached < times.size or not np.isfinite(solution.y).all():
-            when = float(solution.t[-1]) if reached else float(start[k])
-            last = solution.y[:, -1] if reached else x0[k]
-            left, final = np.full(n, np.inf), x0.copy()
-            left[k], final[k] = when, last
-            raise_diverged(compiled.system, left, final, "look at the equations, the parameters and initial_state")
+            refuse(k, *latest)
         out[k] = solution.y.T
         counts["evaluations"] += solution.nfev
         counts["jacobians"] += solution.njev

@@ -252,6 +252,21 @@ def test_bad_arguments_are_named(settings, message):
         simulate(LORENZ, **settings)
 
 
+@pytest.mark.parametrize("method", ["dop853", "tsit5", "radau", "bdf"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("log(-x)", "no step of trajectory 0 is short enough at t = 0, where x = 1;"),
+        ("-sqrt(x)", "no step of trajectory 0 is short enough at t = 2, where x = .*e-"),
+        ("x**2", "variable x of trajectory 0 left every bound at t = 1;"),
+    ],
+)
+def test_where_equations_end_is_told_from_where_a_state_runs_away(text, message, method):
+    system = System.ode({"x": text}, initial_state=[1.0], dt=0.1)
+    with pytest.raises(DivergedError, match=message):
+        simulate(system, t_end=5.0, method=method)
+
+
 def test_map_refuses_what_belongs_to_flows():
     with pytest.raises(InputError, match="a map has no method"):
         simulate(LOGISTIC, n_steps=3, method="rk4")
