@@ -61,13 +61,14 @@ def diagnose_levels(panel, at, errors, weights):
         tuple of str.
     """
     said = []
-    for i in np.flatnonzero(at.levels.sds <= panel.smallest_sd):
+    held = at.levels.sds <= panel.smallest_sd
+    for i in np.flatnonzero(held):
         said.append(
             f"the spread of state {panel.states[i]} is the smallest allowed one, on {weights[i]:.3g} samples: "
             "the signal repeats a value there, or there are too many states; give fewer"
         )
     gaps, spread = np.diff(at.levels.means), np.hypot(errors[0, 1:], errors[0, :-1])
-    for i in np.flatnonzero(gaps < 2 * spread):
+    for i in np.flatnonzero((gaps < 2 * spread) & ~held[1:] & ~held[:-1]):
         said.append(
             f"the levels of states {panel.states[i]} and {panel.states[i + 1]} differ by less than two standard errors:"
             " only their rates tell them apart, and which is which is arbitrary"

@@ -238,6 +238,7 @@ def test_too_many_states_and_equal_levels_are_said():
         made = fit(rounded, 2)
     weight = np.bincount(x.ravel())[1]
     assert f"the spread of state 1 is the smallest allowed one, on {weight} samples" in made.warnings_[1]
+    assert not any("two standard errors" in reason for reason in made.warnings_)
     assert np.isinf(made.model_.levels_stderr).all() and np.isfinite(made.model_.rate_stderr).all()
     y = np.random.default_rng(0).standard_normal((4, 100))
     with pytest.warns(RateWarning):
