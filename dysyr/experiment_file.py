@@ -109,7 +109,7 @@ def read_tables(path, what):
         FormatError: the file cannot be read or is not TOML.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise FormatError(f"cannot read the {what} '{path}'", got=reason, expected="a TOML file") from error

@@ -43,11 +43,11 @@ def parse_system_text(text, source):
     """The tables of a TOML text.
 
     Args:
-        text: the text.
+        text: the text; a byte-order mark, as editors on Windows put first, is skipped.
         source: where it is from, for messages.
     """
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text.removeprefix("\ufeff"))
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise FormatError(f"'{source}' is no TOML file", got=str(error) or "nested too deeply") from None
 

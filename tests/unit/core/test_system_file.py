@@ -45,6 +45,13 @@ def test_a_file_names_its_system(path):
     assert system.name == "decay" and system.parameters["rate"] == 0.5
 
 
+def test_a_byte_order_mark_is_skipped(path):
+    path.write_text("\ufeff" + TEXT + INVARIANTS, encoding="utf-8")
+    assert System.from_file(path).parameters["rate"] == 0.5
+    write_invariants(path, [])
+    assert path.read_text(encoding="utf-8") == "\ufeff" + TEXT + "\n"
+
+
 def test_a_system_with_all_tables_survives_a_file(tmp_path):
     system = System.sde(
         {"x[i]": "a*x[i+1] - q*\\\n x[i]".replace("\\\n", "")},
