@@ -26,7 +26,8 @@ def labels_of(ds):
         raise InputError(
             "the data have no labels", got=f"{ds.sizes['state']} variables",
             expected="a variable 'label', or one variable that holds the number of the state",
-            do="make one with make_dataset(x, label=...), or give paths as a list of arrays, one for each path",
+            do="choose the column of the states, columns=['state'] (--columns), or make one with "
+            "make_dataset(x, label=...), or give paths as a list of arrays, one for each path",
         )  # fmt: skip
     labels = []
     for column, x in zip(columns, series, strict=True):

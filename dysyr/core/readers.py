@@ -233,7 +233,8 @@ def _numbers(frame, source):
             raise InputError(
                 f"column '{name}'{source} holds text", got=f"'{column.iloc[row]}' in data row {row + 1}",
                 expected="numbers",
-                do="correct this cell or leave it empty" if few else f"choose columns={others} (--columns)",
+                do="correct this cell or leave it empty" if few else f"choose columns={others} (--columns)" if others
+                else "write numbers, for names of states 0, 1, 2, ...",
             )  # fmt: skip
     if all(_fits_int64(column) for _, column in frame.items()):
         return frame.to_numpy(dtype=np.int64)

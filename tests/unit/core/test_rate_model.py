@@ -189,7 +189,7 @@ def test_criterion_of_rates_is_the_uncertainty_that_is_left():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (np.zeros((30, 2)), "the data have no labels: 2 variables"),
+        (np.zeros((30, 2)), "the data have no labels: 2 variables.*columns=\\["),
         (np.array([0.0, 0.5]), "a label is not the number of a state: 0.5; 0, 1, 2"),
         (np.array([0, -3]), "a label is not the number of a state: -3"),
         (np.array([0, 2]), "a label is not a state of the model: 2; 0 to 1"),

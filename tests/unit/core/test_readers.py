@@ -126,6 +126,7 @@ def test_list_of_files_is_a_list_of_trajectories(write):
         ("a.csv", "a,b\n1,2\n1,2,3\n", FormatError, "lengths: 2 cells in the first row, 3 in row 3"),
         ("a.csv", "b,b\n1,2\n3,4\n", InputError, "share a name: b"),
         ("a.csv", "name,v\nfoo,1\nbar,2\n", InputError, r"'name' in .* holds text: 'foo' .*columns=\['v'\]"),
+        ("a.csv", "t,s\n0,open\n1,shut\n2,open\n", InputError, "'s' in .* holds text: 'open' .*of states 0, 1, 2"),
         ("a.csv", "a\n1\n2\noops\n4\n", InputError, "'a' in .* holds text: 'oops' in data row 3.*correct"),
         ("a.csv", "a;b\n1,5;2,5\n3,5;4,5\n", InputError, r"decimal comma in .*: 1,5; .*sep=';', decimal=','"),
         ("a.npy", b"\x80\x04junk", FormatError, "not a NumPy file"),
