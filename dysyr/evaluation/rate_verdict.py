@@ -14,7 +14,8 @@ The rules, in the order in which they are tried; the first that applies gives th
 * ``indistinguishable at this length``: the Hellinger distance does not exceed the 95 % range of its floor, the labels
   are foreseen as well as by the true chain where it is known, and the slowest relaxation and the stationary
   probabilities agree with the truth within 3 standard errors.
-* ``plausible rates``: all of the above passed, but the model can be told from the truth.
+* ``plausible rates``: all of the above passed, but the model can be told from the truth, or the Hellinger distance, as
+  of a single path, cannot decide.
 """
 
 import math
@@ -61,7 +62,8 @@ def decide_rates(context, measures):
     if word is None:
         closer = _closer_lines(measures)
         lines += closer
-        word = INDISTINGUISHABLE if closer and all(line.passed for line in closer) else PLAUSIBLE_RATES
+        tried = near[0] is not None and near[0].passed is not None
+        word = INDISTINGUISHABLE if tried and all(line.passed for line in closer) else PLAUSIBLE_RATES
     return Verdict(word, (*lines, *rate_cautions(context)))
 
 

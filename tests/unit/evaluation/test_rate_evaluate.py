@@ -161,7 +161,8 @@ def test_a_few_labels_decide_nothing():
 
 def test_one_long_path_is_judged_by_foresight_and_time_scales():
     found = evaluate(model(THREE), labels(paths(THREE, n_paths=1, n=4000)), settings=QUICK)
-    assert found.verdict.verdict in ("plausible rates", "indistinguishable at this length")
+    assert found.verdict.verdict == "plausible rates"
+    assert any("Hellinger distance cannot decide" in line.text for line in found.verdict.lines)
     assert found.measures["hellinger"].floor is None
 
 
