@@ -133,7 +133,7 @@ def independent_truths(system, data, n, *, n_pairs):
     n_pairs = min(n_pairs, max(MAX_VALUES // (n * system.dim), 2))
 
     def make():
-        # With constants of motion the first trajectory is the default one, perhaps the truth itself.
+        # Of a symplectic flow that declares no constants of motion the first trajectory may be the truth itself.
         made = simulate(
             system, n_steps=n + lost, dt=dt, n_trajectories=n_pairs + 1, seed=REFERENCE_SEED, observe=models
         )

@@ -58,7 +58,8 @@ def simulate_jumps(
         initial_state: as in :func:`dysyr.simulation.simulate.simulate`.
         n_trajectories: number of paths.
         transient: the paths start at time -transient.
-        seed: seed of the start and of the events; path k depends on the seed and on k only.
+        seed: seed of the start and of the events; path k depends on the seed and on k only (with method
+            "tau" also on the number of paths).
         method: "ssa", "grid" (chains only), "next_reaction", "tau" (reactions only) or None.
         max_events: most events of a path, or None.
         tolerance: of method "tau", see :func:`dysyr.simulation.leaps.leap_paths`, or None.

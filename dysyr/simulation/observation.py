@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from dysyr.core.arguments import check_seed, number
+from dysyr.core.arguments import check_seed, number, whole
 from dysyr.core.dataset import parts, trajectories
 from dysyr.core.embedding import embed
 from dysyr.core.errors import InputError
@@ -28,7 +28,8 @@ class GaussianNoise(ObservationModel):
     stream = 1
 
     def __post_init__(self):
-        _check(self.fraction >= 0, "noise as a fraction of the standard deviation", self.fraction, "0 or more")
+        fine = number(self.fraction) and self.fraction >= 0
+        _check(fine, "noise as a fraction of the standard deviation", self.fraction, "0 or more")
 
     def _observed(self, ds, before, rng):
         sd = _standard_deviation(ds)
@@ -88,11 +89,12 @@ class PoissonSpikes(ObservationModel):
 
     def _observed(self, ds, before, rng):
         _check(
-            self.n_neurons >= 1 and self.rate > 0,
+            whole(self.n_neurons, 1) and number(self.rate) and self.rate > 0,
             "spikes",
             f"{self.n_neurons} neurons, rate {self.rate}",
             "positive",
         )
+        _check(number(self.gain), "gain of spikes", self.gain, "a number")
         _check(before["dt"] is not None, "spike counts", "irregular times", "a regular grid")
         _check(before["mask"] is None, "spike counts", "missing values", "complete data: drop values afterwards")
         weights = rng.standard_normal((len(before["names"]), self.n_neurons))
@@ -117,7 +119,8 @@ class Ordinal(ObservationModel):
     stream = 5
 
     def _observed(self, ds, before, rng):
-        _check(self.n_levels >= 2, "number of levels", self.n_levels, "2 or more")
+        _check(whole(self.n_levels, 2), "number of levels", self.n_levels, "2 or more")
+        _check(number(self.noise) and self.noise >= 0, "noise of ratings", self.noise, "0 or more")
         _check(before["mask"] is None, "ratings", "missing values", "complete data: drop values afterwards")
         scaled = _scaled(ds)
         shares = np.arange(1, self.n_levels) / self.n_levels
@@ -138,7 +141,8 @@ class MissingAtRandom(ObservationModel):
     stream = 6
 
     def _observed(self, ds, before, rng):
-        _check(0 <= self.fraction < 1, "fraction of missing values", self.fraction, "from 0 to below 1")
+        fine = number(self.fraction) and 0 <= self.fraction < 1
+        _check(fine, "fraction of missing values", self.fraction, "from 0 to below 1")
         return {"mask": _and(before, [rng.random(x.shape) >= self.fraction for x in before["x"]])}
 
 
@@ -151,8 +155,9 @@ class MissingBlocks(ObservationModel):
     stream = 7
 
     def _observed(self, ds, before, rng):
-        _check(0 <= self.fraction < 1, "fraction of missing samples", self.fraction, "from 0 to below 1")
-        _check(self.length >= 1, "length of a missing block", self.length, "1 sample or more")
+        fine = number(self.fraction) and 0 <= self.fraction < 1
+        _check(fine, "fraction of missing samples", self.fraction, "from 0 to below 1")
+        _check(whole(self.length, 1), "length of a missing block", self.length, "1 sample or more")
         masks = []
         for x in before["x"]:
             n_blocks = int(round(self.fraction * len(x) / self.length))
@@ -174,7 +179,7 @@ class IrregularSampling(ObservationModel):
     stream = 8
 
     def _observed(self, ds, before, rng):
-        _check(0 < self.keep <= 1, "share of samples to keep", self.keep, "from above 0 to 1")
+        _check(number(self.keep) and 0 < self.keep <= 1, "share of samples to keep", self.keep, "from above 0 to 1")
         chosen = []
         for x in before["x"]:
             n_kept = max(int(round(self.keep * len(x))), 2)
