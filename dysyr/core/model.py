@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from dysyr.core.arguments import check_seed, generator_of
-from dysyr.core.counts import check_samples
+from dysyr.core.counts import check_samples, in_turn, transient_steps
 from dysyr.core.dataset import as_dataset, in_order, inputs, make_dataset, sampling_interval, trajectories
 from dysyr.core.errors import InputError
 from dysyr.core.status import orbit_status
@@ -55,7 +55,8 @@ class Model(abc.ABC):
 
         Args:
             n_steps: samples to return per trajectory.
-            n_trajectories: number of independent runs, each from its own initial state.
+            n_trajectories: number of independent runs, each from its own initial state; those of a context in turn,
+                each once at least.
             context: data to start from (whatever ``as_dataset`` takes); by default the model's own initial states.
             transient: steps to run and drop first; by default 0 after a context, n_steps // 4 otherwise.
             inputs: (n_steps + transient, n_inputs) external inputs, or (trajectory, ..., n_inputs).
@@ -187,18 +188,17 @@ class StateSpace(Model):
         """See ``Model.generate``."""
         check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
         check_seed(seed)
+        transient = transient_steps(transient, n_steps // 4 if context is None else 0)
         if context is not None:
             z, _ = self._from_context(context)
-            z = np.repeat(z, -(-n_trajectories // len(z)), axis=0)[: max(n_trajectories, len(z))]
+            z = z[in_turn(len(z), n_trajectories)]
         else:
             z = self.starts(n_trajectories, seed)
-        if transient is None:
-            transient = 0 if context is not None else n_steps // 4
         u = self._input_array(inputs, len(z), transient + n_steps)
         if transient:
             z = self._advance(z, transient, None if u is None else u[:, :transient])
         x = self._observed(z, n_steps, None if u is None else u[:, transient:])
-        attrs = {"generator": self.family, "seed": int(seed), "transient_steps": int(transient)}
+        attrs = {"generator": self.family, "seed": int(seed), "transient_steps": transient}
         return observed_orbits(self, x, attrs)
 
     def forecast(self, context, *, n_steps, inputs=None):

@@ -5,7 +5,7 @@ import abc
 import numpy as np
 
 from dysyr.core.arguments import generator_of
-from dysyr.core.counts import check_counts, check_samples
+from dysyr.core.counts import check_counts, check_samples, transient_steps
 from dysyr.core.dataset import trajectories
 from dysyr.core.errors import InputError
 from dysyr.core.model import Model, known_data, observed_orbits
@@ -75,6 +75,7 @@ class Probabilistic(Model):
         """
         check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
         _refuse(inputs)
+        transient = transient_steps(transient, n_steps // 4 if context is None else 0)
         rng = generator_of(seed, 0x67656E)
         if context is not None:
             ends = self._ends(context, n_trajectories, rng)
@@ -82,11 +83,9 @@ class Probabilistic(Model):
         else:
             pool = self.initial_states
             z = pool[rng.choice(len(pool), n_trajectories, replace=n_trajectories > len(pool))]
-        if transient is None:
-            transient = 0 if context is not None else n_steps // 4
         x = self.readout(self.paths(z, transient + n_steps, rng)[:, transient:])
         return observed_orbits(
-            self, x, {"generator": self.family, "seed": int(seed), "transient_steps": int(transient)}
+            self, x, {"generator": self.family, "seed": int(seed), "transient_steps": transient}
         )
 
     def forecast(self, context, *, n_steps, inputs=None, n_draws=N_DRAWS, seed=0):

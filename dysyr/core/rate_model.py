@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from dysyr.core.arguments import generator_of
-from dysyr.core.counts import check_samples
+from dysyr.core.counts import check_samples, in_turn, transient_steps
 from dysyr.core.dataset import as_dataset, make_dataset, times
 from dysyr.core.errors import InputError
 from dysyr.core.labels import labels_of
@@ -99,17 +99,18 @@ class RateModel(Model):
         """
         check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
         _refuse_inputs(inputs)
+        transient = transient_steps(transient, 0)
         rng = generator_of(seed, 0x6A756D70)
         if context is None:
             start = np.broadcast_to(self.initial_distribution, (n_trajectories, len(self.rate_matrix)))
         else:
             start = self.filtered(context)
-            start = np.repeat(start, -(-n_trajectories // len(start)), axis=0)[: max(n_trajectories, len(start))]
+            start = start[in_turn(len(start), n_trajectories)]
             start = start @ self.transition_matrix()
         if transient:
             start = start @ self.transition_matrix(transient * self.dt)
         states = self._paths(_drawn(start, rng), n_steps, rng)
-        attrs = {"generator": self.family, "seed": int(seed), "transient_steps": transient or 0}
+        attrs = {"generator": self.family, "seed": int(seed), "transient_steps": transient}
         return self._dataset(states, attrs, None if self.levels is None else self.levels.drawn(states, rng))
 
     def forecast(self, context, *, n_steps, inputs=None, sample_seed=None):

@@ -6,7 +6,7 @@ import json
 import numpy as np
 
 from dysyr.core.arguments import generator_of
-from dysyr.core.counts import check_samples
+from dysyr.core.counts import check_samples, transient_steps
 from dysyr.core.dataset import make_dataset, trajectories
 from dysyr.core.errors import InputError
 from dysyr.core.model import Model, known_data
@@ -76,7 +76,7 @@ class WindowGenerator(Model):
         """
         check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
         _refuse_inputs(inputs)
-        rng, dropped = generator_of(seed, 0x77696E), int(transient or 0)
+        rng, dropped = generator_of(seed, 0x77696E), transient_steps(transient, 0)
         if context is None:
             x = self.draw(n_trajectories, dropped + n_steps, rng)
         else:

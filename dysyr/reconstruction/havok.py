@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from dysyr.core.arguments import FRACTION, NOT_NEGATIVE, check_arguments, one_of, whole, whole_from
+from dysyr.core.arguments import FRACTION, NOT_NEGATIVE, check_arguments, check_seed, one_of, whole, whole_from
 from dysyr.core.candidate_search import CandidateReconstructor, auto_or, combinations, options, ridge_solution
-from dysyr.core.counts import check_samples
+from dysyr.core.counts import check_samples, in_turn, transient_steps
 from dysyr.core.errors import NotConverged
 from dysyr.core.hankel_modes import ModeState, mode_series
 
@@ -51,17 +51,17 @@ class ForcedModes(ModeState):
                 n_steps, n_trajectories=n_trajectories, context=context, transient=transient, inputs=inputs, seed=seed
             )
         check_samples(n_steps=n_steps, n_trajectories=n_trajectories)
+        check_seed(seed)
+        transient = transient_steps(transient, n_steps // 4 if context is None else 0)
         self._input_array(inputs, n_trajectories, n_steps)
         z = self.starts(n_trajectories, seed) if context is None else self._from_context(context)[0]
-        z = np.resize(z, (max(n_trajectories, len(z)), self.latent_dim))
-        if transient is None:
-            transient = 0 if context is not None else n_steps // 4
+        z = z[in_turn(len(z), n_trajectories)]
         forces = [self._replayed(transient + n_steps, np.random.default_rng([int(seed), k])) for k in range(len(z))]
         orbit = np.empty((len(z), n_steps, self.latent_dim))
         for t in range(-transient, n_steps):
             z = self.step(z) + np.outer([force[t + transient] for force in forces], self.drive)
             orbit[:, max(t, 0)] = z
-        return self._dataset(orbit, {"generator": self.family, "seed": int(seed), "transient_steps": int(transient)})
+        return self._dataset(orbit, {"generator": self.family, "seed": int(seed), "transient_steps": transient})
 
     def _replayed(self, n_steps, rng):
         """Recorded force from random places on, each piece up to the end of its stretch; (n_steps,)."""

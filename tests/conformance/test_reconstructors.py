@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV
 
 import dysyr
 from dysyr.core.dataset import make_dataset
+from dysyr.core.errors import InputError
 from dysyr.core.model import Model, PiecewiseLinear, StateSpace
 from dysyr.reconstruction import METHODS, MODELS
 from dysyr.reporting.training import training_of
@@ -89,6 +90,18 @@ def test_generated_data_are_a_dataset_with_a_status(method, case, fitted):
     statuses = json.loads(free.attrs["status"])
     assert len(statuses) == 3
     assert set(statuses[0]) == {"finite", "diverged_at", "fixed_point", "cycle"}
+
+
+@pytest.mark.parametrize("transient", [-3, 2.5, "4", True])
+def test_a_transient_that_is_no_number_of_steps_is_refused(method, fitted, transient):
+    with pytest.raises(InputError, match="transient: .*at least 0"):
+        fitted[method].generate(10, transient=transient)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, None])
+def test_a_seed_is_checked_after_a_context_too(method, case, fitted, seed):
+    with pytest.raises(InputError, match="seed is not a whole number"):
+        fitted[method].generate(10, context=case.make(60, 1), seed=seed)
 
 
 def test_forecast_follows_the_context(method, case):

@@ -61,3 +61,12 @@ def test_pieces_make_the_run_that_one_call_makes(monkeypatch, rng, most):
         np.testing.assert_array_equal(a, b)
     assert whole.longest == 100
     assert pieces.longest == max(10, min(100, most // 4))
+
+
+def test_contexts_are_continued_in_turn_and_none_is_left_out(rng):
+    context = make_dataset(rng.normal(size=(3, 5, 1)), dt=1.0, u=np.zeros((3, 5, 1)))
+    drive = np.zeros((6, 1))
+    ahead = Turning().forecast(context, n_steps=6, inputs=drive)["x"].values
+    for n_trajectories, expected in ((1, [0, 1, 2]), (4, [0, 1, 2, 0]), (6, [0, 1, 2, 0, 1, 2])):
+        free = Turning().generate(6, n_trajectories=n_trajectories, context=context, inputs=drive)["x"].values
+        np.testing.assert_array_equal(free, ahead[expected])

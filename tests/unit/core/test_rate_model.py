@@ -125,7 +125,7 @@ def test_generated_data_say_where_they_come_from():
 def test_runs_after_a_context_start_from_it():
     chain = model(RING * 1e-6)
     free = chain.generate(5, n_trajectories=4, context=[np.array([0, 2]), np.array([0, 1])])
-    np.testing.assert_array_equal(free["x"].values[:, 0, 0], [2, 2, 1, 1])
+    np.testing.assert_array_equal(free["x"].values[:, 0, 0], [2, 1, 2, 1])
 
 
 def test_forecasts_are_the_most_probable_states_or_a_path():
@@ -233,3 +233,9 @@ def test_states_are_counted_where_there_are_labels():
     assert count_states(make_dataset(np.zeros((3, 2)), dt=1.0, label=np.array([0, 4, 1]))) == 5
     for other in (np.array([0.0, 0.5]), np.array([0, -1]), np.zeros((3, 2))):
         assert count_states(make_dataset(other, dt=1.0)) == 0
+
+
+def test_each_of_several_contexts_is_continued():
+    still = model(np.zeros((3, 3)))
+    contexts = make_dataset(np.arange(3.0)[:, None, None] * np.ones((3, 4, 1)), dt=0.5, names=["x"])
+    assert still.generate(2, n_trajectories=4, context=contexts)["x"].values[:, -1, 0].tolist() == [0, 1, 2, 0]
