@@ -6,7 +6,7 @@ import numpy as np
 
 from dysyr.core.dataset import sampling_interval
 from dysyr.core.errors import InputError
-from dysyr.core.model import Sampled, StateSpace
+from dysyr.core.model import Sampled, StateSpace, continued_state
 from dysyr.core.scaler import Scaler
 from dysyr.core.segments import evenly_over
 
@@ -54,11 +54,13 @@ class DelayState(Sampled, StateSpace):
         """The window of the last samples.
 
         Samples that the context does not show, missing or before its begin, are the best linear estimate from those
-        that it does: E[a | b] = C_ab (C_bb + 1e-6 I)^-1 b with the covariances of the training data.
+        that it does: E[a | b] = C_ab (C_bb + 1e-6 I)^-1 b with the covariances of the training data. Where the last
+        samples are missing altogether the model goes on from those before.
         """
-        s = self.scaler.transform(np.asarray(context, dtype=np.float64))[:, -self.window :]
-        before = np.full((len(s), self.window - s.shape[1], s.shape[2]), np.nan)
-        return complete_windows(np.concatenate([before, s], axis=1).reshape(len(s), -1), self.covariance)
+        return continued_state(self, np.asarray(context, dtype=np.float64), self._last)
+
+    def _last(self, context):
+        return last_window(self.scaler.transform(context), self.window, self.covariance)
 
     def step(self, z, u=None):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -100,6 +102,13 @@ class DelayState(Sampled, StateSpace):
             "covariance": arrays["covariance"], "dt": config["dt"], "names": config["names"],
             "initial_states": arrays["initial_states"],
         }  # fmt: skip
+
+
+def last_window(s, window, covariance):
+    """(batch, window * variable) the last samples of s (batch, time, variable), completed by ``complete_windows``."""
+    s = s[:, -window:]
+    before = np.full((len(s), window - s.shape[1], s.shape[2]), np.nan)
+    return complete_windows(np.concatenate([before, s], axis=1).reshape(len(s), -1), covariance)
 
 
 def complete_windows(z, covariance):

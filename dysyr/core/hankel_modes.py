@@ -4,8 +4,8 @@ import abc
 
 import numpy as np
 
-from dysyr.core.delay_state import complete_windows
-from dysyr.core.model import Sampled, StateSpace, repeat_step
+from dysyr.core.delay_state import last_window
+from dysyr.core.model import Sampled, StateSpace, continued_state, repeat_step
 from dysyr.core.scaler import Scaler
 from dysyr.core.tall_matrix import shortened_equations
 
@@ -74,9 +74,10 @@ class ModeState(Sampled, StateSpace):
 
     def initial(self, context, u=None):
         """The coordinates of the last window, completed as in ``DelayState.initial``."""
-        s = self.scaler.transform(np.asarray(context, dtype=np.float64))[:, -self.window :]
-        before = np.full((len(s), self.window - s.shape[1], s.shape[2]), np.nan)
-        windows = complete_windows(np.concatenate([before, s], axis=1).reshape(len(s), -1), self.covariance)
+        return continued_state(self, np.asarray(context, dtype=np.float64), self._last)
+
+    def _last(self, context):
+        windows = last_window(self.scaler.transform(context), self.window, self.covariance)
         return self._state(self._coordinates(windows))
 
     def step(self, z, u=None):

@@ -322,6 +322,29 @@ def observed_orbits(model, x, attrs):
     return make_dataset(x, dt=model.dt, names=model.names, mask=mask, attrs=attrs)
 
 
+def continued_state(model, context, initial):
+    """The state at the end of contexts whose last samples may be missing: up to there the model goes on by itself.
+
+    Args:
+        model: StateSpace without inputs.
+        context: (batch, time, observed) in data units, NaN where missing.
+        initial: function of contexts (batch, time, observed), which end with a sample that shows something or show
+            nothing at all -> (batch, latent).
+
+    Returns:
+        (batch, latent).
+    """
+    shows = np.isfinite(context).any(axis=2)
+    missing = np.where(shows.any(axis=1), shows[:, ::-1].argmax(axis=1), 0)
+    z = np.empty((len(context), model.latent_dim))
+    for n in np.unique(missing):
+        rows = missing == n
+        z[rows] = initial(context[rows, : context.shape[1] - n])
+        if n:
+            z[rows] = model.trajectory(z[rows], int(n))[:, -1]
+    return z
+
+
 def repeat_step(model, z, n_steps, u=None):
     """``n_steps`` states after z by calling ``model.step``; the plain form of ``StateSpace.trajectory``.
 

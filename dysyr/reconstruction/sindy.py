@@ -73,11 +73,24 @@ class PolynomialField(Sampled, VectorField):
             return z * self.sd + self.origin
 
     def initial(self, context, u=None):
-        """The last values of the context; a variable without any is at its mean over the initial states."""
-        z = (np.asarray(context, dtype=np.float64) - self.origin) / self.sd
-        seen = np.isfinite(z)
-        last = z.shape[1] - 1 - np.argmax(seen[:, ::-1], axis=1)
-        taken = np.take_along_axis(z, last[:, None], axis=1)[:, 0]
+        """The last complete sample of the context; what is missing of those after it is what the model makes of it.
+
+        Without a complete sample the last values, and of a variable without any the mean over the initial states.
+        """
+        s = (np.asarray(context, dtype=np.float64) - self.origin) / self.sd
+        n_times, complete = s.shape[1], np.isfinite(s).all(axis=2)
+        first = np.where(complete.any(axis=1), n_times - 1 - complete[:, ::-1].argmax(axis=1), n_times - 1)
+        z = np.where(complete.any(axis=1)[:, None], s[np.arange(len(s)), first], self._last_values(s))
+        for t in range(first.min() + 1, n_times):
+            after = np.where(np.isfinite(s[:, t]), s[:, t], self.step(z))
+            z = np.where((t > first)[:, None], after, z)
+        return z
+
+    def _last_values(self, s):
+        """(batch, variable) the last value of each variable that s (batch, time, variable) shows, or its mean."""
+        seen = np.isfinite(s)
+        last = s.shape[1] - 1 - np.argmax(seen[:, ::-1], axis=1)
+        taken = np.take_along_axis(s, last[:, None], axis=1)[:, 0]
         return np.where(seen.any(axis=1), taken, self.initial_states.mean(axis=0))
 
     def derivative(self, z, u=None):

@@ -109,6 +109,16 @@ def test_forecast_follows_the_context(method, case):
     assert error < 0.5 * guess
 
 
+def test_a_context_that_ends_in_a_gap_is_continued_by_the_model(method, case, fitted):
+    """A forecast is as far ahead as it says; windows of PhyxMamba are completed by a linear estimate instead."""
+    if not isinstance(fitted[method].model_, StateSpace) or method.__name__ == "PhyxMamba":
+        return
+    context, gap = case.make(60, 1), np.full((3, case.make(2, 0).shape[1]), np.nan)
+    longer = fitted[method].forecast(context, n_steps=13)["x"].values[:, 3:]
+    ahead = fitted[method].forecast(np.concatenate([context, gap]), n_steps=10)["x"].values
+    np.testing.assert_allclose(ahead, longer, rtol=1e-6, atol=1e-6)
+
+
 def test_a_context_of_another_interval_or_other_variables_is_refused(method, case, fitted):
     x = case.make(60, 0)[:30]
     slower = make_dataset(x, dt=3 * DT, mask=True, names=[str(name) for name in fitted[method].model_.names])

@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 
+from dysyr.core.model import continued_state
 from dysyr.core.system import System
 from dysyr.core.vector_field import VectorField
 from dysyr.reconstruction.hidden_terms.compiled import CompiledField
@@ -146,9 +147,13 @@ class HiddenTermsModel(VectorField):
         """The last state of the orbit that is nearest to the last twelve samples, in squares over the variances.
 
         Gauss-Newton steps from the first of them, which missing values of the other samples stand for; of an equation
-        in space the last sample itself, gaps filled along the grid.
+        in space the last sample itself, gaps filled along the grid. Over a gap at the end of the context the model
+        runs.
         """
-        x = np.asarray(context, dtype=np.float64)[:, -N_CONTEXT:]
+        return continued_state(self, np.asarray(context, dtype=np.float64), self._nearest)
+
+    def _nearest(self, context):
+        x = context[:, -N_CONTEXT:]
         filled = np.stack([_filled(one, self.scale, self.initial_states.mean(axis=0)) for one in x])
         if self.system.kind == "pde" or x.shape[1] == 1:
             return filled[:, -1]
@@ -168,7 +173,7 @@ class HiddenTermsModel(VectorField):
             best = np.where(better[:, None], start, best)
             ends = np.where(better[:, None], orbit[:, 0, -1], ends)
             lowest = np.minimum(cost, lowest)
-            usable = np.isfinite(cost) & np.isfinite(slope).all(axis=(1, 2))
+            usable = np.isfinite(cost) & np.isfinite(slope).all(axis=(1, 2)) & slope.any(axis=(1, 2))
             curvature = slope @ slope.transpose(0, 2, 1)
             diagonal = np.einsum("bii->bi", curvature).max(axis=1)[:, None, None]
             curvature = np.where(usable[:, None, None], curvature + FIRST_RIDGE * diagonal * np.eye(dim), np.eye(dim))

@@ -100,6 +100,16 @@ def test_forecasts_start_from_the_orbit_nearest_to_a_noisy_context(fitted):
     np.testing.assert_allclose(ahead, truth[15:25], rtol=0.05, atol=0.05)
 
 
+def test_contexts_with_long_gaps_or_nothing_to_see_have_a_state(fitted):
+    whole = observed(0.3 * np.arange(40))["x"].values[0]
+    context = whole[:34].copy()
+    context[20:] = np.nan
+    ahead = fitted.forecast(make_dataset(context, dt=0.3, names=["x", "y"], mask=True), n_steps=6)["x"].values[0]
+    np.testing.assert_allclose(ahead, whole[34:], rtol=0.01)
+    nothing = fitted.forecast(make_dataset(np.full((5, 2), np.nan), dt=0.3, names=["x", "y"], mask=True), n_steps=2)
+    assert np.isfinite(nothing["x"]).all()
+
+
 def test_what_is_hidden_in_a_known_system_is_found_again():
     hidden = {"kind": "ode", "equations": {"x": "1.3*x - 0.9*x*y", "y": "0.8*x*y - 1.8*y"}, "hidden": {"x": "-0.9*x*y"}}
     made = fit(observed(0.3 * np.arange(10)), hidden)

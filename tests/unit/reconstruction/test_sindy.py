@@ -162,10 +162,23 @@ def test_variables_far_from_zero_are_counted_from_their_mean(lorenz):
 
 
 
-def test_a_context_starts_at_the_last_values_seen():
+def test_what_a_context_lacks_at_its_end_is_what_the_model_makes_of_it(rng):
+    t = 0.1 * np.arange(300)
+    x = np.column_stack([np.cos(t), np.sin(t)])
+    model = SINDy(degree=1).fit(x[:200], dt=0.1, progress=False).model_
+    seen = np.ones((4, 20, 2), dtype=bool)
+    seen[1, -8:], seen[2, -8:, 0], seen[3] = False, False, rng.random((20, 2)) < 0.5
+    seen[3, 5] = True
+    contexts = np.where(seen, x[250:270], np.nan)
+    np.testing.assert_allclose(model.readout(model.initial(contexts)), np.tile(x[269], (4, 1)), atol=1e-4)
+
+
+def test_a_context_without_a_complete_sample_starts_at_the_last_values_seen():
     model = field([[1.0], [0.0], [0.0]])
-    context = np.array([[[1.0], [3.0], [np.nan]], [[np.nan]] * 3])
-    np.testing.assert_allclose(model.initial(context), [[1.5], [1.0]])
+    np.testing.assert_allclose(model.initial(np.full((1, 3, 1), np.nan)), [[1.0]])
+    two = SINDy(degree=1).fit(np.random.default_rng(0).normal(size=(200, 2)), dt=0.1, progress=False).model_
+    context = np.array([[[1.0, np.nan], [np.nan, 3.0], [2.0, np.nan]]])
+    np.testing.assert_allclose(two.readout(two.initial(context)), [[2.0, 3.0]])
 
 
 def test_a_threshold_that_leaves_nothing_is_no_model(lorenz):
