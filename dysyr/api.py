@@ -139,6 +139,7 @@ def evaluate(
     references, kind = None, "halves"
     if reference is not None:
         given = as_dataset(reference, dt=data.attrs.get("dt"), mask=True)
+        given = in_order(given, [str(name) for name in data["state"].values])
         references, kind = independent_stretches(given, n, settings.n_truth_pairs), "given"
     elif system is not None:
         references, kind = independent_truths(system, data, n, n_pairs=settings.n_truth_pairs), "simulated"

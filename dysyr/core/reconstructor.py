@@ -7,7 +7,7 @@ import json
 from sklearn.base import BaseEstimator
 
 from dysyr.core.criterion import validation_criterion
-from dysyr.core.dataset import as_dataset, data_hash, sampling_interval, trajectories
+from dysyr.core.dataset import as_dataset, data_hash, in_order, sampling_interval, trajectories
 from dysyr.core.errors import InputError
 from dysyr.core.provenance import provenance
 from dysyr.core.run_folder import write_run
@@ -104,7 +104,7 @@ class Reconstructor(Estimator, abc.ABC):
             y: ignored.
         """
         model = self._fitted()
-        return -validation_criterion(model, as_dataset(X, dt=model.dt, mask=True))
+        return -validation_criterion(model, in_order(as_dataset(X, dt=model.dt, mask=True), model.names))
 
     def _checked(self, X, dt):
         """X as a Dataset that this method can use."""
@@ -124,6 +124,7 @@ class Reconstructor(Estimator, abc.ABC):
         if validation is None:
             return split(data, (1 - self.validation_fraction, self.validation_fraction))
         held = as_dataset(validation, dt=sampling_interval(data), mask=True)
+        held = in_order(held, [str(name) for name in data["state"].values])
         if held.sizes["state"] != data.sizes["state"]:
             raise InputError(
                 "validation data have other variables than the training data", got=str(held.sizes["state"]),

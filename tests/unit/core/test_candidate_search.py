@@ -59,6 +59,16 @@ def test_given_validation_data_choose():
     assert fitted.history_["chosen"] == [1]
 
 
+def test_variables_of_held_out_data_are_known_by_their_names():
+    x = np.column_stack([np.cos(0.3 * np.arange(200)), 2 * np.sin(0.3 * np.arange(200)) + 5])
+    train = make_dataset(sines(), dt=0.1, names=["a", "b"])
+    held = make_dataset(x, dt=0.1, names=["a", "b"])
+    turned = make_dataset(x[:, ::-1], dt=0.1, names=["b", "a"])
+    fits = [Rotations((0.1, 0.3)).fit(train, validation=one, progress=False) for one in (held, turned)]
+    np.testing.assert_array_equal(fits[0].history_["score"], fits[1].history_["score"])
+    assert fits[0].score(turned) == fits[0].score(held)
+
+
 def test_no_candidate():
     with pytest.raises(NotConverged, match="no candidate of Rotations gave a model: look at the data"):
         Rotations((None, None)).fit(sines(), dt=0.1, progress=False)

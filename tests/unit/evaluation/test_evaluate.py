@@ -102,6 +102,10 @@ def test_further_trajectories_and_a_given_reference_make_floors(model, henon_tru
     card = evaluate(model, henon_truths[0, :1000], reference=long, measures=("d_stsp",), settings=quick)
     assert card.measures["d_stsp"].settings["floor"] == "given"
     assert card.measures["d_stsp"].settings["floor_pairs"] == 5
+    named = make_dataset(henon_truths[0, :1000], dt=1.0, names=["p", "q"])
+    turned = make_dataset(henon_truths[20][:, ::-1], dt=1.0, names=["q", "p"])
+    again = evaluate(named, named, reference=turned, measures=("d_stsp",), settings=quick)
+    assert again.measures["d_stsp"].floor == card.measures["d_stsp"].floor
 
 
 def test_a_short_reference_is_refused(model, henon_truths, quick):
