@@ -87,15 +87,19 @@ def spread_stretches(pieces, most=MOST_SAMPLES):
     Returns:
         list of (time, variable) views: of each piece up to ten stretches at equal distances, one for each 10,000
         samples of the piece, the first from its begin and the last to its end; of a shorter piece one, from its begin.
+        No stretch is shorter than 1,000 samples, or than its piece; where that makes too many samples, pieces are left
+        out, evenly over all.
     """
     total = sum(len(x) for x in pieces)
     if total <= most:
         return pieces
-    kept = []
+    kept, room, least = [], 0, SAMPLES_OF_A_STRETCH // 10
     for x in pieces:
         n = min(MOST_STRETCHES, max(1, len(x) // SAMPLES_OF_A_STRETCH))
-        length = len(x) * most // (total * n)
-        kept += [x[start : start + length] for start in np.linspace(0, len(x) - length, n).astype(int) if length]
+        length, room = max(len(x) * most // (total * n), min(least, len(x))), room + len(x) * most
+        if n * length * total <= room:
+            kept += [x[start : start + length] for start in np.linspace(0, len(x) - length, n).astype(int)]
+            room -= n * length * total
     return kept
 
 

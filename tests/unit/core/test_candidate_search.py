@@ -17,6 +17,7 @@ from dysyr.core.candidate_search import (
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError, NotConverged
 from dysyr.core.linear_delays import LinearDelays
+from dysyr.reconstruction import LinearAR
 
 
 def sines(n=300, start=0.0):
@@ -171,6 +172,25 @@ def test_long_data_are_taken_in_stretches_that_are_spread_over_them():
     assert (kept[0][0], kept[9][-1], kept[10][0], kept[13][-1]) == (0, 149_999, 200_000, 239_999)
     assert all((np.diff(x[:, 0]) == 1).all() for x in kept)
     assert spread_stretches([first[:150_000]] * 200_000, most=1_000) == []
+
+
+@pytest.mark.parametrize(
+    ("n", "length", "kept"), [(5000, 60, 60), (300, 1200, 1000), (1000, 20_000, 1000), (20, 8000, 5000)]
+)
+def test_of_many_pieces_some_are_left_out_rather_than_all_cut_short(n, length, kept):
+    pieces = [k + np.zeros((length, 1)) for k in range(n)]
+    found = spread_stretches(pieces)
+    assert {len(x) for x in found} == {kept}
+    assert 95_000 <= sum(len(x) for x in found) <= 100_000
+    numbers = np.unique([x[0, 0] for x in found])
+    assert np.diff(numbers).max() - np.diff(numbers).min() <= 1
+
+
+def test_many_short_trajectories_keep_their_memory():
+    """An autoregression of order 25 from 5000 trajectories of 60 samples."""
+    x = np.random.default_rng(0).normal(size=(5000, 60, 1)).cumsum(axis=1)
+    model = LinearAR(order=25, ridge=1e-6).fit(list(x), dt=1.0, progress=False).model_
+    np.testing.assert_allclose(model.weights[-1], 1.0, atol=0.02)
 
 
 def test_a_record_of_long_data_is_bounded(monkeypatch):
