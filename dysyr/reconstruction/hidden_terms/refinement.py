@@ -106,7 +106,8 @@ class Refinement:
                 values[gained], states[gained] = new[0][better], new[1][better]
                 residuals[gained], slopes[gained] = after[0][better], after[1][better]
                 damping[rows] = np.clip(damping[rows] * np.where(better, 0.2, 5.0), LEAST_DAMPING, MOST_DAMPING)
-                done = np.where(better, cost - lower < ENOUGH * cost, damping[rows] > 1e3)
+                gain = np.where(better, cost, 0.0) - np.where(better, lower, 0.0)
+                done = np.where(better, gain < ENOUGH * cost, damping[rows] > 1e3)
                 active[rows] = ~done & (lower > 0.0)
             squares = self.squares(residuals)
             if self.noise is None:

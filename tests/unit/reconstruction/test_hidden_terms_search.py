@@ -76,6 +76,16 @@ def test_a_solution_that_blows_up_harms_no_other_lane():
     assert fits.squares[0, 0] == np.inf and np.isfinite(fits.squares[1, 0])
 
 
+def test_errors_whose_squares_leave_the_range_of_numbers_are_no_warning():
+    system = System.ode({"x": "k*x"}, parameters={"k": 1.0})
+    times = np.linspace(0, 1, 5)
+    solver = Solver(system, ("k",), records(times, np.exp(-times)[:, None], system))
+    refinement = Refinement(solver, fit_states=False, sizes=[1.0])
+    fits = refinement.run(np.ones((2, 1), bool), np.array([[400.0], [0.5]]), np.ones((2, 1, 1)))
+    assert fits.squares[0, 0] > 1e100
+    assert fits.values[1, 0] == pytest.approx(-1.0, rel=1e-6)
+
+
 def test_the_fit_finds_parameters_and_initial_states():
     times = np.linspace(0, 3, 13)
     solver = Solver(PREDATION, ("a", "b"), records(times, predation(times), PREDATION))
