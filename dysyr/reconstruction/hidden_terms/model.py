@@ -9,6 +9,7 @@ from dysyr.core.system import System
 from dysyr.core.vector_field import VectorField
 from dysyr.reconstruction.hidden_terms.compiled import CompiledField
 from dysyr.reconstruction.hidden_terms.formula import formula_text, sympy_expression
+from dysyr.reconstruction.hidden_terms.gaps import filled_in_space, filled_in_time
 from dysyr.reconstruction.hidden_terms.hidden_functions import HiddenFunctions
 from dysyr.reconstruction.hidden_terms.jets import jet_trees
 from dysyr.reconstruction.hidden_terms.problem import HalfKnown, Term
@@ -154,8 +155,10 @@ class HiddenTermsModel(VectorField):
 
     def _nearest(self, context):
         x = context[:, -N_CONTEXT:]
-        filled = np.stack([_filled(one, self.scale, self.initial_states.mean(axis=0)) for one in x])
-        if self.system.kind == "pde" or x.shape[1] == 1:
+        filled = np.stack([filled_in_time(one, self.initial_states.mean(axis=0)) for one in x])
+        if self.system.kind == "pde":
+            return np.stack([self._field(now, before) for now, before in zip(x[:, -1], filled[:, -1], strict=True)])
+        if x.shape[1] == 1:
             return filled[:, -1]
         start, n_ahead, dim = filled[:, 0], x.shape[1] - 1, self.latent_dim
         seen, target = np.isfinite(x), np.nan_to_num(x)
@@ -182,6 +185,14 @@ class HiddenTermsModel(VectorField):
             start = np.where(usable[:, None], start - step, 0.5 * (start + best))
         return ends
 
+    def _field(self, now, before):
+        """Sample (dim,) with its gaps filled along the grid; a field of which it shows nothing is as before."""
+        lattice, shape = self.system.lattice, (len(self.system.fields), -1)
+        return np.concatenate([
+            filled_in_space(u, lattice) if np.isfinite(u).any() else old
+            for u, old in zip(now.reshape(shape), before.reshape(shape), strict=True)
+        ])  # fmt: skip
+
     def config(self):
         return {
             "family": self.family, "dt": self.dt, "names": list(self.names), "completed": self.system.to_dict(),
@@ -201,15 +212,3 @@ class HiddenTermsModel(VectorField):
             **{name: arrays[name] for name in own},
             **{name: config[name] for name in ("form", "found", "width", "dt", "n_substeps")},
         )  # fmt: skip
-
-
-def _filled(x, scale, middle):
-    """A context (time, dim) with missing values replaced by the nearest seen ones in time, or by the middle."""
-    x = x.copy()
-    for d in range(x.shape[1]):
-        seen = np.flatnonzero(np.isfinite(x[:, d]))
-        if len(seen) == 0:
-            x[:, d] = middle[d]
-        elif len(seen) < len(x):
-            x[:, d] = np.interp(np.arange(len(x)), seen, x[seen, d])
-    return x

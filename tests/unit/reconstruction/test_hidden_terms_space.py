@@ -5,8 +5,10 @@ import pytest
 
 import dysyr
 from dysyr.core.dataset import make_dataset
+from dysyr.core.lattice import Axis, Lattice
 from dysyr.core.system import System
 from dysyr.reconstruction.hidden_terms import HiddenTerms
+from dysyr.reconstruction.hidden_terms.gaps import filled_in_space
 
 QUICK = {
     "degree": 2,
@@ -63,6 +65,31 @@ def test_the_found_field_runs_like_the_true_one(front, tmp_path):
     context = make_dataset(theirs[0, :5], dt=0.5, names=truth.variables)
     ahead = made.forecast(context, n_steps=4)["x"].values
     np.testing.assert_allclose(ahead[0], theirs[0, 5:9], atol=0.02)
+
+
+def test_a_field_of_which_some_sites_are_seen_is_continued(front):
+    """Every third site of the last sample, and none of it."""
+    made, truth = front
+    x = dysyr.simulate(truth, n_steps=15, dt=0.5)["x"].values[0]
+    for lost, atol in ((np.arange(41) % 3 > 0, 0.03), (np.full(41, True), 0.02)):
+        context = x[:8].copy()
+        context[-1, lost] = np.nan
+        seen = make_dataset(context, dt=0.5, names=truth.variables, mask=True)
+        np.testing.assert_allclose(made.forecast(seen, n_steps=4)["x"].values[0], x[8:12], atol=atol)
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "reflecting", "fixed"])
+def test_gaps_of_a_field_are_filled_by_the_means_of_neighbours(boundary, rng):
+    line, plane = Lattice((Axis("x", 9, boundary),)), Lattice((Axis("x", 7, boundary), Axis("y", 6, boundary)))
+    u = np.array([1.0, np.nan, 3.0, np.nan, np.nan, 0.0, 1.0, np.nan, 3.0])
+    np.testing.assert_allclose(filled_in_space(u, line), [1, 2, 3, 2, 1, 0, 1, 2, 3])
+    seen = rng.random(42) < 0.4
+    field = np.where(seen, rng.normal(size=42), np.nan)
+    found = filled_in_space(field, plane)
+    np.testing.assert_array_equal(found[seen], field[seen])
+    near = [plane.neighbours(step) for step in ((1, 0), (-1, 0), (0, 1), (0, -1))]
+    means = np.nanmean([np.where(n >= 0, found[n], np.nan) for n in near], axis=0)
+    np.testing.assert_allclose(found[~seen], means[~seen])
 
 
 def test_the_formula_of_a_field_is_a_function_of_place_and_time(front):
