@@ -16,7 +16,7 @@ from dysyr.reconstruction.hidden_terms.given_system import half_known_system
 from dysyr.reconstruction.hidden_terms.identifiability import distinguishable
 from dysyr.reconstruction.hidden_terms.model import HiddenTermsModel
 from dysyr.reconstruction.hidden_terms.problem import HalfKnown
-from dysyr.reconstruction.hidden_terms.segments import segments_of
+from dysyr.reconstruction.hidden_terms.segments import check_whole, segments_of
 from dysyr.reconstruction.hidden_terms.work import Work
 
 N_INITIAL_STATES = 64
@@ -124,6 +124,8 @@ class HiddenTerms(Reconstructor):
                 do="take form='formula' and mode='collocation'",
             )  # fmt: skip
         cut = (None, None) if in_space else (self.segment, self.n_segments)
+        if self.initial == "system":
+            check_whole(data, cut[0])
         segments = segments_of(data, problem.system, length=cut[0], n_segments=cut[1])
         terms = distinguishable(
             problem, problem.library(self.degree, tuple(self.functions or ())), tuple(self.free or ()), segments

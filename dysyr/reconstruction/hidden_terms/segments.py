@@ -67,6 +67,25 @@ def segments_of(data, system, *, length=None, n_segments=None):
     return Segments(clocks, values, _scale(values, system))
 
 
+def check_whole(data, length):
+    """Refuse trajectories that would be cut although each is to start from the initial state of the system.
+
+    Args:
+        data: Dataset.
+        length: samples after which they are cut, or None.
+
+    Raises:
+        InputError: one is longer.
+    """
+    longest = max(len(t) for t in times(data))
+    if length is not None and longest > length:
+        raise InputError(
+            "initial='system' is for trajectories that are not cut: a later piece starts elsewhere",
+            got=f"{longest} samples", expected=f"at most segment={length}",
+            do=f"set segment={longest}, or take initial='fitted' or 'data'",
+        )  # fmt: skip
+
+
 def _columns(data, system):
     """Where the variables of the data stand among those of the system."""
     names = [str(name) for name in data["state"].values]

@@ -126,6 +126,15 @@ def test_a_given_start_is_kept():
     np.testing.assert_array_equal(made.model_.system.initial_state, [1.0, 4.0])
 
 
+def test_a_start_that_holds_for_whole_trajectories_only():
+    """Pieces of a cut trajectory start elsewhere, and terms that take them there are wrong."""
+    given = HALF | {"defaults": {"initial_state": dict(zip("xy", START, strict=True))}}
+    data = observed(0.3 * np.arange(20))
+    with pytest.raises(dysyr.InputError, match="20 samples; at most segment=10: set segment=20"):
+        fit(data, given, initial="system", segment=10)
+    assert set(found(fit(data, given, initial="system", segment=20))) == {("x", "x*y"), ("y", "x*y")}
+
+
 def test_a_free_parameter_is_fitted_and_its_term_left_out():
     with pytest.warns(UserWarning, match="parameter a and the term x of the hidden function of x are not identifiable"):
         made = fit(observed(0.3 * np.arange(10)), HALF | {"parameters": {"a": 1.0}}, free=["a"])
