@@ -111,7 +111,8 @@ class HiddenTerms(Reconstructor):
             NotConverged: training diverged, or no set of terms has a solution along the data.
 
         Warns:
-            UserWarning: terms of the library that cannot be told from a free parameter.
+            UserWarning: terms of the library that cannot be told from a free parameter, or columns of a field that may
+                be the whole of a coarser grid.
         """
         check(self)
         data = self._checked(X, dt)

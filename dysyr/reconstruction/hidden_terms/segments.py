@@ -1,6 +1,7 @@
 """Data as the method takes them: stretches of samples at any times, padded to one length."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 
@@ -99,7 +100,25 @@ def _columns(data, system):
             got=", ".join(unknown[:5] or names[:5]), expected=f"{shown}{on_grid}",
             do="name the columns so, or change the size with system.with_size" if on_grid else "name the columns so",
         )  # fmt: skip
-    return [known[name] for name in names]
+    columns = [known[name] for name in names]
+    _warn_of_a_corner(np.array(columns), system)
+    return columns
+
+
+def _warn_of_a_corner(columns, system):
+    """Say so where the columns of a field are all sites of a smaller grid, and maybe of one with the same ends."""
+    lattice = system.lattice
+    for k, field in enumerate(system.fields if lattice.axes else ()):
+        sites = columns[columns // lattice.n_sites == k] % lattice.n_sites
+        if len(sites) < 2:
+            continue
+        size = tuple(int(axis.max()) + 1 for axis in np.unravel_index(sites, lattice.shape))
+        if len(sites) == np.prod(size) < lattice.n_sites:
+            first, whole = (" x ".join(map(str, n)) for n in (size, lattice.shape))
+            warnings.warn(
+                f"the data hold the first {first} sites of {field} on a grid of {whole}: if they are the whole of a "
+                "coarser grid, change the size with system.with_size", UserWarning, stacklevel=5,
+            )  # fmt: skip
 
 
 def _scale(values, system):

@@ -9,6 +9,7 @@ from dysyr.core.lattice import Axis, Lattice
 from dysyr.core.system import System
 from dysyr.reconstruction.hidden_terms import HiddenTerms
 from dysyr.reconstruction.hidden_terms.gaps import filled_in_space
+from dysyr.reconstruction.hidden_terms.segments import segments_of
 
 QUICK = {
     "degree": 2,
@@ -151,6 +152,19 @@ def test_values_on_another_grid_are_refused():
     truth = System.pde({"u": "D*dxx(u)"}, **FRONT).with_size(x=50)
     with pytest.raises(dysyr.InputError, match="u_41, u_42.*on the grid 41"):
         fit(FRONT_KNOWN, few_values(truth, 9, 80))
+
+
+def test_values_on_a_coarser_grid_are_warned_of(rng):
+    """u_0 .. u_20 of another grid have the names of the left half of this one; some sensors have not."""
+    x, (line,) = rng.normal(size=(9, 41)), FRONT_KNOWN.lattice.axes
+    plane = System.pde({"u": "laplacian(u)"}, domain=PLANE, hidden={"u": ["u"]}, initial_state={"u": "1"})
+    with pytest.warns(UserWarning, match="the first 21 sites of u on a grid of 41: .* with system.with_size"):
+        segments_of(make_dataset(x[:, :21], dt=0.5, names=[f"u_{i}" for i in range(21)]), FRONT_KNOWN)
+    with pytest.warns(UserWarning, match="the first 5 x 5 sites of u on a grid of 10 x 10"):
+        names = [f"u_{i}_{j}" for i in range(5) for j in range(5)]
+        segments_of(make_dataset(x[:, :25], dt=0.5, names=names), plane)
+    for sites in ([0], [0, 2, 4], range(1, 22), range(line.n)):
+        segments_of(make_dataset(x[:, : len(sites)], dt=0.5, names=[f"u_{i}" for i in sites]), FRONT_KNOWN)
 
 
 def test_functions_may_hold_derivatives_that_nothing_else_does():
