@@ -7,7 +7,7 @@ import numpy as np
 
 from dysyr.core.arguments import generator_of
 from dysyr.core.counts import check_samples, transient_steps
-from dysyr.core.dataset import make_dataset, trajectories
+from dysyr.core.dataset import make_dataset, parts, trajectories
 from dysyr.core.errors import InputError
 from dysyr.core.model import Model, known_data
 from dysyr.core.status import orbit_status
@@ -118,8 +118,8 @@ class WindowGenerator(Model):
             seed: of the draws.
 
         Returns:
-            Dataset without missing values: observed ones as they were, the others the mean over the draws; and
-            ``spread``, their standard deviation, zero where a value was observed.
+            The Dataset, its times and attributes too, without missing values: observed ones as they were, the others
+            the mean over the draws; and ``spread``, their standard deviation, zero where a value was observed.
         """
         data = known_data(self, data)
         filled, spread = [], []
@@ -139,7 +139,9 @@ class WindowGenerator(Model):
             filled.append(np.where(missing, draws.mean(axis=0)[at], x))
             spread.append(np.where(missing, draws.std(axis=0, ddof=1)[at], 0.0))
         longest = max(map(len, filled))
-        whole = make_dataset(filled, dt=self.dt, names=self.names, attrs={"generator": self.family})
+        given = parts(data)
+        attrs = {**given["attrs"], "generator": self.family}
+        whole = make_dataset(**{**given, "x": filled, "mask": None, "names": self.names, "attrs": attrs})
         padded = np.stack([np.pad(s, ((0, longest - len(s)), (0, 0))) for s in spread])
         return whole.assign(spread=(whole["x"].dims, padded))
 

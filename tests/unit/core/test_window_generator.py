@@ -8,7 +8,7 @@ import pytest
 import dysyr
 from dysyr.core import criterion
 from dysyr.core.criterion import validation_criterion, window_criterion
-from dysyr.core.dataset import make_dataset
+from dysyr.core.dataset import make_dataset, times
 from dysyr.core.errors import InputError
 from dysyr.core.window_generator import WindowGenerator
 
@@ -82,6 +82,19 @@ def test_what_is_missing_is_filled_and_what_is_known_stays():
     np.testing.assert_allclose(values[~known], x[~known, 0], atol=0.06)
     np.testing.assert_allclose(spread[~known], 0.1, rtol=0.4)
     assert filled["spread"].shape == filled["x"].shape
+
+
+def test_filled_data_keep_times_and_attributes():
+    holes = ramp(3.0, 12)
+    holes[4] = np.nan
+    for time in (1749.0 + 0.5 * np.arange(12), [1749.0 + 0.5 * np.arange(12), 0.5 * np.arange(10)]):
+        several = [holes] if len(time) == 12 else [holes, ramp(0.0, 10)]
+        data = make_dataset(several, time=time, mask=True, names=["x"], attrs={"time_unit": "year"})
+        filled = Ramps().impute(data)
+        for ours, theirs in zip(times(filled), times(data), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert filled.attrs["time_unit"] == "year"
+        assert "mask" not in filled
 
 
 def test_unsuitable_questions_are_refused():
