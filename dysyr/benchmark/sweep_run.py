@@ -7,12 +7,10 @@ import json
 import time
 from pathlib import Path
 
-from dysyr.benchmark.sweep_file import Sweep
+from dysyr.benchmark.sweep_claim import NOTE, claim, read_sweep_folder
 from dysyr.benchmark.sweep_table import as_table, records_of, save_table
 from dysyr.core.atomic import write_text
 from dysyr.core.errors import DysyrError, FormatError
-from dysyr.core.measure import plain
-from dysyr.core.run_folder import check_target
 from dysyr.experiment import fit_and_score
 from dysyr.experiment_data import make_data
 from dysyr.reconstruction.plrnn import ForcedReconstructor, fit_seeds
@@ -21,7 +19,6 @@ from dysyr.reporting.metrics_file import read_metrics
 from dysyr.reporting.ranking import render_ranking
 from dysyr.workers import MEMORY, Workers
 
-NOTE = "sweep.json"
 BATCHES_PER_WORKER = 4
 
 
@@ -50,7 +47,7 @@ def run_sweep(sweep, out, *, scheduler=None, workers=2, memory=MEMORY, retry_fai
         DysyrError: the folder holds another sweep, Dask is missing, or the scheduler was lost.
     """
     out = Path(out).absolute()
-    _claim(out, sweep)
+    claim(out, sweep)
     missing = [task for task in sweep.tasks() if not _finished(out, task, retry_failed)]
     say(f"{sweep.title}: {len(sweep.tasks())} tasks, {len(missing)} of them to do")
     done = 0
@@ -93,19 +90,6 @@ def write_results(sweep, out, *, page=None):
     cards = {name: [one for task, one in scores if task.condition == name] for name in sweep.conditions}
     write_text(page, render_ranking({name: found for name, found in cards.items() if found}, title=sweep.title))
     return page
-
-
-def read_sweep_folder(folder):
-    """The Sweep that a folder of results is of.
-
-    Raises:
-        FormatError: the folder holds none.
-    """
-    path = Path(folder) / NOTE
-    try:
-        return Sweep.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FormatError(f"'{folder}' holds no sweep", got=str(error), expected=f"a folder with {NOTE}") from error
 
 
 def batches_of(sweep, tasks, workers):
@@ -265,26 +249,6 @@ def _scores(out, task):
         return read_metrics(path)
     except FormatError as error:
         raise FormatError("a task of the sweep", got=str(error), do="or delete it and run the sweep again") from error
-
-
-def _claim(out, sweep):
-    """Refuse a folder that holds another sweep, and write down which one this is."""
-    note = out / NOTE
-    if note.exists():
-        earlier = read_sweep_folder(out).to_dict()["conditions"]
-        for name, one in sweep.to_dict()["conditions"].items():
-            before = earlier.get(name, one)
-            different = [key for key in ("system", "data", "simulate", "split", "evaluate") if before[key] != one[key]]
-            tables = {table["label"]: table for table in before["reconstructors"]}
-            different += [t["label"] for t in one["reconstructors"] if tables.get(t["label"], t) != t]
-            if plain(different):
-                raise DysyrError(
-                    f"'{out}' holds another sweep", got=f"other {', '.join(different)} of {name}",
-                    do="choose another -o",
-                )  # fmt: skip
-    else:
-        check_target(out, allow_run=False)
-    write_text(note, json.dumps(plain(sweep.to_dict()), indent=1) + "\n")
 
 
 def _text(task):

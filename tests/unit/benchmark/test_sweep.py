@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import dysyr
 from dysyr.benchmark import sweep_run, sweep_trials
+from dysyr.benchmark.sweep_claim import claim
 from dysyr.benchmark.sweep_file import Sweep, Task, read_sweep
 from dysyr.benchmark.sweep_run import read_sweep_folder, run_sweep, run_task, write_results
 from dysyr.benchmark.sweep_trials import VICTIMS, page, run_on_own_scheduler, run_with_kills, table
@@ -136,7 +137,7 @@ def test_a_file_that_is_no_toml(read, tmp_path):
 def test_a_task_from_data_to_scores(read, tmp_path):
     sweep = read()
     out = tmp_path / "out"
-    sweep_run._claim(out, sweep)
+    claim(out, sweep)
     task = Task(condition="two_state_channel", label="jumpem-estimator_map", seed=1)
     assert run_task(out, task) in ("indistinguishable at this length", "plausible rates", "wrong rates")
     scores = json.loads((out / task.folder / "metrics.json").read_text())
@@ -181,6 +182,33 @@ def test_a_sweep_may_grow_but_not_change(read, tmp_path, quick):
         run_sweep(read(FILE.replace("n_steps = 40", "n_steps = 41")), out, workers=0)
     with pytest.raises(dysyr.DysyrError, match="other network"):
         run_sweep(read(FILE + "outside = 'network'\n"), out, workers=0)
+
+
+def test_a_method_that_was_left_out_in_between_is_remembered(read, tmp_path, quick):
+    """Its finished tasks lie there under its label, and are those of its first settings."""
+    out, method = tmp_path / "out", '[[reconstructor]]\nmethod = "jumpfoundation"\nlabel = "network"\n'
+    run_sweep(read(), out, workers=0, say=lambda text: None)
+    run_sweep(read(FILE.replace(method, "")), out, workers=0, say=lambda text: None)
+    with pytest.raises(dysyr.DysyrError, match="holds another sweep: other network of two_state_channel"):
+        run_sweep(read(FILE + "outside = 'network'\n"), out, workers=0)
+    n = len(quick)
+    run_sweep(read(), out, workers=0, say=lambda text: None)
+    assert len(quick) == n == 12
+
+
+@pytest.mark.parametrize("what", ["data", "system"])
+def test_files_that_were_edited_are_other_data(read, tmp_path, monkeypatch, what):
+    monkeypatch.setattr(sweep_run, "run_batch", lambda out, batch: ["done"])
+    monkeypatch.setattr(sweep_run, "write_results", lambda sweep, out: out)
+    tables = {"data": '[data]\npath = "one.csv"', "system": '[system]\nname = "one.toml"\n[simulate]\nn_steps = 90'}
+    file, methods = tmp_path / f"one.{'csv' if what == 'data' else 'toml'}", '[[reconstructor]]\nmethod = "linearar"\n'
+    text = f"seeds = [0]\n{tables[what]}\n{methods}"
+    file.write_text("a")
+    run_sweep(read(text), tmp_path / "out", workers=0, say=lambda text: None)
+    run_sweep(read(text), tmp_path / "out", workers=0, say=lambda text: None)
+    file.write_text("b")
+    with pytest.raises(dysyr.DysyrError, match=f"a sweep of other data: changed since: {file.name}: choose another -o"):
+        run_sweep(read(text.replace("[0]", "[0, 1]")), tmp_path / "out", workers=0)
 
 
 def test_data_that_do_not_suit_are_a_failure_and_not_the_end(read, tmp_path):

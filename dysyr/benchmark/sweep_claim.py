@@ -1,0 +1,94 @@
+"""What the folder of a sweep belongs to: finished tasks of another sweep, or of other data, are none of this one."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from dysyr.benchmark.sweep_file import Sweep
+from dysyr.core.atomic import write_text
+from dysyr.core.errors import DysyrError, FormatError
+from dysyr.core.measure import plain
+from dysyr.core.run_folder import check_target
+
+NOTE = "sweep.json"
+OF_DATA = ("system", "data", "simulate", "split", "evaluate")
+
+
+def read_sweep_folder(folder):
+    """The Sweep that a folder of results is of.
+
+    Raises:
+        FormatError: the folder holds none.
+    """
+    return _read(folder)[0]
+
+
+def claim(out, sweep):
+    """Refuse a folder that holds another sweep, and write down which one this is.
+
+    Conditions and methods that were left out in between are remembered, and so is what the files of data and systems
+    held: a task that is finished is finished for these only.
+
+    Args:
+        out: folder.
+        sweep: Sweep.
+
+    Raises:
+        DysyrError: the folder holds another sweep, one of other data, or something else.
+    """
+    note, now = Path(out) / NOTE, plain(sweep.to_dict())
+    known, files = {}, {}
+    if note.exists():
+        _, known, files = _read(out)
+    else:
+        check_target(out, allow_run=False)
+    for name, one in now["conditions"].items():
+        different = _differences(known.get(name, one), one)
+        if different:
+            raise DysyrError(
+                f"'{out}' holds another sweep", got=f"other {', '.join(different)} of {name}", do="choose another -o"
+            )
+    found = {name: digest for one in sweep.conditions.values() for name, digest in _digests(one).items()}
+    changed = [name for name, digest in found.items() if files.get(name, digest) != digest]
+    if changed:
+        raise DysyrError(
+            f"'{out}' holds a sweep of other data", got=f"changed since: {', '.join(changed)}", do="choose another -o"
+        )
+    known = known | {name: _joined(known.get(name, one), one) for name, one in now["conditions"].items()}
+    write_text(note, json.dumps({**now, "known": known, "files": files | found}, indent=1) + "\n")
+
+
+def _read(folder):
+    """(Sweep, all conditions that there were, digests of their files) of a folder."""
+    try:
+        content = json.loads((Path(folder) / NOTE).read_text(encoding="utf-8"))
+        known, files = dict(content.get("known", content["conditions"])), dict(content.get("files", {}))
+        return Sweep.from_dict(content), known, files
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"'{folder}' holds no sweep", got=str(error), expected=f"a folder with {NOTE}") from error
+
+
+def _differences(before, one):
+    """Names of what a condition has otherwise than before: tables of its data, labels of methods."""
+    tables = {table["label"]: table for table in before["reconstructors"]}
+    return [key for key in OF_DATA if before[key] != one[key]] + [
+        table["label"] for table in one["reconstructors"] if tables.get(table["label"], table) != table
+    ]
+
+
+def _joined(before, one):
+    """A condition with the methods that it has and those that it had."""
+    labels = [table["label"] for table in one["reconstructors"]]
+    gone = [table for table in before["reconstructors"] if table["label"] not in labels]
+    return {**one, "reconstructors": [*one["reconstructors"], *gone]}
+
+
+def _digests(experiment):
+    """``{name as written: SHA-256}`` of the files that a condition takes its data or its system from."""
+    data, name = experiment.data or {}, str((experiment.system or {}).get("name", ""))
+    names = [data[key] for key in ("path", "test") if key in data] + [name] * name.endswith(".toml")
+    found = {}
+    for one in map(str, names):
+        if (experiment.folder / one).is_file():
+            found[one] = hashlib.sha256((experiment.folder / one).read_bytes()).hexdigest()
+    return found
