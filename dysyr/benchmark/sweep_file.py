@@ -117,6 +117,8 @@ def read_sweep(path):
 def _settings_of(table):
     """The tables that a table of a method with lists stands for, each with a label of its own."""
     swept = [key for key, value in table.items() if _is_swept(key, value)]
+    for key in swept:
+        _check_values(f"reconstructor.{key}", table[key])
     _check_count(math.prod(len(table[key]) for key in swept), "settings of a method")
     for values in itertools.product(*(table[key] for key in swept)):
         one = {**table, **dict(zip(swept, values, strict=True))}
@@ -131,11 +133,15 @@ def _combinations(tables):
     for name, table in tables.items():
         for key, value in _leaves(table):
             if _is_swept(key.rpartition(".")[2], value):
-                if not value:
-                    raise InputError(f"nothing to sweep over in {name}.{key}", got="an empty list", expected="values")
+                _check_values(f"{name}.{key}", value)
                 swept[f"{name}.{key}"] = value
     _check_count(math.prod(map(len, swept.values())), "conditions of the sweep")
     return [dict(zip(swept, values, strict=True)) for values in itertools.product(*swept.values())]
+
+
+def _check_values(name, values):
+    if not values:
+        raise InputError(f"nothing to sweep over in {name}", got="an empty list", expected="values")
 
 
 def _check_count(count, what):

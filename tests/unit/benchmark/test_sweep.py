@@ -116,6 +116,8 @@ def test_a_sweep_survives_its_own_file(read):
     [
         ('"three_state_channel"]', '"two_state_channel"]', "two conditions of the sweep have one name"),
         ('["em", "map"]', '["em", "em"]', "labels of"),
+        ('["em", "map"]', "[]", "nothing to sweep over in reconstructor.estimator: an empty list"),
+        ("n_steps = 40", "n_steps = []", "nothing to sweep over in simulate.n_steps"),
         ("estimator =", "estimatr =", "estimatr"),
         ('method = "jumpfoundation"', 'method = "nonsense"', "nonsense"),
         ("[simulate]", "[simulation]", "simulation"),
