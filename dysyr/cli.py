@@ -40,6 +40,7 @@ from dysyr.cli_options import (
 from dysyr.cli_output import (
     claim_run,
     default_name,
+    must_be_data_file,
     must_be_writable,
     orbits_text,
     show,
@@ -181,7 +182,7 @@ def simulate(
     from dysyr.core.dataset import save_dataset
 
     output = default_name(f"{Path(system).stem}.nc") if output is None else output
-    must_be_writable(output)
+    must_be_data_file(output)
     model = load_system(system, settings)
     data = dysyr.simulate(
         model, n_steps=n_steps, t_end=t_end, dt=dt, n_trajectories=n_trajectories, transient=transient,
@@ -251,7 +252,7 @@ def generate(
     """Let a fitted model run free."""
     from dysyr.core.dataset import save_dataset
 
-    must_be_writable(output)
+    must_be_data_file(output)
     free = series_run(run).generate(
         n_steps, n_trajectories=n_trajectories, transient=transient, seed=seed,
         context=None if context is None else str(context),
@@ -270,7 +271,7 @@ def forecast(
     """Continue a context with a fitted model."""
     from dysyr.core.dataset import save_dataset
 
-    must_be_writable(output)
+    must_be_data_file(output)
     fitted = series_run(run)
     ahead = fitted.forecast(like_training(str(context), fitted), n_steps=n_steps)
     save_dataset(ahead, output)

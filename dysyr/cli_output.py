@@ -26,6 +26,14 @@ def must_be_writable(path):
         ) from error
 
 
+def must_be_data_file(path):
+    """Refuse before the work what is no name for a data set."""
+    from dysyr.core.netcdf import check_ending
+
+    must_be_writable(path)
+    check_ending(path)
+
+
 def default_name(name):
     """A file for results of a command without -o, in the current folder.
 

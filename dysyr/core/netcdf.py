@@ -21,15 +21,30 @@ def save_dataset(ds, path):
 
     Args:
         ds: Dataset of the contract.
-        path: file name, by custom ending in ``.nc``.
+        path: file name, ending in ``.nc``.
 
     Raises:
+        InputError: another ending, by which nobody could read the file.
         DysyrError: the folder cannot be written, or the disk is full.
     """
+    check_ending(path)
     stored = ds.copy()
     stored.attrs = {key: _storable(key, value) for key, value in ds.attrs.items() if value is not None}
     encoding = {name: {"_FillValue": None} for name in ds.variables if ds[name].dtype.kind == "f"}
     write_netcdf(stored, path, encoding=encoding)
+
+
+def check_ending(path):
+    """Refuse a name for a data set that does not end in ``.nc``.
+
+    Raises:
+        InputError: it does not.
+    """
+    if Path(path).suffix.lower() != ".nc":
+        raise InputError(
+            f"cannot write '{path}'", got="a data set", expected="a name that ends in .nc, it is written as NetCDF",
+            do="for a table take for example ds['x'][0].to_pandas().to_csv(...)",
+        )  # fmt: skip
 
 
 def write_netcdf(ds, path, *, encoding=None):
