@@ -253,9 +253,10 @@ def generate(
     from dysyr.core.dataset import save_dataset
 
     must_be_data_file(output)
-    free = series_run(run).generate(
+    fitted = series_run(run)
+    free = fitted.generate(
         n_steps, n_trajectories=n_trajectories, transient=transient, seed=seed,
-        context=None if context is None else str(context),
+        context=None if context is None else like_training(str(context), fitted),
     )  # fmt: skip
     save_dataset(free, output)
     typer.echo(f"{output}: {status_text(free)}")

@@ -136,6 +136,19 @@ def test_generate_and_forecast_write_data(run, fitted, tmp_path):
     assert dysyr.read_dataset(tmp_path / "ahead.nc").sizes["time"] == 12
 
 
+def test_a_context_is_embedded_as_the_training_data_were(run, csv, tmp_path):
+    rows = [f"{0.1 * i:.1f},{np.cos(0.1 * i) + 0.3 * np.sin(0.23 * i):.6f}" for i in range(400)]
+    path = csv("\n".join(["time,x", *rows]))
+    assert run("fit", "linearar", path, "--embed", "-o", tmp_path / "run", "--set", "order=2")[0] == 0
+    for command in ("generate", "forecast"):
+        code, _, err = run(
+            command, tmp_path / "run", "--context", path, "--n-steps", 5, "-o", tmp_path / f"{command}.nc"
+        )
+        assert code == 0, err
+    made = [dysyr.read_dataset(tmp_path / f"{command}.nc")["x"] for command in ("generate", "forecast")]
+    np.testing.assert_array_equal(*made)
+
+
 def test_fit_reads_a_csv_and_keeps_its_settings(run, csv, tmp_path):
     code, out, _ = run(
         "fit", "shplrnn", csv(sine_csv()), "-o", tmp_path / "run", "--seed", 5, "--set", "hidden_dim=6",
