@@ -246,12 +246,18 @@ class StateSpace(Model):
             )  # fmt: skip
         u = np.asarray(u, dtype=np.float64)
         u = np.broadcast_to(u, (batch, *u.shape)) if u.ndim == 2 else u
-        if u.shape[0] != batch or u.shape[1] < n_steps or u.shape[2] != self.n_inputs:
+        if u.ndim != 3 or u.shape[0] != batch or u.shape[1] < n_steps or u.shape[2] != self.n_inputs:
             raise InputError(
                 "external inputs do not fit", got=f"shape {u.shape}",
                 expected=f"({batch}, at least {n_steps}, {self.n_inputs})",
             )  # fmt: skip
-        return np.ascontiguousarray(u[:, :n_steps])
+        u = np.ascontiguousarray(u[:, :n_steps])
+        if not np.isfinite(u).all():
+            raise InputError(
+                "external inputs have values that are no numbers", got=f"{(~np.isfinite(u)).sum()} of {u.size}",
+                expected="what drives the model at each step", do="fill the gaps first",
+            )  # fmt: skip
+        return u
 
     def _dataset(self, orbit, attrs):
         return observed_orbits(self, self.readout(orbit), attrs)

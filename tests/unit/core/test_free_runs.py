@@ -5,6 +5,7 @@ import pytest
 
 from dysyr.core import model
 from dysyr.core.dataset import make_dataset
+from dysyr.core.errors import InputError
 from dysyr.core.model import Sampled, StateSpace, repeat_step
 
 
@@ -70,3 +71,17 @@ def test_contexts_are_continued_in_turn_and_none_is_left_out(rng):
     for n_trajectories, expected in ((1, [0, 1, 2]), (4, [0, 1, 2, 0]), (6, [0, 1, 2, 0, 1, 2])):
         free = Turning().generate(6, n_trajectories=n_trajectories, context=context, inputs=drive)["x"].values
         np.testing.assert_array_equal(free, ahead[expected])
+
+
+@pytest.mark.parametrize("shape", [(3,), (6,), (1, 3, 6, 1), (2, 6, 1), (5, 1), (6, 2)])
+def test_inputs_of_another_shape_are_refused(shape):
+    with pytest.raises(InputError, match=r"external inputs do not fit: .*\(3, at least 6, 1\)"):
+        Turning().generate(6, n_trajectories=3, transient=0, inputs=np.zeros(shape))
+
+
+def test_inputs_with_gaps_are_refused():
+    drive = np.zeros((6, 1))
+    drive[2] = np.nan
+    with pytest.raises(InputError, match="no numbers: 3 of 18; .* fill the gaps first"):
+        Turning().generate(6, n_trajectories=3, transient=0, inputs=drive)
+    assert Turning().generate(2, transient=0, inputs=drive)["x"].shape == (1, 2, 1)
