@@ -48,6 +48,8 @@ class HiddenTermsModel(VectorField):
         self.system, self.form, self.found = completed, form, found
         self._half_known, self._networks, self._width = half_known, networks, width
         self._problem = HalfKnown(System.from_dict(half_known))
+        fitted = {name: row["value"] for name, row in found["parameters"].items()} if form == "formula" else {}
+        self._known = self._problem.system.with_parameters(**fitted)
         self._dt, self._n_substeps = float(dt), int(n_substeps)
         self._scale, self._initial_states = np.asarray(scale), np.asarray(initial_states)
         self._compiled = None
@@ -119,16 +121,17 @@ class HiddenTermsModel(VectorField):
 
     def derivative(self, z, u=None):
         if self.form == "network":
-            return self._problem.system.vector_field(z) + self._functions.values(z).mean(axis=0)
+            return self._known.vector_field(z) + self._functions.values(z).mean(axis=0)
         return self.system.vector_field(z)
 
     def derivative_jacobian(self, z, u=None):
         if self.form == "network":
-            return self._problem.system.jacobian(z) + self._functions.jacobian(z)
+            return self._known.jacobian(z) + self._functions.jacobian(z)
         return self.system.jacobian(z)
 
     def known_part(self, z, u=None):
-        return self._problem.system.vector_field(z)
+        """The part of dx/dt that was given, with free parameters as the formula was fitted with them."""
+        return self._known.vector_field(z)
 
     def readout(self, z):
         return z

@@ -140,6 +140,8 @@ def test_a_free_parameter_is_fitted_and_its_term_left_out():
         made = fit(observed(0.3 * np.arange(10)), HALF | {"parameters": {"a": 1.0}}, free=["a"])
     assert made.model_.found["parameters"]["a"]["value"] == pytest.approx(1.3, rel=1e-5)
     assert made.model_.system.parameters["a"] == pytest.approx(1.3, rel=1e-5)
+    np.testing.assert_allclose(made.model_.known_part(np.array([[1.0, 2.0]])), [[1.3, -3.6]], rtol=1e-5)
+    np.testing.assert_allclose(made.model_.hidden_part(np.array([[1.0, 2.0]])), [[-1.8, 1.6]], rtol=1e-5)
     assert set(found(made)) == {("x", "x*y"), ("y", "x*y")}
 
 
