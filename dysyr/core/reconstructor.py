@@ -52,7 +52,7 @@ class Reconstructor(Estimator, abc.ABC):
         handles_irregular: takes data without a constant sampling interval.
         handles_missing: takes data with missing values.
         handles_inputs: takes data with external inputs.
-        uses_seed: another seed gives another fit.
+        uses_seed: another seed gives another fit; ask a method that was made, some arguments draw and some do not.
         min_samples: fewest samples in all.
         min_path_samples: fewest samples of a trajectory.
         budget: names of the arguments that say how long a fit trains, which ``tune`` shortens alike; none where a fit

@@ -165,14 +165,17 @@ class SINDy(CandidateReconstructor):
     Reference: brunton2016, messenger2021, fasel2022, desilva2020
     """
 
-    uses_seed = False
-
     def __init__(
         self, *, degree=2, form="auto", threshold="auto", window="auto", order=8, ensemble=False, origin="auto",
         validation_fraction=0.2, seed=0,
     ):  # fmt: skip
         self.degree, self.form, self.threshold, self.window, self.order = degree, form, threshold, window, order
         self.ensemble, self.origin, self.validation_fraction, self.seed = ensemble, origin, validation_fraction, seed
+
+    @property
+    def uses_seed(self):
+        """An ensemble is drawn, all else is not."""
+        return bool(self.ensemble)
 
     def _check(self):
         check_arguments(

@@ -25,6 +25,6 @@ def test_a_search_over_seeds(method, tmp_path):
     assert found.reconstructor.seed == found.best["seed"]
     assert {**found.reconstructor.get_params(), "seed": 0} == {**made.get_params(), "seed": 0}, "trained in full"
     assert found.reconstructor.generate(5)["x"].shape[1:] == (5, found.reconstructor.n_features_in_)
-    if not method.uses_seed:
+    if not made.uses_seed:
         assert found.best == {"seed": 3}, "of equal ones the first"
         assert np.ptp(found.table["criterion"]) == 0

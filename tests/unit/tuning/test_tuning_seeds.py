@@ -90,6 +90,19 @@ def test_half_of_the_seeds_failing_is_a_failure(tuned, monkeypatch):
     assert written["criterion"].notna().tolist() == [True, False, False]
 
 
+def test_an_ensemble_uses_its_seed(tmp_path):
+    t = 0.1 * np.arange(300)
+    data = np.column_stack([np.cos(t), np.sin(t)]) + 0.05 * np.random.default_rng(0).normal(size=(300, 2))
+    form = {"degree": 1, "form": "weak", "window": 21}
+    plain, ensemble = (dysyr.SINDy(**form, ensemble=drawn) for drawn in (False, True))
+    assert (plain.uses_seed, ensemble.uses_seed) == (False, True)
+    settings = {"threshold": [0.01, 0.03]}
+    found = dysyr.tune(ensemble, data, settings, out=tmp_path / "out", dt=0.1, workers=0, n_seeds=2)
+    assert found.best["seed"] in (0, 1)
+    with pytest.raises(dysyr.InputError, match="SINDy uses no seed"):
+        dysyr.tune(plain, data, settings, out=tmp_path / "other", dt=0.1, workers=0, n_seeds=2)
+
+
 @pytest.mark.parametrize(
     ("n_seeds", "method", "settings", "message"),
     [
