@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dysyr.benchmark.sweep_file import Sweep
 from dysyr.core.atomic import write_text
-from dysyr.core.errors import DysyrError, FormatError
+from dysyr.core.errors import DysyrError, FormatError, InputError
 from dysyr.core.measure import plain
 from dysyr.core.run_folder import check_target
 
@@ -34,6 +34,7 @@ def claim(out, sweep):
         sweep: Sweep.
 
     Raises:
+        InputError: a file of data or a system that is not there.
         DysyrError: the folder holds another sweep, one of other data, or something else.
     """
     note, now = Path(out) / NOTE, plain(sweep.to_dict())
@@ -49,6 +50,10 @@ def claim(out, sweep):
                 f"'{out}' holds another sweep", got=f"other {', '.join(different)} of {name}", do="choose another -o"
             )
     found = {name: digest for one in sweep.conditions.values() for name, digest in _digests(one).items()}
+    absent = [name for name, digest in found.items() if digest is None and name not in files]
+    if absent:
+        raise InputError("no such file", got=", ".join(absent), expected="what the sweep takes its data from")
+    found = {name: digest for name, digest in found.items() if digest is not None}
     changed = [name for name, digest in found.items() if files.get(name, digest) != digest]
     if changed:
         raise DysyrError(
@@ -84,11 +89,11 @@ def _joined(before, one):
 
 
 def _digests(experiment):
-    """``{name as written: SHA-256}`` of the files that a condition takes its data or its system from."""
+    """``{name as written: SHA-256, or None where it is not there}`` of the files of data and system of a condition."""
     data, name = experiment.data or {}, str((experiment.system or {}).get("name", ""))
     names = [data[key] for key in ("path", "test") if key in data] + [name] * name.endswith(".toml")
     found = {}
     for one in map(str, names):
-        if (experiment.folder / one).is_file():
-            found[one] = hashlib.sha256((experiment.folder / one).read_bytes()).hexdigest()
+        path = experiment.folder / one
+        found[one] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
     return found

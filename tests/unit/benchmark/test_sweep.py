@@ -205,6 +205,9 @@ def test_files_that_were_edited_are_other_data(read, tmp_path, monkeypatch, what
     tables = {"data": '[data]\npath = "one.csv"', "system": '[system]\nname = "one.toml"\n[simulate]\nn_steps = 90'}
     file, methods = tmp_path / f"one.{'csv' if what == 'data' else 'toml'}", '[[reconstructor]]\nmethod = "linearar"\n'
     text = f"seeds = [0]\n{tables[what]}\n{methods}"
+    with pytest.raises(dysyr.InputError, match=f"no such file: {file.name}"):
+        run_sweep(read(text), tmp_path / "out", workers=0)
+    assert not (tmp_path / "out").exists()
     file.write_text("a")
     run_sweep(read(text), tmp_path / "out", workers=0, say=lambda text: None)
     run_sweep(read(text), tmp_path / "out", workers=0, say=lambda text: None)
