@@ -27,7 +27,7 @@ from dysyr.core.conform import (
     series_of,
 )
 from dysyr.core.dataset_times import check_clock, with_missing_rows
-from dysyr.core.errors import InputError
+from dysyr.core.errors import InputError, NoSamplingInterval
 from dysyr.core.json_attribute import json_attribute
 from dysyr.core.netcdf import DIMS, FORMAT, read_dataset, save_dataset
 from dysyr.core.readers import tables_of
@@ -249,6 +249,8 @@ def sampling_interval(ds, *, needed_by="this method"):
     if "dt" in ds.attrs:
         return float(ds.attrs["dt"])
     grids = [find_grid(t) for t in times(ds) if len(t) > 1]
+    if not grids:
+        raise NoSamplingInterval("single samples have no sampling interval", expected="dt, or several samples")
     worst = max(grids, key=lambda grid: grid.largest / grid.smallest)
     source = f" in '{ds.attrs['source']}'" if "source" in ds.attrs else ""
     fix = f"resample with dysyr.resample(data, dt={worst.dt:.4g})"

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from dysyr.core.criterion import validation_criterion
 from dysyr.core.dataset import as_dataset, data_hash, in_order, sampling_interval, trajectories
 from dysyr.core.errors import InputError
+from dysyr.core.model import data_at
 from dysyr.core.provenance import provenance
 from dysyr.core.run_folder import write_run
 from dysyr.core.segments import split
@@ -104,7 +105,7 @@ class Reconstructor(Estimator, abc.ABC):
             y: ignored.
         """
         model = self._fitted()
-        return -validation_criterion(model, in_order(as_dataset(X, dt=model.dt, mask=True), model.names))
+        return -validation_criterion(model, in_order(data_at(X, model.dt, "the model"), model.names))
 
     def _checked(self, X, dt):
         """X as a Dataset that this method can use."""
@@ -123,7 +124,7 @@ class Reconstructor(Estimator, abc.ABC):
         """Data to fit and data to choose by: as given, or the end of each trajectory, ``validation_fraction`` of it."""
         if validation is None:
             return split(data, (1 - self.validation_fraction, self.validation_fraction))
-        held = as_dataset(validation, dt=sampling_interval(data), mask=True)
+        held = data_at(validation, sampling_interval(data), "the training set")
         held = in_order(held, [str(name) for name in data["state"].values])
         if held.sizes["state"] != data.sizes["state"]:
             raise InputError(

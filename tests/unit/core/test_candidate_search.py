@@ -1,6 +1,7 @@
 """The choice among candidates: scores, ties and failures, ridge regression, what long forecasts are worth."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dysyr.core import candidate_search, tall_matrix
@@ -14,7 +15,7 @@ from dysyr.core.candidate_search import (
     shortened,
     spread_stretches,
 )
-from dysyr.core.dataset import make_dataset
+from dysyr.core.dataset import make_dataset, sampling_interval
 from dysyr.core.errors import InputError, NotConverged
 from dysyr.core.linear_delays import LinearDelays
 from dysyr.reconstruction import LinearAR
@@ -68,6 +69,30 @@ def test_variables_of_held_out_data_are_known_by_their_names():
     fits = [Rotations((0.1, 0.3)).fit(train, validation=one, progress=False) for one in (held, turned)]
     np.testing.assert_array_equal(fits[0].history_["score"], fits[1].history_["score"])
     assert fits[0].score(turned) == fits[0].score(held)
+
+
+def test_held_out_data_of_another_interval_are_refused():
+    """They have an interval of their own: there is no dt that could be left out."""
+    fitted, other = Rotations().fit(sines(), dt=0.1, progress=False), make_dataset(sines(), dt=0.2)
+    with pytest.raises(InputError, match="another interval than the training set: dt = 0.2; the training set has 0.1"):
+        Rotations().fit(sines(), dt=0.1, validation=other, progress=False)
+    frame = pd.DataFrame({"time": 0.2 * np.arange(300), "a": sines()[:, 0], "b": sines()[:, 1]})
+    for data in (other, frame):
+        for ask in (fitted.score, lambda data: fitted.forecast(data, n_steps=3)):
+            with pytest.raises(InputError, match="another interval than the model: dt = 0.2; the model has 0.1: use"):
+                ask(data)
+
+
+def test_a_single_sample_is_a_context_with_or_without_its_time(tmp_path):
+    fitted = Rotations().fit(sines(), dt=0.1, progress=False)
+    (tmp_path / "timed.csv").write_text("time,a,b\n3.0,1.0,5.0\n")
+    (tmp_path / "bare.csv").write_text("a,b\n1.0,5.0\n")
+    timed = make_dataset(np.array([[1.0, 5.0]]), time=[3.0])
+    with pytest.raises(InputError, match="single samples have no sampling interval; dt, or several samples"):
+        sampling_interval(timed)
+    plain = fitted.forecast(np.array([[1.0, 5.0]]), n_steps=2)["x"].values
+    for context in (timed, str(tmp_path / "timed.csv"), str(tmp_path / "bare.csv")):
+        np.testing.assert_array_equal(fitted.forecast(context, n_steps=2)["x"].values, plain)
 
 
 def test_no_candidate():
