@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from dysyr.core.delay_state import complete_windows
-from dysyr.core.model import Sampled, StateSpace
+from dysyr.core.model import Sampled, StateSpace, continued_state
 from dysyr.core.scaler import Scaler
 from dysyr.reconstruction.phyxmamba.network import PatchNetwork, Shape
 
@@ -77,10 +77,14 @@ class PhyxMambaModel(Sampled, StateSpace):
 
         Where the last samples make up the history and at least one patch without a gap, the window begins with the
         patches that there are. Else what is missing is the best linear estimate from the samples that there are,
-        E[a | b] = C_ab (C_bb + 1e-6 I)^-1 b, with the covariances of the training data.
+        E[a | b] = C_ab (C_bb + 1e-6 I)^-1 b, with the covariances of the training data. Where the last samples are
+        missing altogether the model goes on from those before.
         """
+        return continued_state(self, np.asarray(context, dtype=np.float64), self._last)
+
+    def _last(self, context):
         n, shape = self.shape.window, self.shape
-        s = self.scaler.transform(np.asarray(context, dtype=np.float64))[:, -n:]
+        s = self.scaler.transform(context)[:, -n:]
         s = np.concatenate([np.full((len(s), n - s.shape[1], s.shape[2]), np.nan), s], axis=1)
         gaps = np.isnan(s).any(axis=2)
         complete = np.where(gaps.any(axis=1), np.argmax(gaps[:, ::-1], axis=1), n)
