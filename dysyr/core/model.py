@@ -9,6 +9,7 @@ from dysyr.core.arguments import check_seed, generator_of
 from dysyr.core.counts import check_samples, in_turn, transient_steps
 from dysyr.core.dataset import as_dataset, in_order, inputs, make_dataset, sampling_interval, trajectories
 from dysyr.core.errors import InputError, NoSamplingInterval
+from dysyr.core.forecast_times import following
 from dysyr.core.status import orbit_status
 
 MOST_STATE_VALUES = 4_000_000
@@ -76,7 +77,7 @@ class Model(abc.ABC):
             inputs: external inputs during the forecast, (n_steps, n_inputs) or (trajectory, n_steps, n_inputs).
 
         Returns:
-            Dataset with one trajectory per context trajectory, the first sample one dt after the context.
+            Dataset with one trajectory per context trajectory, the first sample one dt after the last time of it.
         """
 
 
@@ -203,9 +204,9 @@ class StateSpace(Model):
     def forecast(self, context, *, n_steps, inputs=None):
         """See ``Model.forecast``."""
         check_samples(n_steps=n_steps)
-        z, _ = self._from_context(context)
+        z, data = self._from_context(context)
         u = self._input_array(inputs, len(z), n_steps)
-        return observed_orbits(self, self._observed(z, n_steps, u), {"generator": self.family})
+        return following(observed_orbits(self, self._observed(z, n_steps, u), {"generator": self.family}), data)
 
     def _advance(self, z, n_steps, u):
         """The state n_steps after z, in pieces that keep memory small."""

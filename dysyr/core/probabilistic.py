@@ -8,6 +8,7 @@ from dysyr.core.arguments import generator_of
 from dysyr.core.counts import check_counts, check_samples, transient_steps
 from dysyr.core.dataset import trajectories
 from dysyr.core.errors import InputError
+from dysyr.core.forecast_times import following
 from dysyr.core.model import Model, known_data, observed_orbits
 
 N_DRAWS = 64
@@ -103,9 +104,10 @@ class Probabilistic(Model):
             deviation: the uncertainty of a single future, not of the mean.
         """
         _refuse(inputs)
-        draws = self.sample(context, n_steps=n_steps, n_draws=n_draws, with_noise=False, seed=seed)
+        data = known_data(self, context)
+        draws = self.sample(data, n_steps=n_steps, n_draws=n_draws, with_noise=False, seed=seed)
         with np.errstate(invalid="ignore", over="ignore"):
-            ahead = observed_orbits(self, draws.mean(axis=0), {"generator": self.family})
+            ahead = following(observed_orbits(self, draws.mean(axis=0), {"generator": self.family}), data)
             return ahead.assign(spread=(ahead["x"].dims, draws.std(axis=0, ddof=1)))
 
     def sample(self, context, *, n_steps, n_draws=N_DRAWS, with_noise=True, seed=0):

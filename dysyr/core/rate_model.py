@@ -10,6 +10,7 @@ from dysyr.core.arguments import generator_of
 from dysyr.core.counts import check_samples, in_turn, transient_steps
 from dysyr.core.dataset import as_dataset, make_dataset, times
 from dysyr.core.errors import InputError
+from dysyr.core.forecast_times import following
 from dysyr.core.labels import labels_of
 from dysyr.core.levels import signal_of
 from dysyr.core.model import Model
@@ -123,21 +124,22 @@ class RateModel(Model):
             sample_seed: None for the most probable state at each time, and the mean of a signal; a seed to draw a path.
 
         Returns:
-            Dataset with one trajectory per context trajectory, the first sample one dt after the context.
+            Dataset with one trajectory per context trajectory, the first sample one dt after the last time of it.
         """
         check_samples(n_steps=n_steps)
         _refuse_inputs(inputs)
-        p, now = self.transition_matrix(), self.filtered(context)
+        data = self._known(context)
+        p, now = self.transition_matrix(), self.filtered(data)
         if sample_seed is not None:
             rng = generator_of(sample_seed, 0x61686561)
             states = self._paths(_drawn(now @ p, rng), n_steps, rng)
             signal = None if self.levels is None else self.levels.drawn(states, rng)
-            return self._dataset(states, {"generator": self.family}, signal)
+            return following(self._dataset(states, {"generator": self.family}, signal), data)
         ahead = np.empty((len(now), n_steps, len(p)))
         for k in range(n_steps):
             now = ahead[:, k] = now @ p
         signal = None if self.levels is None else ahead @ self.levels.means
-        return self._dataset(ahead.argmax(axis=2), {"generator": self.family}, signal)
+        return following(self._dataset(ahead.argmax(axis=2), {"generator": self.family}, signal), data)
 
     def filtered(self, context):
         """Distribution of the state at the last sample of each trajectory, given all of its labels or signal.
@@ -151,10 +153,13 @@ class RateModel(Model):
         Raises:
             InputError: labels that are no states of the model, or several signals.
         """
-        dt = None if isinstance(context, xr.Dataset) else self.dt
-        data = as_dataset(context, dt=dt, mask=True, min_samples=1)
+        data = self._known(context)
         panels = zip(self._evidence(data), times(data), strict=True)
         return np.stack([self._filter(logs, seen, t) for (logs, seen), t in panels])
+
+    def _known(self, context):
+        dt = None if isinstance(context, xr.Dataset) else self.dt
+        return as_dataset(context, dt=dt, mask=True, min_samples=1)
 
     def pair_log_likelihood(self, data):
         """Mean log-probability of each label, or log-density of each value of a signal, given those before it.

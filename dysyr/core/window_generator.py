@@ -9,6 +9,7 @@ from dysyr.core.arguments import generator_of
 from dysyr.core.counts import check_samples, transient_steps
 from dysyr.core.dataset import make_dataset, parts, trajectories
 from dysyr.core.errors import InputError
+from dysyr.core.forecast_times import following
 from dysyr.core.model import Model, known_data
 from dysyr.core.status import orbit_status
 
@@ -102,8 +103,9 @@ class WindowGenerator(Model):
         """
         check_samples(n_steps=n_steps)
         _refuse_inputs(inputs)
-        draws = self._continued(self._past(context, n_steps), n_steps, _checked(n_draws), _rng(seed))
-        ahead = self._dataset(draws.mean(axis=0), {})
+        data = known_data(self, context)
+        draws = self._continued(self._past(data, n_steps), n_steps, _checked(n_draws), _rng(seed))
+        ahead = following(self._dataset(draws.mean(axis=0), {}), data)
         return ahead.assign(spread=(ahead["x"].dims, draws.std(axis=0, ddof=1)))
 
     def impute(self, data, *, n_draws=N_DRAWS, seed=0):

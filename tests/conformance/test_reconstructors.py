@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 import dysyr
-from dysyr.core.dataset import make_dataset
+from dysyr.core.dataset import make_dataset, times
 from dysyr.core.errors import InputError
 from dysyr.core.model import Model, PiecewiseLinear, StateSpace
 from dysyr.reconstruction import METHODS, MODELS
@@ -107,6 +107,15 @@ def test_a_seed_is_checked_after_a_context_too(method, case, fitted, seed):
 def test_forecast_follows_the_context(method, case):
     error, guess = case.forecast_errors(fit(method, case.make(800, 0), **case.longer))
     assert error < 0.5 * guess
+
+
+def test_times_of_a_forecast_go_on_where_those_of_the_context_end(method, case, fitted):
+    x, names = case.make(60, 1), [str(name) for name in fitted[method].model_.names]
+    data = make_dataset(x, time=1900 + DT * np.arange(60), mask=True, names=names)
+    ahead = fitted[method].forecast(data, n_steps=3)
+    np.testing.assert_allclose(ahead["time"].values, 1900 + DT * np.arange(60, 63), atol=1e-9)
+    ahead = fitted[method].forecast([x[:30], x[:40]], n_steps=2)
+    np.testing.assert_allclose(times(ahead), DT * np.array([[30, 31], [40, 41]]), atol=1e-9)
 
 
 def test_a_context_that_ends_in_a_gap_is_continued_by_the_model(method, case, fitted):

@@ -1,0 +1,24 @@
+"""Times of forecasts: those of the context go on."""
+
+import numpy as np
+
+from dysyr.core.dataset import times
+from dysyr.core.netcdf import DIMS
+
+
+def following(ahead, context):
+    """Forecasts with times that go on where those of each trajectory of a context end.
+
+    Args:
+        ahead: Dataset of a sampling interval, all trajectories of one length.
+        context: Dataset of as many trajectories.
+
+    Returns:
+        Dataset.
+    """
+    n = ahead.sizes["time"]
+    clocks = np.array([t[-1] for t in times(context)])[:, None] + ahead.attrs["dt"] * np.arange(1, n + 1)
+    if (clocks == clocks[0]).all():
+        return ahead.assign_coords(time=clocks[0])
+    lengths = np.full(len(clocks), n, dtype=np.int64)
+    return ahead.assign_coords(time=np.arange(n)).assign(t=(DIMS[:2], clocks), n_valid=(DIMS[:1], lengths))
