@@ -7,9 +7,9 @@ The published protocol, as in ``dysyr.benchmark.forecasting``: 29,000 clean samp
 tolerance 1e-12, 100 test trajectories, contexts of 30 samples. One fit for each seed with the defaults of PhyxMamba,
 whose model is judged as it is after the first stage and as it is kept in the end, beside a first stage alone that takes
 about as much processor time, and on Lorenz 1963 beside LSTM and NeuralODE with their settings there. Seed s trains on
-trajectory s. Other recipes have runs of 30 samples in the second stage, both discrepancies, with the published
-proportion of rates or near it: "small" networks have one layer of width 16 and 11,000 updates before 400 of those,
-"short" ones 1,000 before 300.
+trajectory s. Other recipes have runs of 30 samples and both discrepancies in the second stage, at a twentieth of the
+first rate or less: "small" networks have one layer of width 16 and 11,000 updates before 400 of those, "short" ones
+1,000 before 300.
 
 Forecasts: VPT and sMAPE in nominal Lyapunov times, D_frac and D_stsp over 300 samples as published; valid time until
 the error exceeds 0.4 standard deviations, in true Lyapunov times. Free runs: D_stsp by 30 bins per variable between

@@ -57,7 +57,7 @@ def run_sweep(sweep, out, *, scheduler=None, workers=2, memory=MEMORY, retry_fai
             for k, task in enumerate(batch):
                 said = verdicts[k] if reason is None else _verdict_without_result(out, task, reason)
                 done += 1
-                say(f"{done}/{len(missing)} {_text(task)}: {said}")
+                say(f"{done}/{len(missing)} {_text(task)}: {said}{_why(out, task)}")
     return write_results(sweep, out)
 
 
@@ -231,7 +231,13 @@ def _verdict_without_result(out, task, reason):
     """What is said of a task that came back without a verdict; where it has left no scores, that is recorded."""
     if _has_scores(out, task):
         return _scores(out, task)["verdict"]
-    return f"{_write_failure(out, task, reason, final=False)['verdict']}, {reason}"
+    return _write_failure(out, task, reason, final=False)["verdict"]
+
+
+def _why(out, task):
+    """What is said of a failure after its verdict, else nothing."""
+    scores = _scores(out, task)
+    return f", {scores['why'][0]['text']}" if not scores["measures"] and scores["why"] else ""
 
 
 def _has_scores(out, task):

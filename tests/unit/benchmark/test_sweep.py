@@ -201,6 +201,7 @@ def test_a_method_that_was_left_out_in_between_is_remembered(read, tmp_path, qui
 @pytest.mark.parametrize("what", ["data", "system"])
 def test_files_that_were_edited_are_other_data(read, tmp_path, monkeypatch, what):
     monkeypatch.setattr(sweep_run, "run_batch", lambda out, batch: ["done"])
+    monkeypatch.setattr(sweep_run, "_why", lambda out, task: "")
     monkeypatch.setattr(sweep_run, "write_results", lambda sweep, out: out)
     tables = {"data": '[data]\npath = "one.csv"', "system": '[system]\nname = "one.toml"\n[simulate]\nn_steps = 90'}
     file, methods = tmp_path / f"one.{'csv' if what == 'data' else 'toml'}", '[[reconstructor]]\nmethod = "linearar"\n'
@@ -220,7 +221,7 @@ def test_data_that_do_not_suit_are_a_failure_and_not_the_end(read, tmp_path):
     text = FILE.replace("n_steps = 40", "n_steps = 1").replace('"two_state_channel", ', "")
     said, out = [], tmp_path / "out"
     page = run_sweep(read(text.replace("seeds = [0, 1]", "seeds = [0]")), out, workers=0, say=said.append)
-    assert said[-1].endswith("network, seed 0: failed")
+    assert "network, seed 0: failed, no path has two neighbouring samples: 17 paths of a single sample" in said[-1]
     assert "3 runs over 1 data sets, 3 of them failed" in page.read_text()
     table = xr.load_dataset(out / "table.nc")
     assert (table["verdict"] == "failed").all()
