@@ -34,7 +34,7 @@ class PhyxMamba(Reconstructor):
 
     First stage: squared error of the patches after true patches, at all positions, and of heads that look further
     ahead. Second stage: squared error of free runs, and the maximum mean discrepancy between runs and data. The
-    defaults are a small network that trains on one core in about a minute; ``PhyxMamba.published`` has the published
+    defaults are a small network that trains on one core in a minute or two; ``PhyxMamba.published`` has the published
     sizes.
 
     Args:
