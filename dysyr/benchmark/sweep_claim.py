@@ -23,7 +23,7 @@ def read_sweep_folder(folder):
     return _read(folder)[0]
 
 
-def claim(out, sweep):
+def claim(out, sweep, to_do=()):
     """Refuse a folder that holds another sweep, and write down which one this is.
 
     Conditions and methods that were left out in between are remembered, and so is what the files of data and systems
@@ -32,9 +32,10 @@ def claim(out, sweep):
     Args:
         out: folder.
         sweep: Sweep.
+        to_do: names of the conditions of which a task is left to do.
 
     Raises:
-        InputError: a file of data or a system that is not there.
+        InputError: a file of data or a system that is not there, of one of those.
         DysyrError: the folder holds another sweep, one of other data, or something else.
     """
     note, now = Path(out) / NOTE, plain(sweep.to_dict())
@@ -49,11 +50,12 @@ def claim(out, sweep):
             raise DysyrError(
                 f"'{out}' holds another sweep", got=f"other {', '.join(different)} of {name}", do="choose another -o"
             )
-    found = {name: digest for one in sweep.conditions.values() for name, digest in _digests(one).items()}
-    absent = [name for name, digest in found.items() if digest is None and name not in files]
+    places = {name: path for one in sweep.conditions.values() for name, path in _files(one).items()}
+    needed = {name for condition in to_do for name in _files(sweep.conditions[condition])}
+    absent = [name for name, path in places.items() if name in needed and not path.is_file()]
     if absent:
         raise InputError("no such file", got=", ".join(absent), expected="what the sweep takes its data from")
-    found = {name: digest for name, digest in found.items() if digest is not None}
+    found = {name: _digest(path) for name, path in places.items() if path.is_file()}
     changed = [name for name, digest in found.items() if files.get(name, digest) != digest]
     if changed:
         raise DysyrError(
@@ -88,12 +90,13 @@ def _joined(before, one):
     return {**one, "reconstructors": [*one["reconstructors"], *gone]}
 
 
-def _digests(experiment):
-    """``{name as written: SHA-256, or None where it is not there}`` of the files of data and system of a condition."""
+def _files(experiment):
+    """``{name as written: path}`` of the files that a condition takes its data or its system from."""
     data, name = experiment.data or {}, str((experiment.system or {}).get("name", ""))
     names = [data[key] for key in ("path", "test") if key in data] + [name] * name.endswith(".toml")
-    found = {}
-    for one in map(str, names):
-        path = experiment.folder / one
-        found[one] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-    return found
+    return {one: experiment.folder / one for one in map(str, names)}
+
+
+def _digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

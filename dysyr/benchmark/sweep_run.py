@@ -47,8 +47,8 @@ def run_sweep(sweep, out, *, scheduler=None, workers=2, memory=MEMORY, retry_fai
         DysyrError: the folder holds another sweep, Dask is missing, or the scheduler was lost.
     """
     out = Path(out).absolute()
-    claim(out, sweep)
     missing = [task for task in sweep.tasks() if not _finished(out, task, retry_failed)]
+    claim(out, sweep, {task.condition for task in missing})
     say(f"{sweep.title}: {len(sweep.tasks())} tasks, {len(missing)} of them to do")
     done = 0
     with Workers(workers, scheduler=scheduler, memory=memory, say=say) as crew:

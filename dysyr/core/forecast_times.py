@@ -5,9 +5,10 @@ import numpy as np
 from dysyr.core.dataset import times
 from dysyr.core.netcdf import DIMS
 
+CLOCK = ("time_unit", "time_origin")
 
 def following(ahead, context):
-    """Forecasts with times that go on where those of each trajectory of a context end.
+    """Forecasts with times that go on where those of each trajectory of a context end, in its unit, from its origin.
 
     Args:
         ahead: Dataset of a sampling interval, all trajectories of one length.
@@ -17,6 +18,7 @@ def following(ahead, context):
         Dataset.
     """
     n = ahead.sizes["time"]
+    ahead = ahead.assign_attrs({key: context.attrs[key] for key in CLOCK if key in context.attrs})
     clocks = np.array([t[-1] for t in times(context)])[:, None] + ahead.attrs["dt"] * np.arange(1, n + 1)
     if (clocks == clocks[0]).all():
         return ahead.assign_coords(time=clocks[0])

@@ -9,7 +9,8 @@ from dysyr.core.counts import check_counts, check_samples, transient_steps
 from dysyr.core.dataset import trajectories
 from dysyr.core.errors import InputError
 from dysyr.core.forecast_times import following
-from dysyr.core.model import Model, known_data, observed_orbits
+from dysyr.core.known_data import known_data
+from dysyr.core.model import Model, observed_orbits
 
 N_DRAWS = 64
 N_PARTICLES = 256

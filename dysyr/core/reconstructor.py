@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from dysyr.core.criterion import validation_criterion
 from dysyr.core.dataset import as_dataset, data_hash, in_order, sampling_interval, trajectories
 from dysyr.core.errors import InputError
-from dysyr.core.model import data_at
+from dysyr.core.known_data import data_at
 from dysyr.core.provenance import provenance
 from dysyr.core.run_folder import write_run
 from dysyr.core.segments import split

@@ -10,7 +10,8 @@ from dysyr.core.counts import check_samples, transient_steps
 from dysyr.core.dataset import make_dataset, parts, trajectories
 from dysyr.core.errors import InputError
 from dysyr.core.forecast_times import following
-from dysyr.core.model import Model, known_data
+from dysyr.core.known_data import known_data
+from dysyr.core.model import Model
 from dysyr.core.status import orbit_status
 
 N_DRAWS = 16

@@ -10,7 +10,8 @@ from dysyr.core.counts import check_counts, check_samples
 from dysyr.core.dataset import as_dataset, data_hash, sampling_interval, times, trajectories
 from dysyr.core.dataset import inputs as inputs_of
 from dysyr.core.errors import DivergedError, InputError
-from dysyr.core.model import Model, PiecewiseLinear, known_data
+from dysyr.core.known_data import known_data
+from dysyr.core.model import Model, PiecewiseLinear
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.core.segments import segments
 from dysyr.core.status import orbit_status

@@ -13,6 +13,8 @@ from dysyr.core.version import VERSION
 from dysyr.kernels.cache_folder import cache_folder
 
 FOLDER = "reference_truths"
+START_STATES = 2
+"""Number of the rule by which trajectories of a seed start, raised when it changes within a version."""
 LARGEST_ENTRY = 128 * 2**20
 LARGEST_CACHE = 2**30
 
@@ -32,7 +34,7 @@ def reference_truths(key, make):
         (pair, time, state) float64.
     """
     folder = cache_folder() / FOLDER
-    text = json.dumps(plain({"dysyr": VERSION, **key}), sort_keys=True)
+    text = json.dumps(plain({"dysyr": VERSION, "start_states": START_STATES, **key}), sort_keys=True)
     path = folder / f"{hashlib.sha256(text.encode()).hexdigest()}.npz"
     found = _read(path, text)
     if found is not None:

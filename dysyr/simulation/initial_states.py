@@ -5,10 +5,13 @@ import numpy as np
 
 from dysyr.core.errors import InputError
 from dysyr.simulation.flows import integrate_adaptive
-from dysyr.simulation.level_sets import onto_level_set
+from dysyr.simulation.level_sets import onto_level_sets
 
 SPREAD = 0.01
 """Relative size of the perturbation of the default initial state."""
+
+FARTHEST = 0.1
+"""A state on the level set that lies farther away than this share of the largest variable is not near."""
 
 N_STRETCHES = 16
 """Seeds that differ by less have stretches of their own of a trajectory of a symplectic flow."""
@@ -67,10 +70,11 @@ def spread_states(system, compiled, n_trajectories, duration, transient, seed):
     multiplied by 1 + 0.01 n with normal n (all components, added to, when all are zero), and each state of an
     autonomous flow is then moved along the flow for a random part of the transient, so that trajectories on a
     cycle or a torus differ in phase. On a flow with declared constants of motion the perturbed states are brought
-    back to their values, see :func:`dysyr.simulation.level_sets.onto_level_set`, and moved along the flow for a random
-    part of the recorded duration if the transient is shorter. A symplectic flow that declares none would leave its
-    level set: there trajectory k starts where an unperturbed trajectory is after k + (seed mod 16) times the recorded
-    duration, so that those of neighbouring seeds may overlap. Paths of an sde all start at the default state.
+    back to their values, see :func:`dysyr.simulation.level_sets.onto_level_sets`, and moved along the flow for a random
+    part of the recorded duration if the transient is shorter. Where none are near enough, and on a symplectic flow that
+    declares no constants, perturbed states would leave the level set: there trajectory k starts where an unperturbed
+    trajectory is after k + (seed mod 16) times the recorded duration, so that those of neighbouring seeds may overlap.
+    Paths of an sde all start at the default state.
 
     Args:
         system: the System.
@@ -87,19 +91,24 @@ def spread_states(system, compiled, n_trajectories, duration, transient, seed):
     if (n_trajectories == 1 and seed == 0) or system.kind == "sde":
         return np.tile(default, (n_trajectories, 1))
     constants = {} if system.kind == "map" else system.conserved_quantities(default)
-    if system.kind != "map" and system.symplectic and not constants:
-        times = (np.arange(n_trajectories) + seed % N_STRETCHES) * max(duration, transient, 1.0)
-        states, _ = integrate_adaptive(compiled, "dop853", default[None], np.zeros(1), times, 1e-10, 1e-10)
-        return np.array(states[0], dtype=float)
     rng = np.random.default_rng([seed, 1])
     noise = SPREAD * rng.standard_normal((n_trajectories, system.dim))
     size = np.where(default == 0, np.abs(default).max(), default) if constants and system.symplectic else default
     states = default + size * noise if default.any() else default + noise
-    if constants:
-        states = np.array([onto_level_set(system, state, constants) for state in states])
+    if constants or (system.kind != "map" and system.symplectic):
+        states = onto_level_sets(system, states, constants) if constants else None
+        if states is None or np.abs(states - default).max() > FARTHEST * np.abs(default).max():
+            return _later_states(compiled, default, n_trajectories, max(duration, transient, 1.0), seed)
         transient = max(duration, transient, 1.0)
     if system.kind == "map" or system.has_time or transient == 0:
         return states
     start = -transient * rng.random(n_trajectories)
     moved, _ = integrate_adaptive(compiled, "dop853", states, start, np.zeros(1), 1e-9, 1e-9)
     return np.array(moved[:, 0], dtype=float)
+
+
+def _later_states(compiled, default, n_trajectories, duration, seed):
+    """States of the unperturbed trajectory after 0, 1, ... durations, and as many more as the seed says."""
+    times = (np.arange(n_trajectories) + seed % N_STRETCHES) * duration
+    states, _ = integrate_adaptive(compiled, "dop853", default[None], np.zeros(1), times, 1e-10, 1e-10)
+    return np.array(states[0], dtype=float)

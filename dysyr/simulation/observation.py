@@ -119,7 +119,7 @@ class Ordinal(ObservationModel):
     stream = 5
 
     def _observed(self, ds, before, rng):
-        _check(whole(self.n_levels, 2), "number of levels", self.n_levels, "2 or more")
+        _check(whole(self.n_levels, 2), "number of levels", self.n_levels, "a whole number of at least 2")
         _check(number(self.noise) and self.noise >= 0, "noise of ratings", self.noise, "0 or more")
         _check(before["mask"] is None, "ratings", "missing values", "complete data: drop values afterwards")
         scaled = _scaled(ds)

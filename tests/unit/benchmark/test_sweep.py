@@ -1,6 +1,7 @@
 """Sweeps: what a file expands to, that finished tasks stay, what failures leave, and the table."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -214,6 +215,17 @@ def test_files_that_were_edited_are_other_data(read, tmp_path, monkeypatch, what
     run_sweep(read(text), tmp_path / "out", workers=0, say=lambda text: None)
     file.write_text("b")
     with pytest.raises(dysyr.DysyrError, match=f"a sweep of other data: changed since: {file.name}: choose another -o"):
+        run_sweep(read(text.replace("[0]", "[0, 1]")), tmp_path / "out", workers=0)
+
+
+def test_a_file_that_has_gone_is_missed_where_tasks_are_left(read, tmp_path):
+    file = tmp_path / "one.csv"
+    file.write_text("x\n" + "\n".join(str(math.sin(0.3 * k)) for k in range(400)))
+    text = 'seeds = [0]\n[data]\npath = "one.csv"\ndt = 0.3\n[[reconstructor]]\nmethod = "linearar"\n'
+    run_sweep(read(text), tmp_path / "out", workers=0, say=lambda text: None)
+    file.unlink()
+    assert run_sweep(read(text), tmp_path / "out", workers=0, say=lambda text: None).exists(), "all is done"
+    with pytest.raises(dysyr.InputError, match="no such file: one.csv"):
         run_sweep(read(text.replace("[0]", "[0, 1]")), tmp_path / "out", workers=0)
 
 

@@ -149,6 +149,34 @@ def test_seeds_of_a_conservative_system_share_no_stretch_and_keep_its_energy():
         np.testing.assert_allclose(system.conserved_quantities(x)["energy"], 1 / 8, atol=1e-7)
 
 
+KEPLER = {"x": "u", "y": "v", "u": "-x/(x**2+y**2)**1.5", "v": "-y/(x**2+y**2)**1.5"}
+INTEGRALS = {"energy": "(u**2 + v**2)/2 - 1/sqrt(x**2 + y**2)", "momentum": "x*v - y*u"}
+
+
+@pytest.mark.parametrize("speed", [1.0, 0.9], ids=["circle", "ellipse"])
+def test_orbits_with_dependent_constants_keep_them(speed):
+    """On a circle the energy is least for the momentum: no other states are near, and later ones are taken."""
+    system = System.ode(KEPLER, initial_state=[1.0, 0.0, 0.0, speed], dt=0.1, symplectic=True, conserved=INTEGRALS)
+    x = simulate(system, n_steps=20, n_trajectories=5, seed=1)["x"].values
+    values = system.conserved_quantities(x)
+    np.testing.assert_allclose(values["energy"], speed**2 / 2 - 1, atol=1e-7)
+    np.testing.assert_allclose(values["momentum"], speed, atol=1e-7)
+    assert np.unique(x[:, 0, 0]).size == 5
+
+
+def test_systems_at_rest_or_of_many_variables_have_no_states_beside():
+    rest = System.ode({"q": "p", "p": "-sin(q)"}, initial_state=[0, 0], dt=0.1, symplectic=True,
+                      conserved={"energy": "p**2/2 - cos(q)"})  # fmt: skip
+    assert not simulate(rest, n_steps=5, n_trajectories=40, seed=1)["x"].values.any()
+    lattice = System.ode(
+        {"q[i]": "p[i]", "p[i]": "q[i+1] - 2*q[i] + q[i-1]"}, index={"i": 40}, dt=0.1, symplectic=True,
+        initial_state={"q": "sin(2*pi*i/40)", "p": "0"}, conserved={"energy": "p[i]**2/2 + (q[i+1] - q[i])**2/2"},
+    )  # fmt: skip
+    x = simulate(lattice, n_steps=5, n_trajectories=3, seed=1)["x"].values
+    energy = lattice.conserved_quantities(x)["energy"]
+    np.testing.assert_allclose(energy, energy[0, 0], rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     "system", [LORENZ, LOGISTIC, UHLENBECK, PENDULUM], ids=["ode", "map", "sde", "conservative"]
 )
