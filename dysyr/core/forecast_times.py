@@ -6,6 +6,8 @@ from dysyr.core.dataset import times
 from dysyr.core.netcdf import DIMS
 
 CLOCK = ("time_unit", "time_origin")
+"""Attributes that say what times are counted in, and from when."""
+
 
 def following(ahead, context):
     """Forecasts with times that go on where those of each trajectory of a context end, in its unit, from its origin.

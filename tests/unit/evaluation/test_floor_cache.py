@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from dysyr.evaluation import floor_cache
 from dysyr.evaluation.floor_cache import FOLDER, reference_truths
 
 
@@ -42,6 +43,13 @@ def test_an_entry_of_another_key_is_not_taken(cache):
     reference_truths({"n": 3}, make)
     (entry,) = cache.glob("*.npz")
     np.savez(entry, key=np.array("another"), x=np.zeros((1, 1, 1)))
+    assert reference_truths({"n": 3}, make)[0, 0, 0] == 2
+
+
+def test_entries_of_an_earlier_rule_of_start_states_are_not_taken(monkeypatch):
+    make = Counter()
+    reference_truths({"n": 3}, make)
+    monkeypatch.setattr(floor_cache, "START_STATES", floor_cache.START_STATES + 1)
     assert reference_truths({"n": 3}, make)[0, 0, 0] == 2
 
 

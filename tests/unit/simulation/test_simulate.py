@@ -13,6 +13,7 @@ from dysyr.core.catalogue import catalogue_system
 from dysyr.core.dataset import data_hash, sampling_interval
 from dysyr.core.errors import DivergedError, InputError
 from dysyr.core.system import System
+from dysyr.simulation.level_sets import onto_level_sets
 from dysyr.simulation.master_equation import master_equation
 from dysyr.simulation.open_quantum import evolve_states
 from dysyr.simulation.simulate import simulate
@@ -172,6 +173,8 @@ def test_systems_at_rest_or_of_many_variables_have_no_states_beside():
         {"q[i]": "p[i]", "p[i]": "q[i+1] - 2*q[i] + q[i-1]"}, index={"i": 40}, dt=0.1, symplectic=True,
         initial_state={"q": "sin(2*pi*i/40)", "p": "0"}, conserved={"energy": "p[i]**2/2 + (q[i+1] - q[i])**2/2"},
     )  # fmt: skip
+    state = np.asarray(lattice.initial_state)
+    assert onto_level_sets(lattice, state[None] * 1.01, lattice.conserved_quantities(state)) is None
     x = simulate(lattice, n_steps=5, n_trajectories=3, seed=1)["x"].values
     energy = lattice.conserved_quantities(x)["energy"]
     np.testing.assert_allclose(energy, energy[0, 0], rtol=1e-6)
