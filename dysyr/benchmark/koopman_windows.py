@@ -1,7 +1,7 @@
 """KoopmanVAE on the data of the literature on time-series generation, complete and with missing rows.
 
     python -m dysyr.benchmark.koopman_windows -o FOLDER [--stocks FILE] [--seeds 5] [--rates 0 50 70 30] [--write FILE]
-        [--finished]
+        [--archive FILE] [--finished]
 
 Sines: 10,000 series of 24 samples of 5 independent sin(f j + phi), f and phi uniform in [0, 0.1], mapped to
 (x + 1) / 2; the test has 4,000 fresh series. Stocks: daily rows of six columns in a file of the user's, order reversed;
@@ -15,8 +15,10 @@ they were not trained on (sines: whole series; stocks: 40 blocks of the record),
 over that with true windows in the place of generated ones, the stricter score where series differ. Floor: halves of the
 truth. Controls, worst of the seeds: time-shuffled, gaussian and linear autoregression. Of values: the milder judge that
 sees no changes, as the published one, in square brackets its worst control. Predictive: mean over judges that learned
-on generated windows, as a multiple of those that learned on other series of the truth. Numbers are medians over seeds,
-brackets their range. Training is processor time on one core that was shared with other work.
+on generated windows, as a multiple of those that learned on other series of the truth. Novelty: median distance of
+generated windows from the nearest one of the training data without gaps, as a multiple of that of true windows from the
+nearest one they share no sample with; 0 for copies. Numbers are medians over seeds, brackets their range. Training is
+processor time on one core that was shared with other work.
 """
 
 import argparse
@@ -27,10 +29,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
+from dysyr.benchmark.kept import pack, unpack
 from dysyr.core.atomic import write_text
 from dysyr.core.dataset import make_dataset, trajectories
-from dysyr.evaluation.judged_scores import DiscriminativeMeasure, PredictiveMeasure
+from dysyr.evaluation.judged_scores import DiscriminativeMeasure, PredictiveMeasure, standardised
 from dysyr.evaluation.window_context import WindowContext
 from dysyr.evaluation.window_distances import WINDOW_DISTANCES
 from dysyr.evaluation.window_set import WindowSet
@@ -39,7 +43,7 @@ from dysyr.reconstruction.koopman_vae import KoopmanVAE
 MODULE = "dysyr.benchmark.koopman_windows"
 WINDOW = 24
 N_TRAIN, N_TEST, N_GENERATED, N_SHOWN = 10_000, 4_000, 4_000, 500
-SETTINGS = {"sines": {}, "stocks": {"increment_weight": 1.0}}
+N_NEIGHBOURS = 500
 MISSING_SEED = 56789
 COLUMNS = ("Open", "High", "Low", "Close", "Adj_Close", "Volume")
 
@@ -79,26 +83,51 @@ def with_gaps(x, percent, seed):
     return x
 
 
+def novelty(series, drawn, seed):
+    """Median distance of drawn windows from the nearest true one, as a multiple of that of true windows.
+
+    Distances are those of values and changes from sample to sample, each in standard deviations of the true ones. True
+    windows are compared with those that begin at least a window's length away, or in another series.
+
+    Args:
+        series: (series, time, variable) array that the windows are cut out of, in the units of ``drawn``.
+        drawn: (window, time, variable).
+        seed: chooses 500 windows of both kinds.
+    """
+    windows = np.moveaxis(np.lib.stride_tricks.sliding_window_view(series, WINDOW, axis=1), -1, 2)
+    n_series, n_starts = windows.shape[:2]
+    windows = windows.reshape(n_series * n_starts, WINDOW, -1)
+    true, _, made, _ = standardised((windows, windows, drawn, windows[:1]))
+    true, made = (x.reshape(len(x), -1).astype(np.float32) for x in (true, made))
+    rng = np.random.default_rng([seed, 0x6E6577])
+    chosen, taken = (rng.permutation(len(x))[:N_NEIGHBOURS] for x in (true, made))
+    owner, start = np.divmod(np.arange(len(true)), n_starts)
+    apart = (owner[chosen, None] != owner) | (np.abs(start[chosen, None] - start) >= WINDOW)
+    own = np.where(apart, cdist(true[chosen], true), np.inf).min(axis=1)
+    return float(np.median(cdist(made[taken], true).min(axis=1)) / np.median(own))
+
+
 def cell(data, percent, seed, path):
     """One fit: (its scores as a dict, 500 true windows, 500 generated ones)."""
     if data == "sines":
-        train, truth = with_gaps(sines(N_TRAIN, seed), percent, seed), make_dataset(sines(N_TEST, 1000 + seed), dt=1.0)
+        whole, truth = sines(N_TRAIN, seed), make_dataset(sines(N_TEST, 1000 + seed), dt=1.0)
     else:
         rows = stocks(path)
-        train, truth = with_gaps(logarithms(rows), percent, seed)[None], make_dataset(rows[None], dt=1.0, names=COLUMNS)
-    train = make_dataset(train, dt=1.0, mask=True)
+        whole, truth = logarithms(rows)[None], make_dataset(rows[None], dt=1.0, names=COLUMNS)
+    train = make_dataset(with_gaps(whole, percent, seed), dt=1.0, mask=True)
     began = time.process_time()
     held = train if data == "stocks" else None
-    fitted = KoopmanVAE(window=WINDOW, seed=seed, **SETTINGS[data]).fit(train, validation=held, progress=False)
+    fitted = KoopmanVAE(window=WINDOW, seed=seed).fit(train, validation=held, progress=False)
     seconds = time.process_time() - began
-    generated = np.stack(trajectories(fitted.generate(WINDOW, n_trajectories=N_GENERATED, seed=seed)))
-    generated = prices(generated) if data == "stocks" else generated
+    drawn = np.stack(trajectories(fitted.generate(WINDOW, n_trajectories=N_GENERATED, seed=seed)))
+    generated = prices(drawn) if data == "stocks" else drawn
     context = WindowContext(
         truth=WindowSet.from_data(truth, WINDOW, seed=seed), generated=generated, dt=1.0,
         names=tuple(map(str, truth["state"].values)), seed=seed,
     )  # fmt: skip
     left_out = float(fitted.history_["left_out"][0])
     found = {"seconds": seconds, "parameters": fitted.model_.n_parameters, "left_out": left_out}
+    found["novelty"] = novelty(whole, drawn, seed)
     judges = (DiscriminativeMeasure(), DiscriminativeMeasure(judge="values"), PredictiveMeasure())
     for measure in (*judges, *WINDOW_DISTANCES):
         m = measure.compute(context)
@@ -116,11 +145,14 @@ def main(arguments=None):
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rates", type=int, nargs="+", default=[0, 50, 70, 30])
     parser.add_argument("--write")
+    parser.add_argument("--archive", help="file of finished fits, taken over and added to")
     parser.add_argument("--finished", action="store_true", help="compute nothing, take what the folder has")
     options = parser.parse_args(arguments)
     if options.stocks is None:
         print("no file of stocks: that half of the table is left out", file=sys.stderr)
     sets, done = ["sines"] + (["stocks"] if options.stocks else []), {}
+    if options.archive:
+        unpack(options.archive, options.output)
     for seed in range(options.seeds):
         for percent in options.rates:
             for data in sets:
@@ -135,6 +167,8 @@ def main(arguments=None):
                     write_text(place, json.dumps(found))
                 done[data, percent, seed] = json.loads(place.read_text())
                 print(line(data, percent, [done[data, percent, seed]]), flush=True)
+    if options.archive:
+        pack(options.output, options.archive)
     if options.write:
         text, wanted = page(done, shlex.join(["python", "-m", MODULE, *arguments_of(options)])), options.seeds
         wanted *= len(options.rates) * len(sets)
@@ -147,14 +181,16 @@ def arguments_of(options):
     """The arguments as the page repeats them, without places of this machine."""
     stocks = ["--stocks", "stock_data.csv"] if options.stocks else []
     settings = ["--seeds", str(options.seeds), "--rates", *map(str, options.rates)]
+    archive = ["--archive", "docs/results/koopmanvae.jsonl"] if options.archive else []
     finished = ["--finished"] if options.finished else []
-    return ["-o", "out/koopman_windows", *stocks, *settings, *finished, "--write", "docs/results/koopmanvae.md"]
+    page = ["--write", "docs/results/koopmanvae.md"]
+    return ["-o", "out/koopman_windows", *stocks, *settings, *archive, *finished, *page]
 
 
 def page(done, command):
     """The page of results as Markdown."""
     head = ("data", "missing", "seeds", "discriminative", "excess", "floor", "worst control", "of values",
-            "predictive / real", "marginal", "its floor", "autocorrelation", "its floor", "training",
+            "predictive / real", "novelty", "marginal", "its floor", "autocorrelation", "its floor", "training",
             "parameters")  # fmt: skip
     rows = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for data, percent in dict.fromkeys((data, percent) for data, percent, _ in done):
@@ -179,7 +215,8 @@ def line(data, percent, cells):
         data, f"{percent} %", str(len(cells)), each(lambda c: c[d]["value"]),
         each(lambda c: c[d]["accuracy"] - c[d]["accuracy_of_truth"]), each(lambda c: c[d]["floor"]), f"{worst:.2f}",
         f"{each(lambda c: c[mild]['value'])} [{weakest:.2f}]",
-        each(lambda c: c[p]["value"] / c[p]["floor"]), each(lambda c: c[m]["value"]), each(lambda c: c[m]["floor"]),
+        each(lambda c: c[p]["value"] / c[p]["floor"]), each(lambda c: c["novelty"], "{:.2f}"),
+        each(lambda c: c[m]["value"]), each(lambda c: c[m]["floor"]),
         each(lambda c: c[a]["value"], "{:.4f}"), each(lambda c: c[a]["floor"], "{:.4f}"),
         each(lambda c: c["seconds"], "{:.0f}") + " s", f"{cells[0]['parameters']:,}",
     ]  # fmt: skip

@@ -57,8 +57,7 @@ def _start(model, seen, drawn):
         prepared = torch.tensor(model.network.encoder.prepare(closed(seen)), dtype=torch.float32)
         mean, log_variance = model.network.prior.noise_moments(model.network.encoder(prepared))
         noise = mean + torch.exp(0.5 * log_variance) * drawn
-        first, _ = model.network.first_state(noise[:, 0])
-        return torch.cat([first[:, None], noise[:, 1:]], dim=1)
+        return model.network.law(noise, model.network.prior.run(noise), torch.ones(noise.shape[:2]))[0]
 
 
 def closed(x):

@@ -1,7 +1,6 @@
 """KoopmanVAE: a sequential variational autoencoder whose latent dynamics is nearly linear, as a reconstructor."""
 
 import numpy as np
-import torch
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -21,17 +20,17 @@ from dysyr.core.dataset import sampling_interval, trajectories
 from dysyr.core.errors import InputError
 from dysyr.core.reconstructor import Reconstructor
 from dysyr.core.scaler import Scaler
-from dysyr.reconstruction.koopman_vae.first_state import fit_first_state
 from dysyr.reconstruction.koopman_vae.losses import Weights
 from dysyr.reconstruction.koopman_vae.model import (
     MOST_WINDOWS,
-    PIECE,
     PRIORS,
     KoopmanModel,
     koopman_of,
+    posterior_noise,
     residual_noise,
 )
 from dysyr.reconstruction.koopman_vae.network import ENCODERS, HEADS, KoopmanNetwork
+from dysyr.reconstruction.koopman_vae.noise_law import fit_law, n_checks_of
 from dysyr.reconstruction.koopman_vae.training import Recipe, Training
 from dysyr.reconstruction.koopman_vae.windows import WindowSet, bounds_of, change_of
 
@@ -60,8 +59,8 @@ class KoopmanVAE(Reconstructor):
         constraint: None; "unit_circle": the ``n_unit`` largest eigenvalues of C on the unit circle and the others
             inside; "stable": none outside. Drawn there by the loss, and moved there after the training.
         n_unit: eigenvalues on the unit circle; None for all.
-        increment_weight: weight of the error of increments from sample to sample, in their own standard deviations;
-            for series whose levels are spread far over their increments, as prices are.
+        increment_weight: weight of the error of increments from sample to sample, in their own standard deviations.
+            Without it increments of windows are rough where they are small against the values.
         divergence_weight: weight of the divergence at the end, 1/2 the variance of noise that is taken for granted, in
             standard deviations of the data.
         divergence_start: the same at the beginning, in multiples.
@@ -71,7 +70,7 @@ class KoopmanVAE(Reconstructor):
         rollout_weight: weight of the error of whole windows that are decoded from a rollout by C of their first state;
             makes long rollouts better, and windows that follow no law of motion worse.
         spectrum_weight: weight of the constraint.
-        n_updates: steps of Adam; half as many fit the law of the first state.
+        n_updates: steps of Adam; then as many fit the law of first states, and as many that of all later noise.
         batch_size: windows of a batch.
         learning_rate: the largest.
         validation_fraction: share at the end of each trajectory, or of many trajectories, that is held out when ``fit``
@@ -82,7 +81,9 @@ class KoopmanVAE(Reconstructor):
     Attributes after fit: ``model_`` (KoopmanModel, with ``modes()`` and ``n_parameters``); ``history_`` (update, loss,
     criterion and parts of the held-out loss per check, among them ``divergence`` and ``later_divergence``, the nats of
     all corrections and of those after the first state; ``chosen``: attempt, update and criterion of what was kept;
-    ``left_out``: share of windows that could not be used); ``dt_``, ``n_features_in_``, ``provenance_``.
+    ``left_out``: share of windows that could not be used; ``law``: nats by which held-out noise is more likely by the
+    law that was fitted than by N(0, 1), of first and of each later sample); ``dt_``, ``n_features_in_``,
+    ``provenance_``.
 
     Reference: naiman2024
     """
@@ -92,7 +93,7 @@ class KoopmanVAE(Reconstructor):
 
     def __init__(
         self, *, window=24, latent_dim=12, hidden_dim=24, encoder="auto", head="linear", prior="gru",
-        rollout_noise=True, constraint=None, n_unit=None, increment_weight=0.0, divergence_weight=0.006,
+        rollout_noise=True, constraint=None, n_unit=None, increment_weight=1.0, divergence_weight=0.006,
         divergence_start=7.0, prediction_weight=0.05, prediction_steps=1, prediction_form="relative",
         rollout_weight=0.0, spectrum_weight=1.0, n_updates=1500, batch_size=64, learning_rate=1e-2,
         validation_fraction=0.2, n_checks=10, seed=0,
@@ -144,9 +145,15 @@ class KoopmanVAE(Reconstructor):
             )  # fmt: skip
             training = Training(network, windows, held_windows, self._recipe(), seed=self.seed)
             disable = None if progress else True
-            with tqdm(total=self.n_checks, desc=type(self).__name__, unit="check", disable=disable) as bar:
+            later = self.prior == "gru"
+            n_checks = self.n_checks + n_checks_of(later)
+            with tqdm(total=n_checks, desc=type(self).__name__, unit="check", disable=disable) as bar:
                 value, update = training.run(checkpoint=place, bar=bar)
-            self._fit_first_state(network, windows)
+                noise, held_noise = (posterior_noise(network, part) for part in (windows, held_windows))
+                gains = fit_law(
+                    network.law, network.prior, noise, held_noise, later=later, n_updates=self.n_updates,
+                    seed=self.seed, bar=bar,
+                )  # fmt: skip
             matrix, residual = koopman_of(
                 network, windows, constraint=self.constraint, n_unit=self._n_unit(),
                 with_noise=bool(self.rollout_noise),
@@ -157,7 +164,7 @@ class KoopmanVAE(Reconstructor):
                 names=names,
             )  # fmt: skip
         history = {name: np.asarray(column) for name, column in training.history.items()}
-        history |= {"chosen": np.array([0.0, update, value]), "left_out": np.array([windows.left_out])}
+        history |= {"chosen": np.array([0.0, update, value]), "left_out": np.array([windows.left_out]), "law": gains}
         return self._learned(model, history, data)
 
     def _encoder(self, *parts):
@@ -166,16 +173,6 @@ class KoopmanVAE(Reconstructor):
             return self.encoder
         missing = any(np.isnan(x).any() for part in parts for x in trajectories(part))
         return "cde" if missing else "gru"
-
-    def _fit_first_state(self, network, windows):
-        chosen = windows.spread(MOST_WINDOWS)
-        with torch.no_grad():
-            pieces = [
-                network.prior.noise_moments(network.encoder(windows.given(piece)))
-                for piece in np.array_split(chosen, -(-len(chosen) // PIECE))
-            ]
-        mean, log_variance = (torch.cat([piece[k][:, 0] for piece in pieces]) for k in (0, 1))
-        fit_first_state(network.first_state, mean, log_variance, n_updates=self.n_updates // 2, seed=self.seed)
 
     def _n_unit(self):
         return self.latent_dim if self.n_unit is None else self.n_unit

@@ -12,21 +12,23 @@ from dysyr.core.window_generator import WindowGenerator
 from dysyr.reconstruction.koopman_vae import koopman
 from dysyr.reconstruction.koopman_vae.conditioning import condition
 from dysyr.reconstruction.koopman_vae.network import KoopmanNetwork
+from dysyr.reconstruction.koopman_vae.noise_law import PosteriorNoise
 
 PIECE = 2048
 """Windows that are decoded at once."""
 MOST_WINDOWS = 20_000
-"""Windows that tell the matrix, the residuals and the first state; of more as many are taken, evenly over all."""
+"""Windows that tell the matrix, the residuals and the law of the noise; of more as many are taken, evenly over all."""
 PRIORS = ("gru", "koopman")
 
 
 class KoopmanModel(Sampled, WindowGenerator):
     """Windows x = D(z) of latent states that are drawn step by step.
 
-        gru:      z_t = z_(t-1) A + m_t(z_<t) + s_t(z_<t) e_t, as it was trained; beyond a window, as the next line
+        gru:      z_t = z_(t-1) A + m_t(z_<t) + s_t(z_<t) e_t, as it was trained; beyond a window, as the next line.
+                  The noise e has a law of its own, see ``NoiseLaw``
         koopman:  z_t = z_(t-1) C + e_t R,  e_t ~ N(0, 1), with C and the covariance R^T R of its residuals
 
-    The first state is drawn from its own law, see ``FirstState``.
+    The first state is drawn from that law with both.
 
     Args:
         network: KoopmanNetwork.
@@ -93,12 +95,11 @@ class KoopmanModel(Sampled, WindowGenerator):
 
     def latent_states(self, noise):
         """(window, time, latent) tensor of states from standard normal noise of the same shape; differentiable."""
-        noise = torch.cat([self.network.first_state.inverse(noise[:, 0])[:, None], noise[:, 1:]], dim=1)
         if self.prior == "gru":
-            return self.network.prior.run(noise)
+            return self.network.law.run(noise, self.network.prior)
         matrix, residual = (torch.tensor(a, dtype=noise.dtype) for a in (self.matrix, self.residual))
         driven = noise @ residual
-        states = [noise[:, 0]]
+        states = [self.network.law.first.inverse(noise[:, 0])]
         for k in range(1, noise.shape[1]):
             states.append(states[-1] @ matrix + driven[:, k])
         return torch.stack(states, dim=1)
@@ -190,9 +191,22 @@ def residual_noise(network, windows):
 
 def posterior_means(network, windows):
     """Pairs (numbers of windows, (window, time, latent) latent states without noise), of at most 20,000 windows."""
+    for chosen, mean, _ in _moments(network, windows):
+        with torch.no_grad():
+            yield chosen, network.prior.run(mean)
+
+
+def posterior_noise(network, windows):
+    """PosteriorNoise of at most 20,000 windows."""
+    pieces = [(mean, log_variance, torch.tensor(windows.shown(chosen), dtype=mean.dtype))
+              for chosen, mean, log_variance in _moments(network, windows)]  # fmt: skip
+    return PosteriorNoise(*(torch.cat(part) for part in zip(*pieces, strict=True)))
+
+
+def _moments(network, windows):
+    """Triples (numbers of windows, mean, log-variance of their posterior noise), of at most 20,000 windows."""
     chosen = windows.spread(MOST_WINDOWS)
     for start in range(0, len(chosen), PIECE):
         piece = chosen[start : start + PIECE]
         with torch.no_grad():
-            mean, _ = network.prior.noise_moments(network.encoder(windows.given(piece)))
-            yield piece, network.prior.run(mean)
+            yield piece, *network.prior.noise_moments(network.encoder(windows.given(piece)))

@@ -1,17 +1,16 @@
 """The network of the Koopman VAE: encoder, sequential prior, decoder."""
 
 import torch
-from torch.nn.functional import pad, silu
+from torch.nn.functional import silu
 
 from dysyr.reconstruction.koopman_vae.encoder_irregular import IrregularEncoder
 from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
-from dysyr.reconstruction.koopman_vae.first_state import FirstState
+from dysyr.reconstruction.koopman_vae.noise_law import NoiseLaw
 from dysyr.reconstruction.koopman_vae.prior import SequentialPrior
 
 ENCODERS = {"gru": RecurrentEncoder, "cde": IrregularEncoder}
 HEADS = ("linear", "sigmoid")
-N_CHANNELS = 32
-WIDTH = 5
+N_HIDDEN = 32
 
 
 class KoopmanNetwork(torch.nn.Module):
@@ -38,39 +37,39 @@ class KoopmanNetwork(torch.nn.Module):
             self.encoder = ENCODERS[encoder](n_variables, hidden_dim, change)
             self.prior = SequentialPrior(latent_dim, hidden_dim, hidden_dim)
             self.decoder = Decoder(latent_dim, n_variables, head, bounds)
-            self.first_state = FirstState(latent_dim)
+            self.law = NoiseLaw(latent_dim, hidden_dim)
 
     @property
     def n_parameters(self):
         """Real numbers that are trained."""
-        return sum(p.numel() for p in self.parameters())
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     def trained_together(self):
-        """The parameters of encoder, prior and decoder; the law of the first state is fitted after them."""
+        """The parameters of encoder, prior and decoder; the law of the noise is fitted after them."""
         return [p for part in (self.encoder, self.prior, self.decoder) for p in part.parameters()]
 
 
 class Decoder(torch.nn.Module):
-    """Convolutions over time: sample t is decoded from latent states around it, and so windows of any length can be.
+    """Each sample from its latent state alone: x_t = W u + b after layers with a residual.
 
-        u = s(K_1 z),  u <- u + s(K_i u) for i = 2, 3,  x = W u + b,  s(v) = v / (1 + exp(-v))
+        u = s(K_1 z_t),  u <- u + s(K_i u) for i = 2, 3,  s(v) = v / (1 + exp(-v)), each K with a bias
 
-    Kernels are five samples wide; the first and the last state stand in for those beyond the ends.
+    Convolutions over time would lean on states beside, and those at missing samples, which are expectations, are not
+    like those that the prior draws.
     """
 
     def __init__(self, latent_dim, n_variables, head, bounds):
         super().__init__()
-        sizes = (latent_dim, N_CHANNELS, N_CHANNELS)
-        self.kernels = torch.nn.ModuleList([torch.nn.Conv1d(size, N_CHANNELS, WIDTH) for size in sizes])
-        self.readout = torch.nn.Linear(N_CHANNELS, n_variables)
+        sizes = (latent_dim, N_HIDDEN, N_HIDDEN)
+        self.layers = torch.nn.ModuleList([torch.nn.Linear(size, N_HIDDEN) for size in sizes])
+        self.readout = torch.nn.Linear(N_HIDDEN, n_variables)
         self.head, self.bounds = head, torch.tensor(bounds, dtype=torch.float32)
 
     def forward(self, z):
         """(window, time, variable) from (window, time, latent)."""
-        u = z.transpose(1, 2)
-        for i, kernel in enumerate(self.kernels):
-            v = silu(kernel(pad(u, (WIDTH // 2, WIDTH // 2), mode="replicate")))
-            u = u + v if i else v
-        x = self.readout(u.transpose(1, 2))
+        u = silu(self.layers[0](z))
+        for layer in self.layers[1:]:
+            u = u + silu(layer(u))
+        x = self.readout(u)
         low, high = self.bounds
         return low + (high - low) * torch.sigmoid(x) if self.head == "sigmoid" else x

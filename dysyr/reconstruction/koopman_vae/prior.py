@@ -55,11 +55,15 @@ class SequentialPrior(torch.nn.Module):
         z, h = noise[:, 0], noise.new_zeros(len(noise), self.hidden_dim)
         states = [z]
         for e in noise[:, 1:].unbind(1):
-            h = self.cell(z, h)
-            change, log_variance = self.moments(h).split(self.latent_dim, dim=1)
-            z = z @ self.linear + change + torch.exp(0.5 * log_variance.clamp(*LOG_VARIANCE_BOUNDS)) * e
+            z, h = self.step(z, h, e)
             states.append(z)
         return torch.stack(states, dim=1)
+
+    def step(self, z, h, e):
+        """(z_t, h_t) from z_(t-1), h_(t-1) and the noise e_t."""
+        h = self.cell(z, h)
+        change, log_variance = self.moments(h).split(self.latent_dim, dim=1)
+        return z @ self.linear + change + torch.exp(0.5 * log_variance.clamp(*LOG_VARIANCE_BOUNDS)) * e, h
 
     def noise_moments(self, features):
         """(d, g) mean and log-variance of the noise of the posterior, each (window, time, latent).

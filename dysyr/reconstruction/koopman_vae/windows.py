@@ -11,6 +11,8 @@ MARGIN = 0.05
 """Beyond the range of the data at each end, as a share of it: the ends of a sigmoid are out of reach."""
 FEWEST_SEEN = 2
 """Samples that a window must show at least to say anything of its course."""
+ENOUGH_SAMPLES = 0.1
+"""Share of the samples with any value that have to show so many variables for fewer to count as a gap."""
 MOST_PREPARED = 100_000
 """Windows up to which paths of control are computed once, which is more than a training draws at its defaults."""
 PIECE = 2048
@@ -33,6 +35,16 @@ def change_of(x):
     known = np.isfinite(change)
     count, total = known.sum(axis=0), np.where(known, change**2, 0.0).sum(axis=0)
     return np.where(count > 0, np.maximum(np.sqrt(total / np.maximum(count, 1)), 1e-3), 1.0)
+
+
+def shown_samples(seen):
+    """(time,) bool: samples that show as many variables as a tenth of those that show any, or more.
+
+    Args:
+        seen: (time, variable) bool, what was observed.
+    """
+    count = seen.sum(axis=1)
+    return count >= np.quantile(count[count > 0], 1 - ENOUGH_SAMPLES, method="inverted_cdf")
 
 
 class WindowSet:
@@ -74,6 +86,7 @@ class WindowSet:
                 expected=wanted, do="use encoder='cde', or a shorter window" if complete else "choose a longer window",
             )  # fmt: skip
         self._windows.starts, self.left_out = starts[kept], float(1 - kept.mean())
+        self._shown = shown_samples(seen)
         self._prepared = None
         if encoder.handles_missing and len(self) <= MOST_PREPARED:
             pieces = np.array_split(np.arange(len(self)), -(-len(self) // PIECE))
@@ -90,6 +103,10 @@ class WindowSet:
     def values(self, chosen):
         """(k, length, variable) array of windows with the numbers ``chosen``, (k,), NaN where missing."""
         return self._windows.at(chosen)
+
+    def shown(self, chosen):
+        """(k, length) bool of the same windows: samples that were seen, see ``shown_samples``."""
+        return self._shown[self._windows.starts[chosen][:, None] + np.arange(self._windows.length)]
 
     def given(self, chosen):
         """(k, ...) float32 tensor of what the encoder takes of the same windows."""

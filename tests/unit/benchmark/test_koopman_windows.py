@@ -16,7 +16,7 @@ def found(value=0.02):
         "discriminative_score", "discriminative_score_of_values", "predictive_score", "window_marginal",
         "window_autocorrelation",
     )  # fmt: skip
-    return {"seconds": 50.0, "parameters": 47_749, "left_out": 0.0, **dict.fromkeys(names, scores)}
+    return {"seconds": 50.0, "parameters": 47_749, "left_out": 0.0, "novelty": 1.1, **dict.fromkeys(names, scores)}
 
 
 def test_sines_are_those_of_the_literature():
@@ -56,6 +56,21 @@ def test_prices_come_back_from_their_logarithms():
     assert (made[..., 2] <= made[..., [0, 3]].min(axis=-1)).all()
 
 
+def test_copies_are_not_new_and_other_windows_are():
+    """Of a walk: its own windows, slightly changed ones, windows of another walk, noise; and of many short series."""
+    rng = np.random.default_rng(0)
+    walks = np.cumsum(rng.normal(size=(2, 2000, 3)), axis=1)
+    windows = [np.stack([walk[at : at + 24] for at in rng.integers(0, 1976, 300)]) for walk in walks]
+    made = [windows[0], windows[0] + 0.05 * rng.normal(size=windows[0].shape), windows[1]]
+    copies, near, other = (koopman_windows.novelty(walks[:1], x, 0) for x in made)
+    assert copies == pytest.approx(0, abs=1e-6)
+    assert 0 < near < 0.3
+    assert other > 0.95
+    series = koopman_windows.sines(400, 0)
+    assert koopman_windows.novelty(series, koopman_windows.sines(200, 1), 0) == pytest.approx(1, abs=0.1)
+    assert koopman_windows.novelty(series, series[:100], 0) == pytest.approx(0, abs=1e-6)
+
+
 def test_finished_cells_are_kept_and_the_page_names_no_place(tmp_path, monkeypatch, capsys):
     calls = []
 
@@ -65,14 +80,17 @@ def test_finished_cells_are_kept_and_the_page_names_no_place(tmp_path, monkeypat
 
     monkeypatch.setattr(koopman_windows, "cell", cell)
     page = tmp_path / "page.md"
-    arguments = ["-o", str(tmp_path / "out"), "--seeds", "2", "--rates", "0", "50"]
+    archive = tmp_path / "kept.jsonl"
+    arguments = ["-o", str(tmp_path / "out"), "--seeds", "2", "--rates", "0", "50", "--archive", str(archive)]
     koopman_windows.main(arguments)
     assert calls == [("sines", 0, 0), ("sines", 50, 0), ("sines", 0, 1), ("sines", 50, 1)]
     koopman_windows.main([*arguments, "--write", str(page)])
     assert len(calls) == 4 and "others" not in page.read_text()
     koopman_windows.main([*arguments, "--seeds", "3", "--finished", "--write", str(page)])
     assert len(calls) == 4
-    assert "--seeds 3 --rates 0 50 --finished --write" in page.read_text()
+    assert "--rates 0 50 --archive docs/results/koopmanvae.jsonl --finished --write" in page.read_text()
+    koopman_windows.main([*arguments[:1], str(tmp_path / "other"), *arguments[2:]])
+    assert len(calls) == 4 and len(archive.read_text().splitlines()) == 4
     assert "4 of 6 fits; the command without `--finished` makes the others." in page.read_text()
     assert "that half of the table is left out" in capsys.readouterr().err
     text = page.read_text()

@@ -7,10 +7,11 @@ from scipy.interpolate import CubicSpline
 
 from dysyr.reconstruction.koopman_vae.encoder_irregular import IrregularEncoder
 from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
-from dysyr.reconstruction.koopman_vae.first_state import FirstState, fit_first_state
+from dysyr.reconstruction.koopman_vae.flow import Flow
 from dysyr.reconstruction.koopman_vae.losses import Weights, loss_of, misfit
 from dysyr.reconstruction.koopman_vae.network import KoopmanNetwork
-from dysyr.reconstruction.koopman_vae.prior import divergence
+from dysyr.reconstruction.koopman_vae.noise_law import NoiseLaw, PosteriorNoise, fit_law, n_checks_of
+from dysyr.reconstruction.koopman_vae.prior import SequentialPrior, divergence
 from dysyr.reconstruction.koopman_vae.windows import change_of
 from dysyr.training.controlled_encoder import control_path, control_values
 
@@ -182,41 +183,151 @@ def test_a_sigmoid_keeps_to_its_bounds_and_windows_of_any_length_are_decoded():
     assert x.max() <= 2
 
 
-def test_the_middle_of_a_long_window_is_decoded_as_that_of_a_short_one():
+def test_a_sample_is_decoded_from_its_own_state():
     decoder = network().decoder
-    z = torch.randn(1, 40, 3, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(decoder(z)[:, 16:24], decoder(z[:, 10:30])[:, 6:14])
+    z = torch.randn(1, 9, 3, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(decoder(z)[:, 4:5], decoder(z[:, 4:5]))
+    assert not torch.allclose(decoder(z)[:, 4], decoder(z)[:, 5])
 
 
-def test_the_flow_is_invertible_and_its_volume_is_the_jacobian():
-    flow = FirstState(5)
-    rng = np.random.default_rng(0)
+def scattered(part, size=0.3, seed=0):
+    """The same module with random weights."""
+    rng = np.random.default_rng(seed)
     with torch.no_grad():
-        for p in flow.parameters():
-            p.copy_(torch.tensor(0.3 * rng.normal(size=p.shape), dtype=torch.float32))
-    e = torch.tensor(rng.normal(size=(4, 5)), dtype=torch.float32)
-    u, log_volume = flow(e)
-    torch.testing.assert_close(flow.inverse(u), e, atol=1e-4, rtol=1e-4)
-    jacobian = torch.autograd.functional.jacobian(lambda row: flow(row[None])[0][0], e[1])
+        for p in part.parameters():
+            p.copy_(torch.tensor(size * rng.normal(size=p.shape), dtype=torch.float32))
+    return part
+
+
+@pytest.mark.parametrize("n_context", [0, 3])
+def test_the_flow_is_invertible_and_its_volume_is_the_jacobian(n_context):
+    flow = scattered(Flow(5, n_context, n_couplings=4, n_hidden=8))
+    rng = np.random.default_rng(0)
+    e, c = (torch.tensor(rng.normal(size=(4, n)), dtype=torch.float32) for n in (5, n_context))
+    c = c if n_context else None
+    u, log_volume = flow(e, c)
+    torch.testing.assert_close(flow.inverse(u, c), e, atol=1e-4, rtol=1e-4)
+    one = None if c is None else c[1:2]
+    jacobian = torch.autograd.functional.jacobian(lambda row: flow(row[None], one)[0][0], e[1])
     torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_volume[1], atol=1e-4, rtol=1e-4)
 
 
 def test_a_new_flow_leaves_normal_states_normal():
-    u, log_volume = FirstState(4)(torch.eye(4))
+    u, log_volume = Flow(4, n_couplings=6, n_hidden=8)(torch.eye(4))
     assert log_volume.abs().max() == 0
     assert torch.equal(u.sum(dim=0), torch.ones(4))
 
 
-def test_the_flow_learns_the_law_of_the_states():
+def parts_of_a_law(n=4):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return NoiseLaw(n, 6), SequentialPrior(n, 5, 5)
+
+
+def test_states_that_are_drawn_have_the_noise_that_the_law_says():
+    law, prior = parts_of_a_law()
+    scattered(law, 0.2)
+    u = torch.randn(3, 7, 4, generator=torch.Generator().manual_seed(1))
+    z = law.run(u, prior)
+    again, _ = law(torch.tensor(noise_of(prior, z.detach())), z, torch.ones(3, 7))
+    torch.testing.assert_close(again, u, atol=1e-4, rtol=1e-4)
+
+
+def test_the_density_of_the_law_is_that_of_a_change_of_variables():
+    law, prior = parts_of_a_law()
+    scattered(law, 0.2)
+    e = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
+
+    def u_of(rows):
+        rows = rows.reshape(1, 5, 4)
+        return law(rows, prior.run(rows), torch.ones(1, 5))[0].reshape(-1)
+
+    jacobian = torch.autograd.functional.jacobian(u_of, e.reshape(-1))
+    _, log_volume = law(e[None], prior.run(e[None]), torch.ones(1, 5))
+    torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_volume.sum(), atol=1e-4, rtol=1e-4)
+
+
+def test_what_was_not_seen_does_not_enter_the_law():
+    law, prior = parts_of_a_law()
+    scattered(law, 0.2)
+    e = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(1))
+    z, seen = prior.run(e), torch.ones(2, 6)
+    seen[:, 3] = 0
+    other_e, other_z = e.clone(), z.clone()
+    other_e[:, 3] += 1
+    other_z[:, 3] += 1
+    one, other, whole = (law(*given)[0] for given in ((e, z, seen), (other_e, other_z, seen), (e, z, torch.ones(2, 6))))
+    assert torch.equal(one[:, 4:], other[:, 4:])
+    assert not torch.isclose(one[:, 4:], whole[:, 4:]).all()
+
+
+def posterior(e, seen):
+    return PosteriorNoise(e, torch.full_like(e, np.log(1e-2)), seen)
+
+
+def test_the_law_learns_first_and_later_noise_from_what_was_seen():
+    """First noise on a ring; later noise that keeps its sign along a window, and is 0 where nothing was seen."""
     rng = np.random.default_rng(0)
-    angle = rng.uniform(0, 2 * np.pi, 3000)
-    ring = torch.tensor(3 * np.column_stack([np.cos(angle), np.sin(angle)]), dtype=torch.float32)
-    flow = FirstState(2)
-    fit_first_state(flow, ring, torch.full_like(ring, np.log(0.1)), n_updates=300, seed=0)
+    n, n_times = 3000, 6
+    angle = rng.uniform(0, 2 * np.pi, n)
+    e = 2.0 * np.sign(rng.normal(size=(n, 1, 2))) * np.ones((n, n_times, 2))
+    seen = rng.random((n, n_times)) < 0.6
+    e[~seen] = 0.0
+    e[:, 0] = 3 * np.column_stack([np.cos(angle), np.sin(angle)])
+    seen[:, 0] = True
+    noise = posterior(torch.tensor(e, dtype=torch.float32), torch.tensor(seen, dtype=torch.float32))
+    law, prior = parts_of_a_law(2)
+    bar = Bar()
+    gains = fit_law(law, prior, noise, noise, later=True, n_updates=400, seed=0, bar=bar)
+    assert bar.count == n_checks_of(True)
+    u = torch.tensor(rng.normal(size=(2000, n_times, 2)), dtype=torch.float32)
     with torch.no_grad():
-        radius = flow.inverse(torch.tensor(rng.normal(size=(2000, 2)), dtype=torch.float32)).norm(dim=1)
+        radius = law.first.inverse(u[:, 0]).norm(dim=1)
+        z = law.run(u, prior)
     assert abs(radius.mean() - 3) < 0.3
     assert radius.std() < 0.8
+    drawn = noise_of(prior, z)[:, 1:]
+    assert np.median(np.abs(drawn)) == pytest.approx(2.0, abs=0.3)
+    assert (np.sign(drawn[:, 1:]) == np.sign(drawn[:, :-1])).mean() > 0.9
+    assert (gains > 1).all()
+
+
+class Bar:
+    count = 0
+
+    def update(self, n):
+        self.count += n
+
+
+def noise_of(prior, z):
+    """The noise that made states of the prior."""
+    h, found = torch.zeros(len(z), prior.hidden_dim), [z[:, 0]]
+    with torch.no_grad():
+        for k in range(1, z.shape[1]):
+            foreseen, h = prior.step(z[:, k - 1], h, torch.zeros_like(z[:, 0]))
+            found.append((z[:, k] - foreseen) * torch.exp(-0.5 * prior.moments(h)[:, prior.latent_dim :]))
+    return torch.stack(found, dim=1).numpy()
+
+
+def test_weights_of_the_law_that_are_worse_on_held_out_noise_are_not_kept():
+    law, prior = parts_of_a_law(2)
+    rng = np.random.default_rng(0)
+    noise, held = (posterior(torch.tensor(size * rng.normal(size=(400, 4, 2)), dtype=torch.float32), torch.ones(400, 4))
+                   for size in (0.1, 1.0))  # fmt: skip
+    before = {name: value.clone() for name, value in law.named_parameters()}
+    gains = fit_law(law, prior, noise, held, later=True, n_updates=20, seed=0)
+    assert (gains == 0).all()
+    assert all(torch.equal(value, before[name]) for name, value in law.first.named_parameters(prefix="first"))
+    assert all(torch.equal(value, before[name]) for name, value in law.later.named_parameters(prefix="later"))
+
+
+def test_without_later_noise_only_the_first_is_learned():
+    law, prior = parts_of_a_law(2)
+    noise = posterior(3 + 0.1 * torch.randn(400, 4, 2, generator=torch.Generator().manual_seed(0)), torch.ones(400, 4))
+    gains = fit_law(law, prior, noise, noise, later=False, n_updates=20, seed=0)
+    assert gains[0] > 0
+    assert gains[1] == 0
+    assert not any(value.abs().max() > 0 for name, value in law.later.named_parameters() if name.endswith("4.weight"))
 
 
 def test_missing_values_do_not_change_what_a_weight_means():

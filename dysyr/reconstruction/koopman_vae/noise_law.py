@@ -1,0 +1,186 @@
+"""The law of the noise from which windows are made, fitted to the noise that the posterior finds in the data."""
+
+import copy
+import dataclasses
+import math
+
+import numpy as np
+import torch
+
+from dysyr.reconstruction.koopman_vae.flow import Flow, surprise
+
+FIRST, LATER = {"n_couplings": 6, "n_hidden": 48}, {"n_couplings": 4, "n_hidden": 32}
+FIRST_BATCH, LATER_BATCH, LEARNING_RATE = 512, 128, 3e-3
+N_CHECKS = 10
+N_HELD = 2000
+WARM_UP = 0.1
+LARGEST_GRADIENT = 1.0
+STREAM = 0x466C6F77
+
+
+class NoiseLaw(torch.nn.Module):
+    """The law of the noise e of the sequential prior.
+
+        u_0 = f(e_0),   u_t = g(e_t; c_t),   c_t = GRU(c_(t-1); z_(t-1), e_(t-1), m_(t-1)),   u ~ N(0, 1)
+
+    f and g are flows, m = 1 where a sample was seen. A divergence with a small weight leaves the noise of the posterior
+    of all windows together far from N(0, 1): windows that are decoded from N(0, 1) are unlike any data. This law closes
+    the gap without a change of what was trained. At the beginning it is N(0, 1).
+
+    Where a sample is missing, the posterior says what the neighbours let expect, which is no draw of anything: such
+    samples do not count, and what follows them is told so. Windows are drawn as if all samples had been seen.
+
+    Args:
+        latent_dim: k.
+        hidden_dim: components of c.
+
+    Reference: dinh2017, dai2019
+    """
+
+    def __init__(self, latent_dim, hidden_dim):
+        super().__init__()
+        self.first = Flow(latent_dim, **FIRST)
+        self.memory = torch.nn.GRU(2 * latent_dim + 1, hidden_dim, batch_first=True)
+        self.later = Flow(latent_dim, hidden_dim, **LATER)
+        self.centre, self.unit = (torch.nn.Parameter(a, requires_grad=False)
+                                  for a in (torch.zeros(latent_dim), torch.ones(latent_dim)))  # fmt: skip
+
+    def forward(self, e, z, seen):
+        """(u, log |du/de|) of noise and of the states that it makes.
+
+        Args:
+            e, z: (window, time, latent).
+            seen: (window, time) 1 where a sample was seen, else 0.
+
+        Returns:
+            tensors (window, time, latent) and (window, time).
+        """
+        u, log_volume = self.first(e[:, 0])
+        silent = torch.cat([torch.zeros_like(e[:, :1]), e[:, 1:-1]], dim=1)
+        context, _ = self.memory(self._given(silent, z[:, :-1], seen[:, :-1]))
+        after, volume_after = self.later(e[:, 1:], context)
+        return torch.cat([u[:, None], after], dim=1), torch.cat([log_volume[:, None], volume_after], dim=1)
+
+    def run(self, u, prior):
+        """(window, time, latent) states of the prior from standard normal numbers of the same shape."""
+        z = self.first.inverse(u[:, 0])
+        e, h, c, seen = torch.zeros_like(z), u.new_zeros(len(u), prior.hidden_dim), None, u.new_ones(len(u), 1)
+        states = [z]
+        for k in range(1, u.shape[1]):
+            context, c = self.memory(self._given(e[:, None], z[:, None], seen), c)
+            e = self.later.inverse(u[:, k], context[:, 0])
+            z, h = prior.step(z, h, e)
+            states.append(z)
+        return torch.stack(states, dim=1)
+
+    def _given(self, e, z, seen):
+        """What the memory sees of samples (window, time); no noise of the first one, which is its state."""
+        shown = torch.cat([(z - self.centre) / self.unit, e], dim=2) * seen[..., None]
+        return torch.cat([shown, seen[..., None]], dim=2)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PosteriorNoise:
+    """Moments of the posterior noise of windows.
+
+    Attributes:
+        mean, log_variance: (window, time, latent) tensors.
+        seen: (window, time) tensor, 1 where a sample was seen, else 0.
+    """
+
+    mean: torch.Tensor
+    log_variance: torch.Tensor
+    seen: torch.Tensor
+
+    def __len__(self):
+        return len(self.mean)
+
+    def draw(self, rows, rng):
+        """(e, seen) of the windows with numbers ``rows``; e is a draw."""
+        noise = torch.from_numpy(rng.standard_normal((len(rows), *self.mean.shape[1:]), dtype=np.float32))
+        rows = torch.from_numpy(rows)
+        return self.mean[rows] + torch.exp(0.5 * self.log_variance[rows]) * noise, self.seen[rows]
+
+    def beginnings(self):
+        """The first samples of windows that begin with a sample that was seen; of all where none does."""
+        rows = self.seen[:, 0] > 0
+        rows = rows if rows.any() else torch.ones_like(rows)
+        return PosteriorNoise(*(part[rows, :1] for part in (self.mean, self.log_variance, self.seen)))
+
+
+def fit_law(law, prior, noise, held, *, later, n_updates, seed, bar=None):
+    """Maximise the likelihood of posterior noise; what is best on held-out windows is kept.
+
+        min < |u(e)|^2 / 2 - log |du/de| > over samples that were seen,   e ~ posterior of a random window
+
+    Args:
+        law: NoiseLaw, which is changed.
+        prior: SequentialPrior.
+        noise, held: PosteriorNoise of training and of held-out windows.
+        later: whether the noise after the first sample is to be learned.
+        n_updates: steps of Adam, for the first sample and for the others.
+        seed: of batches and draws.
+        bar: progress bar, or None; it advances by ``n_checks_of(later)``.
+
+    Returns:
+        (2,) array: nats by which held-out noise is more likely than by N(0, 1), at the first and at each later sample.
+    """
+
+    def first_loss(draw):
+        return surprise(*law.first(draw[0][:, 0])).mean()
+
+    def later_loss(draw):
+        e, seen = draw
+        with torch.no_grad():
+            z = prior.run(e)
+        u, log_volume = law(e, z, seen)
+        counted = seen[:, 1:]
+        return (surprise(u, log_volume)[:, 1:] * counted).sum() / counted.sum().clamp(min=1.0)
+
+    with torch.no_grad():
+        z = prior.run(noise.mean[:N_HELD])
+        law.centre.copy_(z.mean(dim=(0, 1)))
+        law.unit.copy_(z.std(dim=(0, 1)) + torch.finfo(z.dtype).eps)
+    gains = np.zeros(2)
+    gains[0] = _maximise(
+        law.first, first_loss, noise.beginnings(), held.beginnings(), FIRST_BATCH, n_updates, [seed, STREAM], bar
+    )
+    if later:
+        part = torch.nn.ModuleList([law.memory, law.later])
+        gains[1] = _maximise(part, later_loss, noise, held, LATER_BATCH, n_updates, [seed, STREAM, 1], bar)
+    return gains
+
+
+def n_checks_of(later):
+    """Steps of the progress bar in ``fit_law``."""
+    return 2 * N_CHECKS if later else N_CHECKS
+
+
+def _maximise(part, loss_of, noise, held, batch_size, n_updates, seed, bar):
+    """Adam on a part of the law; returns by how much the loss on held-out noise fell, and leaves the best weights."""
+    rng = np.random.default_rng(seed)
+    parameters = list(part.parameters())
+    optimiser = torch.optim.Adam(parameters, lr=LEARNING_RATE)
+    with torch.no_grad():
+        shown = held.draw(np.linspace(0, len(held) - 1, min(len(held), N_HELD)).astype(int), rng)
+        first = best = float(loss_of(shown))
+    kept = copy.deepcopy(part.state_dict())
+    for check in range(N_CHECKS):
+        for k in range(check * n_updates // N_CHECKS, (check + 1) * n_updates // N_CHECKS):
+            optimiser.param_groups[0]["lr"] = _rate((k + 1) / n_updates)
+            optimiser.zero_grad()
+            loss_of(noise.draw(rng.integers(0, len(noise), batch_size), rng)).backward()
+            torch.nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
+            optimiser.step()
+        with torch.no_grad():
+            value = float(loss_of(shown))
+        if value < best:
+            best, kept = value, copy.deepcopy(part.state_dict())
+        if bar is not None:
+            bar.update(1)
+    part.load_state_dict(kept)
+    return first - best
+
+
+def _rate(share):
+    return LEARNING_RATE * min(share / WARM_UP, 0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP))))
