@@ -14,11 +14,11 @@ FIRST_NOISE = 10.0
 def condition(model, seen, rng):
     """Draws of the latent states that agree with observations, by randomised maximum likelihood.
 
-        e* = argmin 1/2 |e - e'|^2 + 1/2 |(x + s n - D(z(e))) / s|^2,    e', n ~ N(0, 1)
+        e* = argmin 1/2 |u(e) - u'|^2 + 1/2 |(x + s n - D(z(e))) / s|^2,    u', n ~ N(0, 1)
 
-    with the first sum over all noise of the prior and the second over what was observed. For a linear model the minima
-    are draws from the posterior; otherwise they approximate it. Adam, all windows side by side, from what the encoder
-    says of the window with its gaps closed by the nearest values.
+    with the first sum over all noise, as the law of the noise makes it normal, and the second over what was observed.
+    For a linear model the minima are draws from the posterior; otherwise they approximate it. Adam, all windows side by
+    side, from what the encoder says of the window with its gaps closed by the nearest values.
 
     Args:
         model: KoopmanModel.
@@ -34,30 +34,33 @@ def condition(model, seen, rng):
     drawn = torch.from_numpy(rng.standard_normal(size, dtype=np.float32))
     observed = torch.from_numpy(np.isfinite(seen))
     noisy = np.nan_to_num(seen) + model.noise * rng.standard_normal(seen.shape)
+    if not observed.any():
+        with torch.no_grad():
+            return model.latent_states(drawn)
     target, unit = torch.tensor(noisy, dtype=torch.float32), torch.tensor(model.noise, dtype=torch.float32)
-    noise = (drawn if not observed.any() else _start(model, seen, drawn)).requires_grad_()
+    noise = _start(model, seen, drawn).requires_grad_()
     optimiser = torch.optim.Adam([noise], lr=LEARNING_RATE)
-    for k in range(N_STEPS if observed.any() else 0):
+    for k in range(N_STEPS):
         share = k / N_STEPS
         optimiser.param_groups[0]["lr"] = LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * share))
         assumed = unit * FIRST_NOISE ** max(0.0, 1 - 2 * share)
         optimiser.zero_grad()
-        error = torch.where(observed, (model.network.decoder(model.latent_states(noise)) - target) / assumed, 0.0)
-        (0.5 * (noise - drawn).square().sum() + 0.5 * error.square().sum()).backward()
+        z, normal = model.explained(noise)
+        error = torch.where(observed, (model.network.decoder(z) - target) / assumed, 0.0)
+        (0.5 * (normal - drawn).square().sum() + 0.5 * error.square().sum()).backward()
         optimiser.step()
     with torch.no_grad():
-        return model.latent_states(noise.detach())
+        return model.explained(noise)[0]
 
 
 def _start(model, seen, drawn):
     """Noise that the encoder finds in windows whose gaps are closed; with the spread that it states."""
-    if model.prior != "gru":
-        return drawn.clone()
     with torch.no_grad():
+        if model.prior != "gru":
+            return torch.cat([model.network.law.first.inverse(drawn[:, 0])[:, None], drawn[:, 1:]], dim=1)
         prepared = torch.tensor(model.network.encoder.prepare(closed(seen)), dtype=torch.float32)
         mean, log_variance = model.network.prior.noise_moments(model.network.encoder(prepared))
-        noise = mean + torch.exp(0.5 * log_variance) * drawn
-        return model.network.law(noise, model.network.prior.run(noise), torch.ones(noise.shape[:2]))[0]
+        return mean + torch.exp(0.5 * log_variance) * drawn
 
 
 def closed(x):

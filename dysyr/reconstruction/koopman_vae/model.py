@@ -93,13 +93,33 @@ class KoopmanModel(Sampled, WindowGenerator):
         x = self._decoded(self._extended(z.double().numpy(), n_steps, rng))
         return x.reshape(n_draws, n_rows, n_steps, n_variables)
 
-    def latent_states(self, noise):
-        """(window, time, latent) tensor of states from standard normal noise of the same shape; differentiable."""
+    def latent_states(self, normal):
+        """(window, time, latent) tensor of states from standard normal numbers of the same shape."""
+        law = self.network.law
         if self.prior == "gru":
-            return self.network.law.run(noise, self.network.prior)
+            return law.run(normal, self.network.prior)
+        return self._driven(torch.cat([law.first.inverse(normal[:, 0])[:, None], normal[:, 1:]], dim=1))
+
+    def explained(self, noise):
+        """States that noise makes, and the standard normal numbers that the law of the noise turns it into.
+
+        Args:
+            noise: (window, time, latent) tensor.
+
+        Returns:
+            two tensors of the same shape, differentiable; ``latent_states`` of the second is the first.
+        """
+        law = self.network.law
+        if self.prior == "gru":
+            z = self.network.prior.run(noise)
+            return z, law(noise, z, noise.new_ones(noise.shape[:2]))[0]
+        return self._driven(noise), torch.cat([law.first(noise[:, 0])[0][:, None], noise[:, 1:]], dim=1)
+
+    def _driven(self, noise):
+        """States by C from a first state, the first entry of the noise, and what the residuals make of the others."""
         matrix, residual = (torch.tensor(a, dtype=noise.dtype) for a in (self.matrix, self.residual))
         driven = noise @ residual
-        states = [self.network.law.first.inverse(noise[:, 0])]
+        states = [noise[:, 0]]
         for k in range(1, noise.shape[1]):
             states.append(states[-1] @ matrix + driven[:, k])
         return torch.stack(states, dim=1)

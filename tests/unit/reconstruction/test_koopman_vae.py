@@ -85,6 +85,16 @@ def test_the_linear_prior_is_the_same_step_at_every_time():
     assert made.forecast(spiral()[:40], n_steps=4)["x"].shape == (1, 4, 2)
 
 
+@pytest.mark.parametrize("prior", ["gru", "koopman"])
+def test_what_noise_makes_is_what_its_normal_numbers_make(prior):
+    made = KoopmanVAE(**SMALL, prior=prior).fit(spiral(), dt=DT, progress=False).model_
+    noise = torch.randn(3, 7, 4, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        z, normal = made.explained(noise)
+        torch.testing.assert_close(made.latent_states(normal), z, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(normal, noise, atol=1e-3)
+
+
 @pytest.mark.parametrize("share", [0.3, 0.7])
 def test_missing_rows_are_no_obstacle(share):
     made = KoopmanVAE(**SMALL).fit(gaps(share), progress=False)
