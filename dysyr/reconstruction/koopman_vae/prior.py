@@ -8,6 +8,8 @@ FIRST_VARIANCE = 0.1
 """Of the posterior of the first latent state at the beginning."""
 INNOVATION_VARIANCE = 0.02
 """Of the change of a latent state that the prior does not foresee, at the beginning."""
+TURN = 0.05
+"""Size of the generator of A at the beginning, a rotation: states of long windows neither explode nor vanish."""
 SMALL = 0.1
 LOG_VARIANCE_BOUNDS = (math.log(1e-10), math.log(10.0))
 
@@ -35,7 +37,8 @@ class SequentialPrior(torch.nn.Module):
     def __init__(self, latent_dim, hidden_dim, encoder_dim):
         super().__init__()
         self.latent_dim, self.hidden_dim, self.encoder_dim = latent_dim, hidden_dim, encoder_dim
-        self.linear = torch.nn.Parameter(torch.eye(latent_dim) + 0.05 * torch.randn(latent_dim, latent_dim))
+        turn = TURN * torch.randn(latent_dim, latent_dim)
+        self.linear = torch.nn.Parameter(torch.matrix_exp(turn - turn.T))
         self.cell = torch.nn.GRUCell(latent_dim, hidden_dim)
         self.moments = torch.nn.Linear(hidden_dim, 2 * latent_dim)
         self.first = torch.nn.Sequential(

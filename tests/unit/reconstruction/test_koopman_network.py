@@ -176,6 +176,16 @@ def test_later_states_depend_on_earlier_noise_only():
     assert not torch.isclose(one[:, 4:], other[:, 4:]).all(dim=2).any()
 
 
+def test_states_of_a_long_window_do_not_run_away_at_the_beginning():
+    _, prior = parts_of_a_law(12)
+    noise = torch.zeros(20, 300, 12)
+    noise[:, 0] = torch.randn(20, 12, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        size = prior.run(noise).norm(dim=2)
+    assert (size[:, -1] / size[:, 0]).max() < 30
+    assert not torch.allclose(prior.linear, torch.eye(12), atol=0.02)
+
+
 def test_a_sigmoid_keeps_to_its_bounds_and_windows_of_any_length_are_decoded():
     x = network(head="sigmoid").decoder(100 * torch.randn(3, 50, 3, generator=torch.Generator().manual_seed(1)))
     assert x.shape == (3, 50, 2)
