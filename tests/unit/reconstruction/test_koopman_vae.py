@@ -10,10 +10,14 @@ import torch
 import dysyr
 from dysyr.core.dataset import make_dataset
 from dysyr.core.errors import InputError, NotConverged
+from dysyr.core.scaler import Scaler
 from dysyr.reconstruction.koopman_vae import KoopmanVAE, conditioning, koopman, koopman_vae, model, training, windows
+from dysyr.reconstruction.koopman_vae import prior as prior_of_states
 from dysyr.reconstruction.koopman_vae.conditioning import closed
+from dysyr.reconstruction.koopman_vae.encoder_irregular import IrregularEncoder
 from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
-from dysyr.reconstruction.koopman_vae.windows import WindowSet, bounds_of, change_of
+from dysyr.reconstruction.koopman_vae.network import KoopmanNetwork
+from dysyr.reconstruction.koopman_vae.windows import WindowSet, bounds_of, change_of, shown_samples
 from dysyr.training.controlled_encoder import ControlledEncoder
 
 DT = 0.1
@@ -166,8 +170,9 @@ def test_a_training_that_diverges_says_so_and_loses_nothing(tmp_path, monkeypatc
         np.testing.assert_array_equal(value, resumed.model_.arrays()[name], err_msg=name)
 
 
-def test_latent_paths_that_run_away_are_no_result():
+def test_latent_paths_that_run_away_are_no_result(monkeypatch):
     """A prior that grows along a long window: the loss is finite, and useless."""
+    monkeypatch.setattr(prior_of_states.torch, "matrix_exp", lambda turn: 1.2 * torch.eye(len(turn)))
     t = DT * np.arange(1100)
     with pytest.raises(NotConverged, match=r"the training diverged: a loss of .*e\+.*lower learning_rate, or shorten"):
         KoopmanVAE(**{**SMALL, "window": 200, "latent_dim": 12, "n_updates": 1, "n_checks": 1}).fit(
@@ -203,6 +208,33 @@ def test_paths_of_control_are_the_same_whether_computed_once_or_when_asked_for(m
     monkeypatch.setattr(windows, "MOST_PREPARED", 0)
     chosen = np.array([7, 100, 3])
     assert torch.equal(once.given(chosen), WindowSet(gaps(0.3), 16, scaler, ControlledEncoder).given(chosen))
+
+
+def test_samples_are_seen_if_they_show_as_much_as_a_tenth_of_all():
+    whole = np.arange(20) % 10 == 0
+    np.testing.assert_array_equal(shown_samples(np.repeat(whole[:, None], 3, axis=1)), whole)
+    slow = np.ones((100, 3), dtype=bool)
+    slow[:, 2] = np.arange(100) % 50 == 0
+    slow[7, 0] = False
+    np.testing.assert_array_equal(shown_samples(slow), np.arange(100) != 7)
+    single = np.random.default_rng(0).random((4000, 6)) < 0.5
+    np.testing.assert_array_equal(shown_samples(single), single.sum(axis=1) >= 5)
+
+
+def test_windows_know_which_of_their_samples_were_seen():
+    made = WindowSet(gaps(0.5), 16, Scaler(np.zeros(2), np.ones(2)), IrregularEncoder)
+    chosen = np.array([0, 7, len(made) - 1])
+    seen = np.isfinite(made.values(chosen)).all(axis=2)
+    np.testing.assert_array_equal(made.shown(chosen), seen)
+    noise = model.posterior_noise(small_network(), made)
+    assert noise.mean.shape == noise.log_variance.shape == (len(made), 16, 4)
+    np.testing.assert_array_equal(noise.seen[chosen], seen)
+
+
+def small_network():
+    return KoopmanNetwork(
+        2, latent_dim=4, hidden_dim=8, encoder="cde", head="linear", change=np.ones(2), bounds=np.zeros((2, 2)), seed=0
+    )
 
 
 def test_covered_samples_are_those_of_complete_windows():
