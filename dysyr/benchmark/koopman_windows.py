@@ -159,16 +159,17 @@ def main(arguments=None):
                 place = Path(options.output) / f"{data}_{percent}_{seed}.json"
                 if options.finished and not place.exists():
                     continue
-                if not place.exists():
+                drawn = place.with_suffix(".npz")
+                if not place.exists() or (seed == 0 and not drawn.exists() and not options.finished):
                     place.parent.mkdir(parents=True, exist_ok=True)
                     found, *shown = cell(data, percent, seed, options.stocks)
                     if seed == 0:
-                        np.savez_compressed(place.with_suffix(".npz"), truth=shown[0], generated=shown[1])
+                        np.savez_compressed(drawn, truth=shown[0], generated=shown[1])
                     write_text(place, json.dumps(found))
+                    if options.archive:
+                        pack(options.output, options.archive)
                 done[data, percent, seed] = json.loads(place.read_text())
                 print(line(data, percent, [done[data, percent, seed]]), flush=True)
-    if options.archive:
-        pack(options.output, options.archive)
     if options.write:
         text, wanted = page(done, shlex.join(["python", "-m", MODULE, *arguments_of(options)])), options.seeds
         wanted *= len(options.rates) * len(sets)

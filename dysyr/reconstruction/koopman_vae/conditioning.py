@@ -16,9 +16,10 @@ def condition(model, seen, rng):
 
         e* = argmin 1/2 |u(e) - u'|^2 + 1/2 |(x + s n - D(z(e))) / s|^2,    u', n ~ N(0, 1)
 
-    with the first sum over all noise, as the law of the noise makes it normal, and the second over what was observed.
-    For a linear model the minima are draws from the posterior; otherwise they approximate it. Adam, all windows side by
-    side, from what the encoder says of the window with its gaps closed by the nearest values.
+    with the first sum over all noise, as its law makes it normal, and the second over what was observed. For a linear
+    model the minima are draws from the posterior; otherwise they approximate it. Adam, all windows side by side, from
+    two places: what the encoder says of the window with its gaps closed by the nearest values, which is good where much
+    was observed, and the noise of u', good where little was. The lower of the two minima counts.
 
     Args:
         model: KoopmanModel.
@@ -38,26 +39,31 @@ def condition(model, seen, rng):
         with torch.no_grad():
             return model.latent_states(drawn)
     target, unit = torch.tensor(noisy, dtype=torch.float32), torch.tensor(model.noise, dtype=torch.float32)
-    noise = _start(model, seen, drawn).requires_grad_()
+    starts = [model.noise_of(drawn)] if model.prior != "gru" else [_encoded(model, seen, drawn), model.noise_of(drawn)]
+    noise = torch.cat(starts).detach().requires_grad_()
+    drawn, target, observed = (part.repeat(len(starts), 1, 1) for part in (drawn, target, observed))
+
+    def misfits(assumed):
+        z, normal = model.explained(noise)
+        error = torch.where(observed, (model.network.decoder(z) - target) / assumed, 0.0)
+        return 0.5 * (normal - drawn).square().sum(dim=(1, 2)) + 0.5 * error.square().sum(dim=(1, 2)), z
+
     optimiser = torch.optim.Adam([noise], lr=LEARNING_RATE)
     for k in range(N_STEPS):
         share = k / N_STEPS
         optimiser.param_groups[0]["lr"] = LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * share))
-        assumed = unit * FIRST_NOISE ** max(0.0, 1 - 2 * share)
-        optimiser.zero_grad()
-        z, normal = model.explained(noise)
-        error = torch.where(observed, (model.network.decoder(z) - target) / assumed, 0.0)
-        (0.5 * (normal - drawn).square().sum() + 0.5 * error.square().sum()).backward()
+        total, _ = misfits(unit * FIRST_NOISE ** max(0.0, 1 - 2 * share))
+        (noise.grad,) = torch.autograd.grad(total.sum(), noise)
         optimiser.step()
     with torch.no_grad():
-        return model.explained(noise)[0]
+        total, z = misfits(unit)
+        best = torch.nan_to_num(total, nan=torch.inf).reshape(len(starts), -1).argmin(dim=0)
+        return z.reshape(len(starts), -1, *z.shape[1:])[best, torch.arange(len(best))]
 
 
-def _start(model, seen, drawn):
+def _encoded(model, seen, drawn):
     """Noise that the encoder finds in windows whose gaps are closed; with the spread that it states."""
     with torch.no_grad():
-        if model.prior != "gru":
-            return torch.cat([model.network.law.first.inverse(drawn[:, 0])[:, None], drawn[:, 1:]], dim=1)
         prepared = torch.tensor(model.network.encoder.prepare(closed(seen)), dtype=torch.float32)
         mean, log_variance = model.network.prior.noise_moments(model.network.encoder(prepared))
         return mean + torch.exp(0.5 * log_variance) * drawn

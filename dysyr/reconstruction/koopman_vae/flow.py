@@ -25,8 +25,7 @@ class Flow(torch.nn.Module):
     def __init__(self, n, n_context=0, *, n_couplings, n_hidden):
         super().__init__()
         self.kept = n // 2
-        rng = np.random.default_rng(n)
-        self.orders = [torch.from_numpy(rng.permutation(n)) for _ in range(n_couplings)]
+        self.orders = [torch.from_numpy(order) for order in _orders(n, self.kept, n_couplings)]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(n)
             n_in, n_out = self.kept + n_context, 2 * (n - self.kept)
@@ -54,6 +53,19 @@ class Flow(torch.nn.Module):
 def surprise(u, log_volume):
     """- log density of e, without the constant of the normal law: |u|^2 / 2 - log |du/de|."""
     return 0.5 * u.square().sum(dim=-1) - log_volume
+
+
+def _orders(n, kept, n_couplings):
+    """Random orders of components for each coupling, such that each component is changed by one coupling at least."""
+    rng = np.random.default_rng(n)
+    while True:
+        orders = [rng.permutation(n) for _ in range(n_couplings)]
+        place, changed = np.arange(n), set()
+        for order in orders:
+            place = place[order]
+            changed |= set(place[kept:].tolist())
+        if len(changed) == n:
+            return orders
 
 
 def _net(n_in, n_hidden, n_out):

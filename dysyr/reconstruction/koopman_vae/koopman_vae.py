@@ -70,7 +70,8 @@ class KoopmanVAE(Reconstructor):
         rollout_weight: weight of the error of whole windows that are decoded from a rollout by C of their first state;
             makes long rollouts better, and windows that follow no law of motion worse.
         spectrum_weight: weight of the constraint.
-        n_updates: steps of Adam; then as many fit the law of first states, and as many that of all later noise.
+        n_updates: steps of Adam; then as many fit the law of first states, and with the prior "gru" as many that of
+            all later noise.
         batch_size: windows of a batch.
         learning_rate: the largest.
         validation_fraction: share at the end of each trajectory, or of many trajectories, that is held out when ``fit``
@@ -135,7 +136,8 @@ class KoopmanVAE(Reconstructor):
         names = tuple(str(name) for name in train["state"].values)
         scaler = Scaler.from_data(trajectories(train), names)
         encoder = self._encoder(train, held)
-        windows, held_windows = (WindowSet(part, self.window, scaler, ENCODERS[encoder]) for part in (train, held))
+        windows = WindowSet(train, self.window, scaler, ENCODERS[encoder])
+        held_windows = WindowSet(held, self.window, scaler, ENCODERS[encoder], enough=windows.enough)
         place = None if checkpoint is None else Checkpoint(checkpoint, self._fingerprint(train, held))
         with threadpool_limits(1):
             network = KoopmanNetwork(

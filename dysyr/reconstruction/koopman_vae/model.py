@@ -51,7 +51,7 @@ class KoopmanModel(Sampled, WindowGenerator):
     def __init__(self, network, *, encoder, window, matrix, residual, noise, prior, scaler, dt, names):
         self.network, self.encoder, self.prior, self._window = network, encoder, prior, int(window)
         self.hold(scaler=scaler, dt=dt, names=names)
-        self.matrix, self.residual = (np.asarray(a, dtype=np.float64) for a in (matrix, residual))
+        self.matrix, self.residual = (np.ascontiguousarray(a, dtype=np.float64) for a in (matrix, residual))
         self.noise = np.asarray(noise, dtype=np.float64)
 
     @property
@@ -97,8 +97,15 @@ class KoopmanModel(Sampled, WindowGenerator):
         """(window, time, latent) tensor of states from standard normal numbers of the same shape."""
         law = self.network.law
         if self.prior == "gru":
-            return law.run(normal, self.network.prior)
-        return self._driven(torch.cat([law.first.inverse(normal[:, 0])[:, None], normal[:, 1:]], dim=1))
+            return law.run(normal, self.network.prior)[0]
+        return self._driven(self.noise_of(normal))
+
+    def noise_of(self, normal):
+        """(window, time, latent) tensor: the noise with which ``explained`` makes ``latent_states`` of ``normal``."""
+        law = self.network.law
+        if self.prior == "gru":
+            return law.run(normal, self.network.prior)[1]
+        return torch.cat([law.first.inverse(normal[:, 0])[:, None], normal[:, 1:]], dim=1)
 
     def explained(self, noise):
         """States that noise makes, and the standard normal numbers that the law of the noise turns it into.
@@ -213,7 +220,8 @@ def posterior_means(network, windows):
     """Pairs (numbers of windows, (window, time, latent) latent states without noise), of at most 20,000 windows."""
     for chosen, mean, _ in _moments(network, windows):
         with torch.no_grad():
-            yield chosen, network.prior.run(mean)
+            z = network.prior.run(mean)
+        yield chosen, z
 
 
 def posterior_noise(network, windows):
@@ -229,4 +237,5 @@ def _moments(network, windows):
     for start in range(0, len(chosen), PIECE):
         piece = chosen[start : start + PIECE]
         with torch.no_grad():
-            yield piece, *network.prior.noise_moments(network.encoder(windows.given(piece)))
+            mean, log_variance = network.prior.noise_moments(network.encoder(windows.given(piece)))
+        yield piece, mean, log_variance

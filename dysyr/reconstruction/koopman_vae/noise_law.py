@@ -28,7 +28,7 @@ class NoiseLaw(torch.nn.Module):
     the gap without a change of what was trained. At the beginning it is N(0, 1).
 
     Where a sample is missing, the posterior says what the neighbours let expect, which is no draw of anything: such
-    samples do not count, and what follows them is told so. Windows are drawn as if all samples had been seen.
+    samples count neither for f nor for g, and what follows them is told so. Windows are drawn as if all had been seen.
 
     Args:
         latent_dim: k.
@@ -62,16 +62,21 @@ class NoiseLaw(torch.nn.Module):
         return torch.cat([u[:, None], after], dim=1), torch.cat([log_volume[:, None], volume_after], dim=1)
 
     def run(self, u, prior):
-        """(window, time, latent) states of the prior from standard normal numbers of the same shape."""
+        """States of the prior from standard normal numbers (window, time, latent), and the noise between both.
+
+        Returns:
+            (z, e): two tensors of the same shape.
+        """
         z = self.first.inverse(u[:, 0])
         e, h, c, seen = torch.zeros_like(z), u.new_zeros(len(u), prior.hidden_dim), None, u.new_ones(len(u), 1)
-        states = [z]
+        states, noise = [z], [z]
         for k in range(1, u.shape[1]):
             context, c = self.memory(self._given(e[:, None], z[:, None], seen), c)
             e = self.later.inverse(u[:, k], context[:, 0])
             z, h = prior.step(z, h, e)
             states.append(z)
-        return torch.stack(states, dim=1)
+            noise.append(e)
+        return torch.stack(states, dim=1), torch.stack(noise, dim=1)
 
     def _given(self, e, z, seen):
         """What the memory sees of samples (window, time); no noise of the first one, which is its state."""
@@ -116,7 +121,8 @@ def fit_law(law, prior, noise, held, *, later, n_updates, seed, bar=None):
     Args:
         law: NoiseLaw, which is changed.
         prior: SequentialPrior.
-        noise, held: PosteriorNoise of training and of held-out windows.
+        noise, held: PosteriorNoise of training and of held-out windows; where nothing was seen in the latter, the
+            former tell what is best.
         later: whether the noise after the first sample is to be learned.
         n_updates: steps of Adam, for the first sample and for the others.
         seed: of batches and draws.
@@ -141,6 +147,7 @@ def fit_law(law, prior, noise, held, *, later, n_updates, seed, bar=None):
         z = prior.run(noise.mean[:N_HELD])
         law.centre.copy_(z.mean(dim=(0, 1)))
         law.unit.copy_(z.std(dim=(0, 1)) + torch.finfo(z.dtype).eps)
+    held = held if held.seen[:, 1:].any() else noise
     gains = np.zeros(2)
     gains[0] = _maximise(
         law.first, first_loss, noise.beginnings(), held.beginnings(), FIRST_BATCH, n_updates, [seed, STREAM], bar

@@ -13,6 +13,10 @@ FEWEST_SEEN = 2
 """Samples that a window must show at least to say anything of its course."""
 ENOUGH_SAMPLES = 0.1
 """Share of the samples with any value that have to show so many variables for fewer to count as a gap."""
+FEWEST_FOLLOWING = 0.2
+"""Share of the seen samples that have to follow a seen one; otherwise nothing tells what follows complete samples."""
+FEWEST_NEIGHBOURS = 0.1
+"""Share of the pairs of successive values that have to be neighbours for the others to be left out of changes."""
 MOST_PREPARED = 100_000
 """Windows up to which paths of control are computed once, which is more than a training draws at its defaults."""
 PIECE = 2048
@@ -27,24 +31,37 @@ def bounds_of(x):
 
 
 def change_of(x):
-    """(variable,) standard deviations of changes between neighbouring samples of windows, at least 1e-3.
+    """(variable,) root mean squares of changes from sample to sample of windows, at least 1e-3.
 
-    Where no two neighbours are observed it is 1, the standard deviation of the values.
+        c^2 = < (x[t_k] - x[t_(k-1)])^2 / (t_k - t_(k-1)) >
+
+    over neighbours; over all successive observed values where fewer than a tenth of these are neighbours. 1, the
+    standard deviation of the values, where no window has two.
     """
-    change = np.diff(x, axis=1).reshape(-1, x.shape[2])
-    known = np.isfinite(change)
-    count, total = known.sum(axis=0), np.where(known, change**2, 0.0).sum(axis=0)
+    seen = np.isfinite(x)
+    at = np.where(seen, np.arange(x.shape[1])[:, None], -1)
+    last = np.maximum.accumulate(at, axis=1)[:, :-1]
+    both = seen[:, 1:] & (last >= 0)
+    gap = np.where(both, at[:, 1:] - last, 1)
+    change = x[:, 1:] - np.take_along_axis(x, np.maximum(last, 0), axis=1)
+    near = both & (gap == 1)
+    counted = np.where(near.sum(axis=(0, 1)) < FEWEST_NEIGHBOURS * both.sum(axis=(0, 1)), both, near)
+    count, total = counted.sum(axis=(0, 1)), np.where(counted, change**2 / gap, 0.0).sum(axis=(0, 1))
     return np.where(count > 0, np.maximum(np.sqrt(total / np.maximum(count, 1)), 1e-3), 1.0)
 
 
-def shown_samples(seen):
-    """(time,) bool: samples that show as many variables as a tenth of those that show any, or more.
+def enough_variables(seen):
+    """How many variables a sample has to show for fewer to count as a gap: as many as a tenth of those that show any.
+
+    0, where no sample is a gap, if hardly any such sample follows another one.
 
     Args:
         seen: (time, variable) bool, what was observed.
     """
     count = seen.sum(axis=1)
-    return count >= np.quantile(count[count > 0], 1 - ENOUGH_SAMPLES, method="inverted_cdf")
+    enough = int(np.quantile(count[count > 0], 1 - ENOUGH_SAMPLES, method="inverted_cdf"))
+    shown = count >= enough
+    return enough if (shown[1:] & shown[:-1]).sum() >= FEWEST_FOLLOWING * shown.sum() else 0
 
 
 class WindowSet:
@@ -58,15 +75,17 @@ class WindowSet:
         scaler: Scaler.
         encoder: class of the encoder, see ``network.ENCODERS``; one that does not handle missing values takes complete
             windows alone, the others those that show two samples at least.
+        enough: variables that a sample has to show to be none of the gaps; None for ``enough_variables``.
 
     Attributes:
         left_out: share of windows that cannot be used.
+        enough: as given, or found.
 
     Raises:
         InputError: no window is left.
     """
 
-    def __init__(self, data, length, scaler, encoder):
+    def __init__(self, data, length, scaler, encoder, *, enough=None):
         series = [scaler.transform(x) for x in trajectories(data)]
         if max(map(len, series)) < length:
             raise InputError(
@@ -86,7 +105,8 @@ class WindowSet:
                 expected=wanted, do="use encoder='cde', or a shorter window" if complete else "choose a longer window",
             )  # fmt: skip
         self._windows.starts, self.left_out = starts[kept], float(1 - kept.mean())
-        self._shown = shown_samples(seen)
+        self.enough = enough_variables(seen) if enough is None else enough
+        self._shown = seen.sum(axis=1) >= self.enough
         self._prepared = None
         if encoder.handles_missing and len(self) <= MOST_PREPARED:
             pieces = np.array_split(np.arange(len(self)), -(-len(self) // PIECE))
@@ -105,7 +125,7 @@ class WindowSet:
         return self._windows.at(chosen)
 
     def shown(self, chosen):
-        """(k, length) bool of the same windows: samples that were seen, see ``shown_samples``."""
+        """(k, length) bool of the same windows: samples that show enough variables."""
         return self._shown[self._windows.starts[chosen][:, None] + np.arange(self._windows.length)]
 
     def given(self, chosen):

@@ -222,6 +222,15 @@ def test_the_flow_is_invertible_and_its_volume_is_the_jacobian(n_context):
     torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, log_volume[1], atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("n", range(2, 17))
+@pytest.mark.parametrize("n_couplings", [4, 6])
+def test_each_component_is_changed_by_some_coupling(n, n_couplings):
+    flow = scattered(Flow(n, n_couplings=n_couplings, n_hidden=4), 1.0)
+    e = torch.randn(1, n, generator=torch.Generator().manual_seed(0))
+    u, _ = flow(e)
+    assert not np.isin(e.detach().numpy(), u.detach().numpy()).any()
+
+
 def test_a_new_flow_leaves_normal_states_normal():
     u, log_volume = Flow(4, n_couplings=6, n_hidden=8)(torch.eye(4))
     assert log_volume.abs().max() == 0
@@ -238,7 +247,8 @@ def test_states_that_are_drawn_have_the_noise_that_the_law_says():
     law, prior = parts_of_a_law()
     scattered(law, 0.2)
     u = torch.randn(3, 7, 4, generator=torch.Generator().manual_seed(1))
-    z = law.run(u, prior)
+    z, e = law.run(u, prior)
+    np.testing.assert_allclose(e.detach(), noise_of(prior, z.detach()), atol=1e-4)
     again, _ = law(torch.tensor(noise_of(prior, z.detach())), z, torch.ones(3, 7))
     torch.testing.assert_close(again, u, atol=1e-4, rtol=1e-4)
 
@@ -293,7 +303,7 @@ def test_the_law_learns_first_and_later_noise_from_what_was_seen():
     u = torch.tensor(rng.normal(size=(2000, n_times, 2)), dtype=torch.float32)
     with torch.no_grad():
         radius = law.first.inverse(u[:, 0]).norm(dim=1)
-        z = law.run(u, prior)
+        z, _ = law.run(u, prior)
     assert abs(radius.mean() - 3) < 0.3
     assert radius.std() < 0.8
     drawn = noise_of(prior, z)[:, 1:]
@@ -317,6 +327,20 @@ def noise_of(prior, z):
             foreseen, h = prior.step(z[:, k - 1], h, torch.zeros_like(z[:, 0]))
             found.append((z[:, k] - foreseen) * torch.exp(-0.5 * prior.moments(h)[:, prior.latent_dim :]))
     return torch.stack(found, dim=1).numpy()
+
+
+def test_beginnings_are_those_of_windows_that_begin_with_a_seen_sample():
+    e = torch.arange(12.0).reshape(3, 2, 2)
+    some = posterior(e, torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])).beginnings()
+    assert torch.equal(some.mean, e[[0, 2], :1])
+    assert torch.equal(posterior(e, torch.tensor([[0.0, 1.0]] * 3)).beginnings().mean, e[:, :1])
+
+
+def test_held_out_noise_of_which_nothing_was_seen_does_not_stop_the_fit():
+    law, prior = parts_of_a_law(2)
+    shifted = 2 + 0.1 * torch.randn(400, 4, 2, generator=torch.Generator().manual_seed(0))
+    noise, held = posterior(shifted, torch.ones(400, 4)), posterior(shifted, torch.zeros(400, 4))
+    assert (fit_law(law, prior, noise, held, later=True, n_updates=20, seed=0) > 0).all()
 
 
 def test_weights_of_the_law_that_are_worse_on_held_out_noise_are_not_kept():

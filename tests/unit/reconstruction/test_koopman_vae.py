@@ -17,7 +17,7 @@ from dysyr.reconstruction.koopman_vae.conditioning import closed
 from dysyr.reconstruction.koopman_vae.encoder_irregular import IrregularEncoder
 from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
 from dysyr.reconstruction.koopman_vae.network import KoopmanNetwork
-from dysyr.reconstruction.koopman_vae.windows import WindowSet, bounds_of, change_of, shown_samples
+from dysyr.reconstruction.koopman_vae.windows import WindowSet, bounds_of, change_of, enough_variables
 from dysyr.training.controlled_encoder import ControlledEncoder
 
 DT = 0.1
@@ -180,6 +180,12 @@ def test_latent_paths_that_run_away_are_no_result(monkeypatch):
         )
 
 
+def test_a_saved_rollout_is_the_same_to_the_last_bit():
+    made = KoopmanVAE(**SMALL, prior="koopman").fit(spiral(), dt=DT, progress=False).model_
+    again = type(made).from_state(made.config(), {name: value.copy() for name, value in made.arrays().items()})
+    np.testing.assert_array_equal(made.generate(20, seed=1)["x"], again.generate(20, seed=1)["x"])
+
+
 def test_a_saved_model_is_the_same_model(fitted, tmp_path, monkeypatch):
     model = type(fitted.model_).from_state(fitted.model_.config(), fitted.model_.arrays())
     np.testing.assert_array_equal(model.generate(40, seed=1)["x"], fitted.generate(40, seed=1)["x"])
@@ -197,7 +203,7 @@ def test_windows_cross_no_ends_and_gaps_close_with_the_nearest():
     np.testing.assert_array_equal(windows.values(np.array([5]))[0], spiral(30)[:16])
     holes = np.array([[[1.0], [np.nan], [np.nan], [4.0]], [[np.nan]] * 4])
     np.testing.assert_array_equal(closed(holes)[:, :, 0], [[1, 1, 4, 4], [0, 0, 0, 0]])
-    np.testing.assert_allclose(change_of(holes[:1]), 1.0)
+    np.testing.assert_allclose(change_of(holes[:1]), np.sqrt(3.0))
     np.testing.assert_allclose(change_of(np.array([[[0.0], [2.0], [4.0]]])), 2.0)
     np.testing.assert_allclose(bounds_of(holes)[:, 0], [1 - 0.15, 4 + 0.15])
 
@@ -211,14 +217,55 @@ def test_paths_of_control_are_the_same_whether_computed_once_or_when_asked_for(m
 
 
 def test_samples_are_seen_if_they_show_as_much_as_a_tenth_of_all():
-    whole = np.arange(20) % 10 == 0
-    np.testing.assert_array_equal(shown_samples(np.repeat(whole[:, None], 3, axis=1)), whole)
+    rng = np.random.default_rng(0)
+    assert enough_variables(np.repeat(rng.random(4000) < 0.3, 3).reshape(-1, 3)) == 3
     slow = np.ones((100, 3), dtype=bool)
     slow[:, 2] = np.arange(100) % 50 == 0
-    slow[7, 0] = False
-    np.testing.assert_array_equal(shown_samples(slow), np.arange(100) != 7)
-    single = np.random.default_rng(0).random((4000, 6)) < 0.5
-    np.testing.assert_array_equal(shown_samples(single), single.sum(axis=1) >= 5)
+    assert enough_variables(slow) == 2
+    assert enough_variables(rng.random((4000, 6)) < 0.9) == 6
+    assert enough_variables(rng.random((4000, 6)) < 0.7) == 0
+    every_other = np.repeat(np.arange(100) % 2 == 0, 3).reshape(-1, 3)
+    assert enough_variables(every_other) == 0
+
+
+def test_held_out_windows_count_samples_as_those_of_the_training_do():
+    x = spiral(64)
+    x[::4, 1] = np.nan
+    given = make_dataset(x, dt=DT, mask=True), 16, Scaler(np.zeros(2), np.ones(2)), IrregularEncoder
+    for enough, share in ((0, 1.0), (1, 1.0), (2, 0.75)):
+        made = WindowSet(*given, enough=enough)
+        assert made.enough == enough
+        assert made.shown(np.arange(len(made))).mean() == share
+
+
+def test_changes_across_gaps_tell_their_size_where_neighbours_are_few():
+    """A walk of which every third sample is seen, and one pair of neighbours that are alike."""
+    walk = np.cumsum(np.random.default_rng(0).normal(size=(300, 24, 1)), axis=1)
+    x = np.full_like(walk, np.nan)
+    x[:, ::3] = walk[:, ::3]
+    x[0, 1] = x[0, 0]
+    assert change_of(x) == pytest.approx(1.0, abs=0.1)
+    assert change_of(walk) == pytest.approx(np.sqrt((np.diff(walk, axis=1) ** 2).mean()))
+    assert change_of(np.full((2, 4, 1), np.nan)) == 1.0
+
+
+def test_windows_of_which_nothing_was_seen_are_free_draws():
+    """Beside others that were seen: means of windows are spread as those of windows that are drawn freely."""
+    rng = np.random.default_rng(0)
+    f, phi = rng.uniform(0, 0.1, (2, 600, 1, 2))
+    x = np.sin(f * np.arange(16)[:, None] + phi)
+    made = KoopmanVAE(**{**SMALL, "n_updates": 300}).fit(make_dataset(x, dt=1.0), progress=False).model_
+    seen = np.concatenate([np.full((200, 16, 2), np.nan), made.scaler.transform(x[:20])])
+    z = conditioning.condition(made, seen, np.random.default_rng(1)).double().numpy()
+    drawn, free = made._decoded(z).mean(axis=1), made.draw(400, 16, np.random.default_rng(2)).mean(axis=1)
+    np.testing.assert_allclose(drawn[:200].std(axis=0), free.std(axis=0), rtol=0.25)
+    np.testing.assert_allclose(drawn[200:], x[:20].mean(axis=1), atol=0.1)
+
+
+def test_draws_touch_no_weights(fitted):
+    made = type(fitted.model_).from_state(fitted.model_.config(), fitted.model_.arrays())
+    conditioning.condition(made, made.scaler.transform(spiral(32)[None, :16]), np.random.default_rng(0))
+    assert all(p.grad is None for p in made.network.parameters())
 
 
 def test_windows_know_which_of_their_samples_were_seen():
