@@ -238,6 +238,21 @@ def test_held_out_windows_count_samples_as_those_of_the_training_do():
         assert made.shown(np.arange(len(made))).mean() == share
 
 
+def test_what_counts_as_seen_is_found_in_the_training_data(monkeypatch):
+    made = []
+
+    def spy(*arguments, **options):
+        made.append(WindowSet(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(koopman_vae, "WindowSet", spy)
+    x = spiral()
+    x[240:, 1] = np.nan
+    x[::60, 1] = spiral()[::60, 1]
+    KoopmanVAE(**{**SMALL, "n_updates": 4}).fit(make_dataset(x, dt=DT, mask=True), progress=False)
+    assert [windows.enough for windows in made] == [2, 2]
+
+
 def test_changes_across_gaps_tell_their_size_where_neighbours_are_few():
     """A walk of which every third sample is seen, and one pair of neighbours that are alike."""
     walk = np.cumsum(np.random.default_rng(0).normal(size=(300, 24, 1)), axis=1)
@@ -260,6 +275,13 @@ def test_windows_of_which_nothing_was_seen_are_free_draws():
     drawn, free = made._decoded(z).mean(axis=1), made.draw(400, 16, np.random.default_rng(2)).mean(axis=1)
     np.testing.assert_allclose(drawn[:200].std(axis=0), free.std(axis=0), rtol=0.25)
     np.testing.assert_allclose(drawn[200:], x[:20].mean(axis=1), atol=0.1)
+    made.noise = np.full(2, 1e4)
+    loose = conditioning.condition(made, made.scaler.transform(x[:400]), np.random.default_rng(1))
+    normal = torch.from_numpy(np.random.default_rng(1).standard_normal((400, 16, 4), dtype=np.float32))
+    with torch.no_grad():
+        wanted = made.latent_states(normal)
+    means = [made._decoded(z.double().numpy()).mean(axis=1)[:, 0] for z in (loose, wanted)]
+    assert np.corrcoef(means)[0, 1] > 0.95
 
 
 def test_draws_touch_no_weights(fitted):
