@@ -2,19 +2,17 @@
 
 import copy
 import dataclasses
-import math
 
 import numpy as np
 import torch
 
 from dysyr.reconstruction.koopman_vae.flow import Flow, surprise
+from dysyr.reconstruction.koopman_vae.training import LARGEST_GRADIENT, rate_at
 
 FIRST, LATER = {"n_couplings": 6, "n_hidden": 48}, {"n_couplings": 4, "n_hidden": 32}
 FIRST_BATCH, LATER_BATCH, LEARNING_RATE = 512, 128, 3e-3
 N_CHECKS = 10
 N_HELD = 2000
-WARM_UP = 0.1
-LARGEST_GRADIENT = 1.0
 STREAM = 0x466C6F77
 
 
@@ -56,6 +54,7 @@ class NoiseLaw(torch.nn.Module):
             tensors (window, time, latent) and (window, time).
         """
         u, log_volume = self.first(e[:, 0])
+        # The noise of the first sample is its state, which the memory sees already.
         silent = torch.cat([torch.zeros_like(e[:, :1]), e[:, 1:-1]], dim=1)
         context, _ = self.memory(self._given(silent, z[:, :-1], seen[:, :-1]))
         after, volume_after = self.later(e[:, 1:], context)
@@ -79,7 +78,7 @@ class NoiseLaw(torch.nn.Module):
         return torch.stack(states, dim=1), torch.stack(noise, dim=1)
 
     def _given(self, e, z, seen):
-        """What the memory sees of samples (window, time); no noise of the first one, which is its state."""
+        """What the memory sees of samples (window, time)."""
         shown = torch.cat([(z - self.centre) / self.unit, e], dim=2) * seen[..., None]
         return torch.cat([shown, seen[..., None]], dim=2)
 
@@ -174,7 +173,7 @@ def _maximise(part, loss_of, noise, held, batch_size, n_updates, seed, bar):
     kept = copy.deepcopy(part.state_dict())
     for check in range(N_CHECKS):
         for k in range(check * n_updates // N_CHECKS, (check + 1) * n_updates // N_CHECKS):
-            optimiser.param_groups[0]["lr"] = _rate((k + 1) / n_updates)
+            optimiser.param_groups[0]["lr"] = rate_at((k + 1) / n_updates, LEARNING_RATE)
             optimiser.zero_grad()
             loss_of(noise.draw(rng.integers(0, len(noise), batch_size), rng)).backward()
             torch.nn.utils.clip_grad_norm_(parameters, LARGEST_GRADIENT)
@@ -187,7 +186,3 @@ def _maximise(part, loss_of, noise, held, batch_size, n_updates, seed, bar):
             bar.update(1)
     part.load_state_dict(kept)
     return first - best
-
-
-def _rate(share):
-    return LEARNING_RATE * min(share / WARM_UP, 0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP))))

@@ -42,10 +42,14 @@ class Recipe:
 
     def rate(self, update):
         """Learning rate of an update, counted from 0."""
-        share = (update + 1) / self.n_updates
-        if share < WARM_UP:
-            return self.learning_rate * share / WARM_UP
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP)))
+        return rate_at((update + 1) / self.n_updates, self.learning_rate)
+
+
+def rate_at(share, largest):
+    """Learning rate when a share of the updates is done, this one among them."""
+    if share < WARM_UP:
+        return largest * share / WARM_UP
+    return largest * 0.5 * (1 + math.cos(math.pi * (share - WARM_UP) / (1 - WARM_UP)))
 
 
 class Training:
