@@ -143,7 +143,7 @@ def fit_law(law, prior, noise, held, *, later, n_updates, seed, bar=None):
         return (surprise(u, log_volume)[:, 1:] * counted).sum() / counted.sum().clamp(min=1.0)
 
     with torch.no_grad():
-        z = prior.run(noise.mean[:N_HELD])
+        z = prior.run(noise.mean[spread(noise)])
         law.centre.copy_(z.mean(dim=(0, 1)))
         law.unit.copy_(z.std(dim=(0, 1)) + torch.finfo(z.dtype).eps)
     held = held if held.seen[:, 1:].any() else noise
@@ -162,13 +162,18 @@ def n_checks_of(later):
     return 2 * N_CHECKS if later else N_CHECKS
 
 
+def spread(noise):
+    """Numbers of at most 2,000 windows, evenly over all: windows come in the order of time."""
+    return np.linspace(0, len(noise) - 1, min(len(noise), N_HELD)).astype(int)
+
+
 def _maximise(part, loss_of, noise, held, batch_size, n_updates, seed, bar):
     """Adam on a part of the law; returns by how much the loss on held-out noise fell, and leaves the best weights."""
     rng = np.random.default_rng(seed)
     parameters = list(part.parameters())
     optimiser = torch.optim.Adam(parameters, lr=LEARNING_RATE)
     with torch.no_grad():
-        shown = held.draw(np.linspace(0, len(held) - 1, min(len(held), N_HELD)).astype(int), rng)
+        shown = held.draw(spread(held), rng)
         first = best = float(loss_of(shown))
     kept = copy.deepcopy(part.state_dict())
     for check in range(N_CHECKS):

@@ -355,6 +355,20 @@ def test_weights_of_the_law_that_are_worse_on_held_out_noise_are_not_kept():
     assert all(torch.equal(value, before[name]) for name, value in law.later.named_parameters(prefix="later"))
 
 
+def test_the_unit_of_states_is_that_of_all_times():
+    """Windows come in the order of time: a record that drifts has other states at its end than at its beginning."""
+    n = 6000
+    first = np.linspace(-3, 3, n)[:, None] * np.ones(3)
+    e = torch.tensor(np.stack([first, np.zeros((n, 3))], axis=1), dtype=torch.float32)
+    noise = posterior(e, torch.ones(n, 2))
+    law, prior = parts_of_a_law(3)
+    fit_law(law, prior, noise, noise, later=False, n_updates=10, seed=0)
+    with torch.no_grad():
+        z = prior.run(e)
+    torch.testing.assert_close(law.centre, z.mean(dim=(0, 1)), atol=0.01, rtol=0)
+    torch.testing.assert_close(law.unit, z.std(dim=(0, 1)), atol=0.01, rtol=0.01)
+
+
 def test_without_later_noise_only_the_first_is_learned():
     law, prior = parts_of_a_law(2)
     noise = posterior(3 + 0.1 * torch.randn(400, 4, 2, generator=torch.Generator().manual_seed(0)), torch.ones(400, 4))
