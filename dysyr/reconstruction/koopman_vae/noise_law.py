@@ -143,7 +143,7 @@ def fit_law(law, prior, noise, held, *, later, n_updates, seed, bar=None):
         return (surprise(u, log_volume)[:, 1:] * counted).sum() / counted.sum().clamp(min=1.0)
 
     with torch.no_grad():
-        z = prior.run(noise.mean[spread(noise)])
+        z = prior.run(noise.mean[_spread(noise)])
         law.centre.copy_(z.mean(dim=(0, 1)))
         law.unit.copy_(z.std(dim=(0, 1)) + torch.finfo(z.dtype).eps)
     held = held if held.seen[:, 1:].any() else noise
@@ -162,7 +162,7 @@ def n_checks_of(later):
     return 2 * N_CHECKS if later else N_CHECKS
 
 
-def spread(noise):
+def _spread(noise):
     """Numbers of at most 2,000 windows, evenly over all: windows come in the order of time."""
     return np.linspace(0, len(noise) - 1, min(len(noise), N_HELD)).astype(int)
 
@@ -173,7 +173,7 @@ def _maximise(part, loss_of, noise, held, batch_size, n_updates, seed, bar):
     parameters = list(part.parameters())
     optimiser = torch.optim.Adam(parameters, lr=LEARNING_RATE)
     with torch.no_grad():
-        shown = held.draw(spread(held), rng)
+        shown = held.draw(_spread(held), rng)
         first = best = float(loss_of(shown))
     kept = copy.deepcopy(part.state_dict())
     for check in range(N_CHECKS):
