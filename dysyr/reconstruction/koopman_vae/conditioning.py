@@ -65,8 +65,8 @@ def _encoded(model, seen, drawn):
     """Noise that the encoder finds in windows whose gaps are closed; with the spread that it states."""
     with torch.no_grad():
         prepared = torch.tensor(model.network.encoder.prepare(closed(seen)), dtype=torch.float32)
-        mean, log_variance = model.network.prior.noise_moments(model.network.encoder(prepared))
-        return mean + torch.exp(0.5 * log_variance) * drawn
+        prior = model.network.prior
+        return prior.follow(prior.posterior(model.network.encoder(prepared)), drawn)[1]
 
 
 def closed(x):

@@ -70,8 +70,8 @@ class KoopmanVAE(Reconstructor):
         rollout_weight: weight of the error of whole windows that are decoded from a rollout by C of their first state;
             makes long rollouts better, and windows that follow no law of motion worse.
         spectrum_weight: weight of the constraint.
-        n_updates: steps of Adam; then as many fit the law of first states, and with the prior "gru" as many that of
-            all later noise.
+        n_updates: steps of Adam; then as many fit the law of first states, and with the prior "gru" half as many that
+            of all later noise.
         batch_size: windows of a batch.
         learning_rate: the largest.
         validation_fraction: share at the end of each trajectory, or of many trajectories, that is held out when ``fit``
@@ -153,9 +153,8 @@ class KoopmanVAE(Reconstructor):
                 value, update = training.run(checkpoint=place, bar=bar)
                 noise, held_noise = (posterior_noise(network, part) for part in (windows, held_windows))
                 gains = fit_law(
-                    network.law, network.prior, noise, held_noise, later=later, n_updates=self.n_updates,
-                    seed=self.seed, bar=bar,
-                )  # fmt: skip
+                    network.law, noise, held_noise, later=later, n_updates=self.n_updates, seed=self.seed, bar=bar
+                )
             matrix, residual = koopman_of(
                 network, windows, constraint=self.constraint, n_unit=self._n_unit(),
                 with_noise=bool(self.rollout_noise),

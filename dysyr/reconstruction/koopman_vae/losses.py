@@ -71,11 +71,11 @@ def loss_of(network, given, x, noise, weights, share):
 
     Reference: naiman2024
     """
-    mean, log_variance = network.prior.noise_moments(network.encoder(given))
-    z = network.prior.run(mean + torch.exp(0.5 * log_variance) * noise)
+    posterior = network.prior.posterior(network.encoder(given))
+    z, _, mean = network.prior.follow(posterior, noise)
     change = network.encoder.change
     reconstruction = misfit(network.decoder(z), x, change, weights.increment)
-    nats = divergence(mean, log_variance)
+    nats = divergence(mean, posterior.log_variance)
     spent, later = nats.sum() / len(x), nats[:, 1:].sum() / len(x)
     total = reconstruction + weights.divergence_at(share) * spent
     parts = {"reconstruction": reconstruction, "divergence": spent, "later_divergence": later}

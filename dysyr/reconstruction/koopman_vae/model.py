@@ -13,6 +13,7 @@ from dysyr.reconstruction.koopman_vae import koopman
 from dysyr.reconstruction.koopman_vae.conditioning import condition
 from dysyr.reconstruction.koopman_vae.network import KoopmanNetwork
 from dysyr.reconstruction.koopman_vae.noise_law import PosteriorNoise
+from dysyr.reconstruction.koopman_vae.prior import Posterior
 
 PIECE = 2048
 """Windows that are decoded at once."""
@@ -218,24 +219,25 @@ def residual_noise(network, windows):
 
 def posterior_means(network, windows):
     """Pairs (numbers of windows, (window, time, latent) latent states without noise), of at most 20,000 windows."""
-    for chosen, mean, _ in _moments(network, windows):
+    for chosen, posterior in _posteriors(network, windows):
         with torch.no_grad():
-            z = network.prior.run(mean)
+            z, _, _ = network.prior.follow(posterior, torch.zeros_like(posterior.shift))
         yield chosen, z
 
 
 def posterior_noise(network, windows):
     """PosteriorNoise of at most 20,000 windows."""
-    pieces = [(mean, log_variance, torch.tensor(windows.shown(chosen), dtype=mean.dtype))
-              for chosen, mean, log_variance in _moments(network, windows)]  # fmt: skip
-    return PosteriorNoise(*(torch.cat(part) for part in zip(*pieces, strict=True)))
+    pieces = [(posterior, torch.tensor(windows.shown(chosen), dtype=posterior.shift.dtype))
+              for chosen, posterior in _posteriors(network, windows)]  # fmt: skip
+    posteriors, seen = zip(*pieces, strict=True)
+    return PosteriorNoise(network.prior, Posterior.joined(posteriors), torch.cat(seen))
 
 
-def _moments(network, windows):
-    """Triples (numbers of windows, mean, log-variance of their posterior noise), of at most 20,000 windows."""
+def _posteriors(network, windows):
+    """Pairs (numbers of windows, their Posterior), of at most 20,000 windows."""
     chosen = windows.spread(MOST_WINDOWS)
     for start in range(0, len(chosen), PIECE):
         piece = chosen[start : start + PIECE]
         with torch.no_grad():
-            mean, log_variance = network.prior.noise_moments(network.encoder(windows.given(piece)))
-        yield piece, mean, log_variance
+            posterior = network.prior.posterior(network.encoder(windows.given(piece)))
+        yield piece, posterior

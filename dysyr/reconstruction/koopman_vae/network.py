@@ -16,7 +16,7 @@ N_HIDDEN = 32
 class KoopmanNetwork(torch.nn.Module):
     """Encoder, sequential prior and decoder over windows, in standardised units.
 
-        z = run(e),  e_t ~ N(0, 1) for the prior, e_t ~ N(d_t(x), exp g_t(x)) for the posterior;  x = D(z)
+        z = run(e),  e_t ~ N(0, 1) for the prior, e_t ~ N(mu_t(x, z_<t), exp g_t(x)) for the posterior;  x = D(z)
 
     Args:
         n_variables: observed variables.
@@ -37,7 +37,7 @@ class KoopmanNetwork(torch.nn.Module):
             self.encoder = ENCODERS[encoder](n_variables, hidden_dim, change)
             self.prior = SequentialPrior(latent_dim, hidden_dim, hidden_dim)
             self.decoder = Decoder(latent_dim, n_variables, head, bounds)
-            self.law = NoiseLaw(latent_dim, hidden_dim)
+            self.law = NoiseLaw(latent_dim)
 
     @property
     def n_parameters(self):

@@ -2,15 +2,20 @@
 
 import copy
 import dataclasses
+import math
 
 import numpy as np
 import torch
 
 from dysyr.reconstruction.koopman_vae.flow import Flow, surprise
+from dysyr.reconstruction.koopman_vae.prior import Posterior, SequentialPrior
 from dysyr.reconstruction.koopman_vae.training import LARGEST_GRADIENT, rate_at
 
 FIRST, LATER = {"n_couplings": 6, "n_hidden": 48}, {"n_couplings": 4, "n_hidden": 32}
 FIRST_BATCH, LATER_BATCH, LEARNING_RATE = 512, 128, 3e-3
+N_MEMORY, LATER_SHARE, DECAY = 6, 0.5, 1.0
+"""Units of the memory, share of the updates and decay of the weights of the law of later noise: a record of a thousand
+samples that were seen is soon learned by heart."""
 N_CHECKS = 10
 N_HELD = 2000
 STREAM = 0x466C6F77
@@ -25,21 +30,21 @@ class NoiseLaw(torch.nn.Module):
     of all windows together far from N(0, 1): windows that are decoded from N(0, 1) are unlike any data. This law closes
     the gap without a change of what was trained. At the beginning it is N(0, 1).
 
-    Where a sample is missing, the posterior says what the neighbours let expect, which is no draw of anything: such
-    samples count neither for f nor for g, and what follows them is told so. Windows are drawn as if all had been seen.
+    Where a sample is missing, the noise of the posterior is nearly what was assumed of it, N(0, 1), which says nothing
+    about the data: such samples count neither for f nor for g, and what follows them is told so. Windows are drawn as if
+    all had been seen.
 
     Args:
         latent_dim: k.
-        hidden_dim: components of c.
 
     Reference: dinh2017, dai2019
     """
 
-    def __init__(self, latent_dim, hidden_dim):
+    def __init__(self, latent_dim):
         super().__init__()
         self.first = Flow(latent_dim, **FIRST)
-        self.memory = torch.nn.GRU(2 * latent_dim + 1, hidden_dim, batch_first=True)
-        self.later = Flow(latent_dim, hidden_dim, **LATER)
+        self.memory = torch.nn.GRU(2 * latent_dim + 1, N_MEMORY, batch_first=True)
+        self.later = Flow(latent_dim, N_MEMORY, **LATER)
         self.centre, self.unit = (torch.nn.Parameter(a, requires_grad=False)
                                   for a in (torch.zeros(latent_dim), torch.ones(latent_dim)))  # fmt: skip
 
@@ -85,45 +90,47 @@ class NoiseLaw(torch.nn.Module):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PosteriorNoise:
-    """Moments of the posterior noise of windows.
+    """The posterior noise of windows.
 
     Attributes:
-        mean, log_variance: (window, time, latent) tensors.
+        prior: SequentialPrior that makes states of it.
+        posterior: Posterior of the windows.
         seen: (window, time) tensor, 1 where a sample was seen, else 0.
     """
 
-    mean: torch.Tensor
-    log_variance: torch.Tensor
+    prior: SequentialPrior
+    posterior: Posterior
     seen: torch.Tensor
 
     def __len__(self):
-        return len(self.mean)
+        return len(self.seen)
 
     def draw(self, rows, rng):
-        """(e, seen) of the windows with numbers ``rows``; e is a draw."""
-        noise = torch.from_numpy(rng.standard_normal((len(rows), *self.mean.shape[1:]), dtype=np.float32))
-        rows = torch.from_numpy(rows)
-        return self.mean[rows] + torch.exp(0.5 * self.log_variance[rows]) * noise, self.seen[rows]
+        """(e, z, seen) of the windows with numbers ``rows``: a draw of the noise, and the states that it makes."""
+        posterior, seen = self.posterior[rows], self.seen[rows]
+        normal = torch.from_numpy(rng.standard_normal(posterior.shift.shape, dtype=np.float32))
+        with torch.no_grad():
+            z, e, _ = self.prior.follow(posterior, normal)
+        return e, z, seen
 
     def beginnings(self):
         """The first samples of windows that begin with a sample that was seen; of all where none does."""
         rows = self.seen[:, 0] > 0
         rows = rows if rows.any() else torch.ones_like(rows)
-        return PosteriorNoise(*(part[rows, :1] for part in (self.mean, self.log_variance, self.seen)))
+        return PosteriorNoise(self.prior, self.posterior[rows, :1], self.seen[rows, :1])
 
 
-def fit_law(law, prior, noise, held, *, later, n_updates, seed, bar=None):
+def fit_law(law, noise, held, *, later, n_updates, seed, bar=None):
     """Maximise the likelihood of posterior noise; what is best on held-out windows is kept.
 
         min < |u(e)|^2 / 2 - log |du/de| > over samples that were seen,   e ~ posterior of a random window
 
     Args:
         law: NoiseLaw, which is changed.
-        prior: SequentialPrior.
         noise, held: PosteriorNoise of training and of held-out windows; where nothing was seen in the latter, the
             former tell what is best.
         later: whether the noise after the first sample is to be learned.
-        n_updates: steps of Adam, for the first sample and for the others.
+        n_updates: steps of Adam for the first sample; the others have half as many, with a decay of their weights.
         seed: of batches and draws.
         bar: progress bar, or None; it advances by ``n_checks_of(later)``.
 
@@ -132,28 +139,26 @@ def fit_law(law, prior, noise, held, *, later, n_updates, seed, bar=None):
     """
 
     def first_loss(draw):
-        return surprise(*law.first(draw[0][:, 0])).mean()
+        e, _, _ = draw
+        return surprise(*law.first(e[:, 0])).mean()
 
     def later_loss(draw):
-        e, seen = draw
-        with torch.no_grad():
-            z = prior.run(e)
+        e, z, seen = draw
         u, log_volume = law(e, z, seen)
         counted = seen[:, 1:]
         return (surprise(u, log_volume)[:, 1:] * counted).sum() / counted.sum().clamp(min=1.0)
 
     with torch.no_grad():
-        z = prior.run(noise.mean[_spread(noise)])
+        _, z, _ = noise.draw(_spread(noise), np.random.default_rng([seed, STREAM, 2]))
         law.centre.copy_(z.mean(dim=(0, 1)))
         law.unit.copy_(z.std(dim=(0, 1)) + torch.finfo(z.dtype).eps)
     held = held if held.seen[:, 1:].any() else noise
     gains = np.zeros(2)
-    gains[0] = _maximise(
-        law.first, first_loss, noise.beginnings(), held.beginnings(), FIRST_BATCH, n_updates, [seed, STREAM], bar
-    )
+    first = (noise.beginnings(), held.beginnings())
+    gains[0] = _maximise(law.first, first_loss, *first, FIRST_BATCH, n_updates, 0.0, [seed, STREAM], bar)
     if later:
-        part = torch.nn.ModuleList([law.memory, law.later])
-        gains[1] = _maximise(part, later_loss, noise, held, LATER_BATCH, n_updates, [seed, STREAM, 1], bar)
+        part, share = torch.nn.ModuleList([law.memory, law.later]), math.ceil(LATER_SHARE * n_updates)
+        gains[1] = _maximise(part, later_loss, noise, held, LATER_BATCH, share, DECAY, [seed, STREAM, 1], bar)
     return gains
 
 
@@ -167,11 +172,11 @@ def _spread(noise):
     return np.linspace(0, len(noise) - 1, min(len(noise), N_HELD)).astype(int)
 
 
-def _maximise(part, loss_of, noise, held, batch_size, n_updates, seed, bar):
+def _maximise(part, loss_of, noise, held, batch_size, n_updates, decay, seed, bar):
     """Adam on a part of the law; returns by how much the loss on held-out noise fell, and leaves the best weights."""
     rng = np.random.default_rng(seed)
     parameters = list(part.parameters())
-    optimiser = torch.optim.Adam(parameters, lr=LEARNING_RATE)
+    optimiser = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=decay)
     with torch.no_grad():
         shown = held.draw(_spread(held), rng)
         first = best = float(loss_of(shown))

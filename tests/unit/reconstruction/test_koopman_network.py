@@ -11,7 +11,7 @@ from dysyr.reconstruction.koopman_vae.flow import Flow
 from dysyr.reconstruction.koopman_vae.losses import Weights, loss_of, misfit
 from dysyr.reconstruction.koopman_vae.network import KoopmanNetwork
 from dysyr.reconstruction.koopman_vae.noise_law import NoiseLaw, PosteriorNoise, fit_law, n_checks_of
-from dysyr.reconstruction.koopman_vae.prior import SequentialPrior, divergence
+from dysyr.reconstruction.koopman_vae.prior import LOG_VARIANCE_BOUNDS, Posterior, SequentialPrior, divergence
 from dysyr.reconstruction.koopman_vae.windows import change_of
 from dysyr.training.controlled_encoder import control_path, control_values
 
@@ -156,14 +156,62 @@ def test_the_regular_encoder_sees_changes_in_their_own_unit():
     torch.testing.assert_close(taken[0][0, :, 1], torch.ones(6), atol=1e-4, rtol=1e-4)
 
 
+def posterior_of(mean, log_variance, target=None, gain=None):
+    return Posterior(mean, log_variance, *(torch.zeros_like(mean) if a is None else a for a in (target, gain)))
+
+
 def test_posterior_without_correction_is_the_prior():
     net = network()
     noise = torch.randn(4, 7, 3, generator=torch.Generator().manual_seed(1))
-    mean, log_variance = torch.zeros_like(noise), torch.zeros_like(noise)
-    assert divergence(mean, log_variance).abs().max() == 0
-    z = net.prior.run(mean + torch.exp(0.5 * log_variance) * noise)
+    zero = torch.zeros_like(noise)
+    z, e, mean = net.prior.follow(posterior_of(zero, zero), noise)
+    assert divergence(mean, zero).abs().max() == 0
+    assert torch.equal(e, noise)
     assert torch.equal(z, net.prior.run(noise))
     assert torch.equal(z[:, 0], noise[:, 0])
+
+
+def test_the_noise_of_a_posterior_makes_its_states():
+    net = network()
+    parts = torch.randn(4, 2, 7, 3, generator=torch.Generator().manual_seed(1))
+    given = posterior_of(parts[0], parts[1], parts[2], torch.sigmoid(parts[3]))
+    normal = torch.randn(2, 7, 3, generator=torch.Generator().manual_seed(2))
+    z, e, mean = net.prior.follow(given, normal)
+    torch.testing.assert_close(net.prior.run(e), z)
+    torch.testing.assert_close(e, mean + torch.exp(0.5 * parts[1]) * normal)
+
+
+def test_a_whole_gain_leads_every_draw_to_its_target_and_none_to_where_the_prior_goes():
+    """With K = 1 and little noise of its own z_t = y_t, wherever the free noise before went."""
+    net = network()
+    normal = torch.randn(200, 6, 3, generator=torch.Generator().manual_seed(1))
+    zero, gain = torch.zeros_like(normal), torch.zeros_like(normal)
+    log_variance, target = torch.zeros_like(normal), torch.full_like(normal, 0.7)
+    gain[:, 4], log_variance[:, 4] = 1.0, np.log(1e-8)
+    z, e, mean = net.prior.follow(posterior_of(zero, log_variance, target, gain), normal)
+    torch.testing.assert_close(z[:, 4], target[:, 4], atol=1e-3, rtol=0)
+    assert z[:, 3].std(dim=0).min() > 0.1
+    free = [1, 2, 3, 5]
+    assert mean[:, free].abs().max() == 0
+    assert torch.equal(e[:, free], normal[:, free])
+    assert mean[:, 4].std(dim=0).min() > 0.1
+
+
+def test_gains_and_variances_keep_to_their_bounds_and_the_first_state_has_no_gain():
+    net = network()
+    with torch.no_grad():
+        features = 1e3 * torch.randn(5, 6, 2 * net.prior.encoder_dim, generator=torch.Generator().manual_seed(1))
+        given = net.prior.posterior(features)
+    assert len(given) == 5
+    assert len(given[1:3]) == 2
+    assert (given.gain[:, 0] == 0).all()
+    assert ((given.gain >= 0) & (given.gain <= 1)).all()
+    assert given.gain[:, 1:].std() > 0.1
+    low, high = LOG_VARIANCE_BOUNDS
+    assert given.log_variance.min() >= low - 1e-5
+    assert given.log_variance.max() <= high + 1e-5
+    joined = Posterior.joined([given[:2], given[2:]])
+    assert all(torch.equal(a, b) for a, b in zip(joined.parts(), given.parts(), strict=True))
 
 
 def test_later_states_depend_on_earlier_noise_only():
@@ -240,7 +288,7 @@ def test_a_new_flow_leaves_normal_states_normal():
 def parts_of_a_law(n=4):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return NoiseLaw(n, 6), SequentialPrior(n, 5, 5)
+        return NoiseLaw(n), SequentialPrior(n, 5, 5)
 
 
 def test_states_that_are_drawn_have_the_noise_that_the_law_says():
@@ -281,8 +329,8 @@ def test_what_was_not_seen_does_not_enter_the_law():
     assert not torch.isclose(one[:, 4:], whole[:, 4:]).all()
 
 
-def posterior(e, seen):
-    return PosteriorNoise(e, torch.full_like(e, np.log(1e-2)), seen)
+def posterior_noise(prior, e, seen):
+    return PosteriorNoise(prior, posterior_of(e, torch.full_like(e, np.log(1e-2))), seen)
 
 
 def test_the_law_learns_first_and_later_noise_from_what_was_seen():
@@ -295,10 +343,10 @@ def test_the_law_learns_first_and_later_noise_from_what_was_seen():
     e[~seen] = 0.0
     e[:, 0] = 3 * np.column_stack([np.cos(angle), np.sin(angle)])
     seen[:, 0] = True
-    noise = posterior(torch.tensor(e, dtype=torch.float32), torch.tensor(seen, dtype=torch.float32))
     law, prior = parts_of_a_law(2)
+    noise = posterior_noise(prior, *(torch.tensor(a, dtype=torch.float32) for a in (e, seen)))
     bar = Bar()
-    gains = fit_law(law, prior, noise, noise, later=True, n_updates=400, seed=0, bar=bar)
+    gains = fit_law(law, noise, noise, later=True, n_updates=800, seed=0, bar=bar)
     assert bar.count == n_checks_of(True)
     u = torch.tensor(rng.normal(size=(2000, n_times, 2)), dtype=torch.float32)
     with torch.no_grad():
@@ -331,25 +379,28 @@ def noise_of(prior, z):
 
 def test_beginnings_are_those_of_windows_that_begin_with_a_seen_sample():
     e = torch.arange(12.0).reshape(3, 2, 2)
-    some = posterior(e, torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])).beginnings()
-    assert torch.equal(some.mean, e[[0, 2], :1])
-    assert torch.equal(posterior(e, torch.tensor([[0.0, 1.0]] * 3)).beginnings().mean, e[:, :1])
+    _, prior = parts_of_a_law(2)
+    some = posterior_noise(prior, e, torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])).beginnings()
+    assert torch.equal(some.posterior.shift, e[[0, 2], :1])
+    assert torch.equal(some.seen, torch.ones(2, 1))
+    none = posterior_noise(prior, e, torch.tensor([[0.0, 1.0]] * 3)).beginnings()
+    assert torch.equal(none.posterior.shift, e[:, :1])
 
 
 def test_held_out_noise_of_which_nothing_was_seen_does_not_stop_the_fit():
     law, prior = parts_of_a_law(2)
     shifted = 2 + 0.1 * torch.randn(400, 4, 2, generator=torch.Generator().manual_seed(0))
-    noise, held = posterior(shifted, torch.ones(400, 4)), posterior(shifted, torch.zeros(400, 4))
-    assert (fit_law(law, prior, noise, held, later=True, n_updates=20, seed=0) > 0).all()
+    noise, held = (posterior_noise(prior, shifted, seen) for seen in (torch.ones(400, 4), torch.zeros(400, 4)))
+    assert (fit_law(law, noise, held, later=True, n_updates=20, seed=0) > 0).all()
 
 
 def test_weights_of_the_law_that_are_worse_on_held_out_noise_are_not_kept():
     law, prior = parts_of_a_law(2)
     rng = np.random.default_rng(0)
-    noise, held = (posterior(torch.tensor(size * rng.normal(size=(400, 4, 2)), dtype=torch.float32), torch.ones(400, 4))
-                   for size in (0.1, 1.0))  # fmt: skip
+    draws = (torch.tensor(size * rng.normal(size=(400, 4, 2)), dtype=torch.float32) for size in (0.1, 1.0))
+    noise, held = (posterior_noise(prior, e, torch.ones(400, 4)) for e in draws)
     before = {name: value.clone() for name, value in law.named_parameters()}
-    gains = fit_law(law, prior, noise, held, later=True, n_updates=20, seed=0)
+    gains = fit_law(law, noise, held, later=True, n_updates=20, seed=0)
     assert (gains == 0).all()
     assert all(torch.equal(value, before[name]) for name, value in law.first.named_parameters(prefix="first"))
     assert all(torch.equal(value, before[name]) for name, value in law.later.named_parameters(prefix="later"))
@@ -360,9 +411,9 @@ def test_the_unit_of_states_is_that_of_all_times():
     n = 6000
     first = np.linspace(-3, 3, n)[:, None] * np.ones(3)
     e = torch.tensor(np.stack([first, np.zeros((n, 3))], axis=1), dtype=torch.float32)
-    noise = posterior(e, torch.ones(n, 2))
     law, prior = parts_of_a_law(3)
-    fit_law(law, prior, noise, noise, later=False, n_updates=10, seed=0)
+    noise = posterior_noise(prior, e, torch.ones(n, 2))
+    fit_law(law, noise, noise, later=False, n_updates=10, seed=0)
     with torch.no_grad():
         z = prior.run(e)
     torch.testing.assert_close(law.centre, z.mean(dim=(0, 1)), atol=0.01, rtol=0)
@@ -371,8 +422,9 @@ def test_the_unit_of_states_is_that_of_all_times():
 
 def test_without_later_noise_only_the_first_is_learned():
     law, prior = parts_of_a_law(2)
-    noise = posterior(3 + 0.1 * torch.randn(400, 4, 2, generator=torch.Generator().manual_seed(0)), torch.ones(400, 4))
-    gains = fit_law(law, prior, noise, noise, later=False, n_updates=20, seed=0)
+    e = 3 + 0.1 * torch.randn(400, 4, 2, generator=torch.Generator().manual_seed(0))
+    noise = posterior_noise(prior, e, torch.ones(400, 4))
+    gains = fit_law(law, noise, noise, later=False, n_updates=20, seed=0)
     assert gains[0] > 0
     assert gains[1] == 0
     assert not any(value.abs().max() > 0 for name, value in law.later.named_parameters() if name.endswith("4.weight"))
@@ -404,8 +456,9 @@ def test_the_loss_is_the_weighted_sum_of_its_parts():
     assert w.divergence_at(0.0) == pytest.approx(0.4)
     wanted = parts["reconstruction"] + 0.2 * parts["divergence"] + 0.5 * parts["prediction"] + 2 * parts["spectrum"]
     assert loss.item() == pytest.approx(wanted, rel=1e-5)
-    mean, log_variance = net.prior.noise_moments(net.encoder(x))
-    later = divergence(mean[:, 1:], log_variance[:, 1:]).sum().item() / 4
+    posterior = net.prior.posterior(net.encoder(x))
+    _, _, mean = net.prior.follow(posterior, noise)
+    later = divergence(mean[:, 1:], posterior.log_variance[:, 1:]).sum().item() / 4
     assert parts["later_divergence"] == pytest.approx(later)
     assert 0 < later < parts["divergence"]
     loss.backward()
@@ -445,8 +498,7 @@ def test_a_rollout_is_decoded_from_powers_of_the_matrix():
     assert set(parts) - set(others) == {"rollout"}
     assert total.item() == pytest.approx(plain.item() + 2 * parts["rollout"], rel=1e-5)
     with torch.no_grad():
-        mean, log_variance = net.prior.noise_moments(net.encoder(x))
-        z = net.prior.run(mean + torch.exp(0.5 * log_variance) * noise)
+        z, _, _ = net.prior.follow(net.prior.posterior(net.encoder(x)), noise)
         before, after = z[:, :-1].reshape(-1, 3).numpy(), z[:, 1:].reshape(-1, 3).numpy()
         matrix = np.linalg.lstsq(before.astype(float), after.astype(float), rcond=None)[0]
         ahead = np.stack([z[:, 0].numpy() @ np.linalg.matrix_power(matrix, k) for k in range(9)], axis=1)

@@ -296,7 +296,8 @@ def test_windows_know_which_of_their_samples_were_seen():
     seen = np.isfinite(made.values(chosen)).all(axis=2)
     np.testing.assert_array_equal(made.shown(chosen), seen)
     noise = model.posterior_noise(small_network(), made)
-    assert noise.mean.shape == noise.log_variance.shape == (len(made), 16, 4)
+    assert len(noise) == len(made)
+    assert {part.shape for part in noise.posterior.parts()} == {(len(made), 16, 4)}
     np.testing.assert_array_equal(noise.seen[chosen], seen)
 
 
