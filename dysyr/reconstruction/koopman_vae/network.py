@@ -53,9 +53,6 @@ class Decoder(torch.nn.Module):
     """Each sample from its latent state alone: x_t = W u + b after layers with a residual.
 
         u = s(K_1 z_t),  u <- u + s(K_i u) for i = 2, 3,  s(v) = v / (1 + exp(-v)), each K with a bias
-
-    Convolutions over time would lean on states beside, and those at missing samples, which are expectations, are not
-    like those that the prior draws.
     """
 
     def __init__(self, latent_dim, n_variables, head, bounds):

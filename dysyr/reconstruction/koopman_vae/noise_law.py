@@ -31,8 +31,8 @@ class NoiseLaw(torch.nn.Module):
     the gap without a change of what was trained. At the beginning it is N(0, 1).
 
     Where a sample is missing, the noise of the posterior is nearly what was assumed of it, N(0, 1), which says nothing
-    about the data: such samples count neither for f nor for g, and what follows them is told so. Windows are drawn as if
-    all had been seen.
+    about the data: such samples count neither for f nor for g, and what follows them is told so. Windows are drawn as
+    if all had been seen.
 
     Args:
         latent_dim: k.
