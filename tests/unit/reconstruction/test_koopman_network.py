@@ -7,7 +7,7 @@ from scipy.interpolate import CubicSpline
 
 from dysyr.reconstruction.koopman_vae.encoder_irregular import IrregularEncoder
 from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
-from dysyr.reconstruction.koopman_vae.flow import Flow
+from dysyr.reconstruction.koopman_vae.flow import Flow, surprise
 from dysyr.reconstruction.koopman_vae.losses import Weights, loss_of, misfit
 from dysyr.reconstruction.koopman_vae.network import KoopmanNetwork
 from dysyr.reconstruction.koopman_vae.noise_law import NoiseLaw, PosteriorNoise, fit_law, n_checks_of
@@ -404,6 +404,19 @@ def test_weights_of_the_law_that_are_worse_on_held_out_noise_are_not_kept():
     assert (gains == 0).all()
     assert all(torch.equal(value, before[name]) for name, value in law.first.named_parameters(prefix="first"))
     assert all(torch.equal(value, before[name]) for name, value in law.later.named_parameters(prefix="later"))
+
+
+def test_a_short_record_is_not_learned_by_heart():
+    """Of 150 windows of normal noise there is nothing to learn: fresh noise may not be much less likely by the law."""
+    law, prior = parts_of_a_law(4)
+    rng = np.random.default_rng(0)
+    few, fresh = (posterior_noise(prior, torch.tensor(rng.normal(size=(n, 10, 4)), dtype=torch.float32),
+                                  torch.ones(n, 10)) for n in (150, 500))  # fmt: skip
+    fit_law(law, few, few, later=True, n_updates=1500, seed=0)
+    e, z, seen = fresh.draw(np.arange(500), rng)
+    with torch.no_grad():
+        lost = surprise(*law(e, z, seen)) - surprise(e, torch.zeros(500, 10))
+    assert lost[:, 1:].mean() < 1
 
 
 def test_the_unit_of_states_is_that_of_all_times():
