@@ -37,7 +37,7 @@ class NoiseLaw(torch.nn.Module):
     Args:
         latent_dim: k.
 
-    Reference: dinh2017, dai2019
+    Reference: dinh2017, dai2019, loshchilov2019
     """
 
     def __init__(self, latent_dim):
