@@ -170,6 +170,8 @@ def main(arguments=None):
                         pack(options.output, options.archive)
                 done[data, percent, seed] = json.loads(place.read_text())
                 print(line(data, percent, [done[data, percent, seed]]), flush=True)
+    if options.archive and done:
+        pack(options.output, options.archive)
     if options.write:
         text, wanted = page(done, shlex.join(["python", "-m", MODULE, *arguments_of(options)])), options.seeds
         wanted *= len(options.rates) * len(sets)
