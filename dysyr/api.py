@@ -316,7 +316,8 @@ def load(path):
         model = families[run["model"]["family"]].from_state(run["model"], run["arrays"])
         if isinstance(model, StateSpace):
             _try_a_step(model)
-    except (TypeError, KeyError, ValueError, IndexError) as error:
+    except (TypeError, KeyError, ValueError, IndexError, RuntimeError) as error:
+        # RuntimeError is what torch raises for weights that do not fit a network.
         raise FormatError(f"the run '{path}' is damaged", got=str(error), do="fit the model again") from error
     return reconstructor.restored(model, run["history"], run["provenance"])
 

@@ -19,6 +19,7 @@ PIECE = 2048
 """Windows that are decoded at once."""
 MOST_WINDOWS = 20_000
 """Windows that tell the matrix, the residuals and the law of the noise; of more as many are taken, evenly over all."""
+STREAM = 0x47617073
 PRIORS = ("gru", "koopman")
 
 
@@ -183,7 +184,7 @@ class KoopmanModel(Sampled, WindowGenerator):
 
 
 def koopman_of(network, windows, *, constraint, n_unit, with_noise):
-    """Koopman matrix and residuals from the posterior means of windows.
+    """Koopman matrix and residuals from the posterior states of windows.
 
     Args:
         network: trained KoopmanNetwork.
@@ -194,7 +195,7 @@ def koopman_of(network, windows, *, constraint, n_unit, with_noise):
     Returns:
         (matrix, residual): (latent, latent) C and R with R^T R the covariance of z' - z C.
     """
-    pieces = [koopman.transitions(states) for _, states in posterior_means(network, windows)]
+    pieces = [koopman.transitions(states) for _, states in posterior_states(network, windows)]
     gram, cross = (sum(part) for part in zip(*((z.double().T @ z.double(), z.double().T @ after.double())
                                                for z, after in pieces), strict=True))  # fmt: skip
     matrix = koopman.constrained(koopman.solved(gram, cross), constraint, n_unit).numpy()
@@ -209,7 +210,7 @@ def koopman_of(network, windows, *, constraint, n_unit, with_noise):
 def residual_noise(network, windows):
     """(variable,) root mean square of observed minus decoded values over windows, standardised."""
     total, count = np.zeros(windows.shape[1]), np.zeros(windows.shape[1])
-    for chosen, z in posterior_means(network, windows):
+    for chosen, z in posterior_states(network, windows):
         with torch.no_grad():
             error = network.decoder(z).double().numpy() - windows.values(chosen)
         total += np.nansum(error**2, axis=(0, 1))
@@ -217,11 +218,19 @@ def residual_noise(network, windows):
     return np.sqrt(total / count) + math.sqrt(np.finfo(np.float32).eps)
 
 
-def posterior_means(network, windows):
-    """Pairs (numbers of windows, (window, time, latent) latent states without noise), of at most 20,000 windows."""
+def posterior_states(network, windows):
+    """Pairs (numbers of windows, (window, time, latent) latent states), of at most 20,000 windows.
+
+    Samples that were observed have no noise. Those with missing values are draws: without noise a path follows the
+    prior across a gap and then leaps to where the next sample was, a motion that the data do not have.
+    """
+    rng = np.random.default_rng(STREAM)
     for chosen, posterior in _posteriors(network, windows):
+        missing = np.isnan(windows.values(chosen)).any(axis=2)
+        normal = np.zeros(posterior.shift.shape, dtype=np.float32)
+        normal[missing] = rng.standard_normal((missing.sum(), normal.shape[2]), dtype=np.float32)
         with torch.no_grad():
-            z, _, _ = network.prior.follow(posterior, torch.zeros_like(posterior.shift))
+            z, _, _ = network.prior.follow(posterior, torch.from_numpy(normal))
         yield chosen, z
 
 

@@ -14,8 +14,8 @@ from dysyr.reconstruction.koopman_vae.training import LARGEST_GRADIENT, rate_at
 FIRST, LATER = {"n_couplings": 6, "n_hidden": 48}, {"n_couplings": 4, "n_hidden": 32}
 FIRST_BATCH, LATER_BATCH, LEARNING_RATE = 512, 128, 3e-3
 N_MEMORY, LATER_SHARE, DECAY = 6, 0.5, 1.0
-"""Units of the memory, share of the updates and decay of the weights of the law of later noise: a record of a thousand
-samples that were seen is soon learned by heart."""
+"""Units of the memory, share of the updates and decay of weights and biases of the law of later noise: a record of a
+thousand samples that were seen is soon learned by heart."""
 N_CHECKS = 10
 N_HELD = 2000
 STREAM = 0x466C6F77

@@ -28,12 +28,13 @@ class SequentialPrior(torch.nn.Module):
 
         e_t ~ N(mu_t, exp g_t),   mu_t = d_t + K_t (y_t - z_(t-1) A - m_t) / s_t,   mu_0 = d_0
 
-        KL = sum_t ( exp g_t + mu_t^2 - 1 - g_t ) / 2
+        KL = < sum_t ( exp g_t + mu_t^2 - 1 - g_t ) / 2 >   over draws, of which the loss takes one
 
     A gain is needed where samples are missing. Between two that were seen noise is free but for its sum; without gains
     each draw would have to be known in advance to arrive, and the states between would be expectations, no draws.
 
-    With d = 0, g = 0 and K = 0 posterior and prior are the same; after the first state training begins near there.
+    With d = 0, g = 0 and K = 0 posterior and prior are the same. Training begins with d and g near there after the
+    first state, and with gains of 0.12.
 
     Args:
         latent_dim: k.

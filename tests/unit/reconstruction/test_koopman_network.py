@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.interpolate import CubicSpline
 
+from dysyr.reconstruction.koopman_vae import noise_law
 from dysyr.reconstruction.koopman_vae.encoder_irregular import IrregularEncoder
 from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
 from dysyr.reconstruction.koopman_vae.flow import Flow, surprise
@@ -177,7 +178,7 @@ def test_the_noise_of_a_posterior_makes_its_states():
     given = posterior_of(parts[0], parts[1], parts[2], torch.sigmoid(parts[3]))
     normal = torch.randn(2, 7, 3, generator=torch.Generator().manual_seed(2))
     z, e, mean = net.prior.follow(given, normal)
-    torch.testing.assert_close(net.prior.run(e), z)
+    assert torch.equal(net.prior.run(e), z)
     torch.testing.assert_close(e, mean + torch.exp(0.5 * parts[1]) * normal)
 
 
@@ -212,6 +213,24 @@ def test_gains_and_variances_keep_to_their_bounds_and_the_first_state_has_no_gai
     assert given.log_variance.max() <= high + 1e-5
     joined = Posterior.joined([given[:2], given[2:]])
     assert all(torch.equal(a, b) for a, b in zip(joined.parts(), given.parts(), strict=True))
+
+
+def test_training_begins_with_small_gains_beside_the_prior():
+    net = network()
+    with torch.no_grad():
+        given = net.prior.posterior(torch.zeros(2, 6, 2 * net.prior.encoder_dim))
+    torch.testing.assert_close(given.gain[:, 1:], torch.full((2, 5, 3), 1 / (1 + np.exp(2.0)), dtype=torch.float32))
+    assert all((part[:, 1:] == 0).all() for part in (given.shift, given.log_variance, given.target))
+
+
+def test_all_parts_of_a_posterior_are_trained():
+    net, rng = network(), np.random.default_rng(0)
+    parts = [torch.tensor(a, dtype=torch.float32, requires_grad=True) for a in rng.uniform(0.1, 0.9, (4, 2, 5, 3))]
+    normal = torch.tensor(rng.normal(size=(2, 5, 3)), dtype=torch.float32)
+    net.prior.follow(Posterior(*parts), normal)[0].square().sum().backward()
+    for part in parts:
+        assert torch.isfinite(part.grad).all()
+        assert (part.grad[:, 1:] != 0).all()
 
 
 def test_later_states_depend_on_earlier_noise_only():
@@ -404,6 +423,68 @@ def test_weights_of_the_law_that_are_worse_on_held_out_noise_are_not_kept():
     assert (gains == 0).all()
     assert all(torch.equal(value, before[name]) for name, value in law.first.named_parameters(prefix="first"))
     assert all(torch.equal(value, before[name]) for name, value in law.later.named_parameters(prefix="later"))
+
+
+def test_draws_of_the_noise_follow_the_gains_and_train_no_prior():
+    _, prior = parts_of_a_law(3)
+    zero = torch.zeros(500, 4, 3)
+    gain, log_variance = zero.clone(), zero.clone()
+    gain[:, 3], log_variance[:, 3] = 1.0, np.log(1e-8)
+    posterior = posterior_of(zero, log_variance, torch.full_like(zero, 0.7), gain)
+    noise = PosteriorNoise(prior, posterior, torch.ones(500, 4))
+    e, z, seen = noise.draw(np.arange(0, 500, 2), np.random.default_rng(0))
+    assert (z[:, 3] - 0.7).abs().max() < 1e-3
+    assert z[:, 2].std(dim=0).min() > 0.1
+    assert torch.equal(prior.run(e), z)
+    assert not e.requires_grad
+    assert not z.requires_grad
+    assert seen.shape == (250, 4)
+
+
+def test_the_unit_of_states_is_that_of_draws():
+    """Of windows whose posterior is N(0, 1) throughout, the first states alone spread by one."""
+    law, prior = parts_of_a_law(3)
+    zero = torch.zeros(500, 4, 3)
+    noise = PosteriorNoise(prior, posterior_of(zero, zero), torch.ones(500, 4))
+    fit_law(law, noise, noise, later=False, n_updates=1, seed=0)
+    with torch.no_grad():
+        wanted = prior.run(torch.randn(5000, 4, 3, generator=torch.Generator().manual_seed(0))).std(dim=(0, 1))
+    torch.testing.assert_close(law.unit, wanted, atol=0.05, rtol=0.05)
+
+
+def test_the_later_law_alone_decays_and_has_half_of_the_updates(monkeypatch):
+    law, prior = parts_of_a_law(2)
+    e = torch.randn(40, 4, 2, generator=torch.Generator().manual_seed(0))
+    noise, calls = posterior_noise(prior, e, torch.ones(40, 4)), []
+
+    def spy(part, loss_of, noise, held, batch_size, n_updates, decay, seed, bar):
+        calls.append((n_updates, decay))
+        return 0.0
+
+    monkeypatch.setattr(noise_law, "_maximise", spy)
+    for n_updates in (1, 100):
+        fit_law(law, noise, noise, later=True, n_updates=n_updates, seed=0)
+    assert calls == [(1, 0.0), (1, noise_law.DECAY), (100, 0.0), (50, noise_law.DECAY)]
+    assert noise_law.DECAY > 0
+
+
+def test_the_later_law_is_told_which_samples_were_seen(monkeypatch):
+    law, prior = parts_of_a_law(2)
+    rng, told = np.random.default_rng(0), []
+    shown = rng.random((40, 6)) < 0.7
+    e = torch.tensor(rng.normal(size=(40, 6, 2)), dtype=torch.float32)
+    noise = posterior_noise(prior, e, torch.tensor(shown, dtype=torch.float32))
+    whole = NoiseLaw.forward
+
+    def spy(self, e, z, seen):
+        told.append(seen.mean().item())
+        return whole(self, e, z, seen)
+
+    monkeypatch.setattr(NoiseLaw, "forward", spy)
+    fit_law(law, noise, noise, later=True, n_updates=2, seed=0)
+    assert told[0] == pytest.approx(shown.mean())
+    assert max(told) < 0.9
+    assert all(p.grad is None for p in prior.parameters())
 
 
 def test_a_short_record_is_not_learned_by_heart():

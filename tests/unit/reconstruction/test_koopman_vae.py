@@ -9,7 +9,7 @@ import torch
 
 import dysyr
 from dysyr.core.dataset import make_dataset
-from dysyr.core.errors import InputError, NotConverged
+from dysyr.core.errors import FormatError, InputError, NotConverged
 from dysyr.core.scaler import Scaler
 from dysyr.reconstruction.koopman_vae import KoopmanVAE, conditioning, koopman, koopman_vae, model, training, windows
 from dysyr.reconstruction.koopman_vae import prior as prior_of_states
@@ -284,6 +284,26 @@ def test_windows_of_which_nothing_was_seen_are_free_draws():
     assert np.corrcoef(means)[0, 1] > 0.95
 
 
+def test_the_search_begins_with_a_draw_of_what_the_encoder_says(fitted):
+    made = fitted.model_
+    x = made.scaler.transform(spiral(64)).reshape(4, 16, 2)
+    drawn = torch.randn(4, 16, made.latent_dim, generator=torch.Generator().manual_seed(0))
+    network = made.network
+    with torch.no_grad():
+        features = network.encoder(torch.tensor(network.encoder.prepare(x), dtype=torch.float32))
+        _, wanted, _ = network.prior.follow(network.prior.posterior(features), drawn)
+    assert torch.equal(conditioning._encoded(made, x, drawn), wanted)
+
+
+def test_weights_that_do_not_fit_the_network_are_a_damaged_run(fitted, tmp_path, monkeypatch):
+    whole = type(fitted.model_).arrays
+    short = {"prior.correction.weight": np.zeros((2, 2), dtype=np.float32)}
+    monkeypatch.setattr(type(fitted.model_), "arrays", lambda self: whole(self) | short)
+    fitted.save(tmp_path / "run")
+    with pytest.raises(FormatError, match="is damaged"):
+        dysyr.load(tmp_path / "run")
+
+
 def test_draws_touch_no_weights(fitted):
     made = type(fitted.model_).from_state(fitted.model_.config(), fitted.model_.arrays())
     conditioning.condition(made, made.scaler.transform(spiral(32)[None, :16]), np.random.default_rng(0))
@@ -320,7 +340,7 @@ def test_matrix_and_residuals_are_those_of_all_pairs_of_states(fitted, monkeypat
     """In pieces of seven windows, beside one system of equations."""
     data = make_dataset(spiral(60), dt=DT)
     made = WindowSet(data, fitted.window, fitted.model_.scaler, RecurrentEncoder)
-    z = torch.cat([states for _, states in model.posterior_means(fitted.model_.network, made)])
+    z = torch.cat([states for _, states in model.posterior_states(fitted.model_.network, made)])
     before, after = koopman.transitions(z)
     monkeypatch.setattr(model, "PIECE", 7)
     form = {"constraint": None, "n_unit": 4}
@@ -330,10 +350,41 @@ def test_matrix_and_residuals_are_those_of_all_pairs_of_states(fitted, monkeypat
     np.testing.assert_allclose(residual.T @ residual, left.T @ left / len(left), rtol=1e-3, atol=1e-8)
 
 
+def test_states_of_samples_that_were_seen_have_no_noise_and_others_are_draws():
+    made = WindowSet(gaps(0.5), 16, Scaler(np.zeros(2), np.ones(2)), IrregularEncoder)
+    net = small_network()
+    (chosen, z), = model.posterior_states(net, made)
+    (_, again), = model.posterior_states(net, made)
+    assert torch.equal(z, again)
+    missing = np.isnan(made.values(chosen)).any(axis=2)
+    with torch.no_grad():
+        posterior = net.prior.posterior(net.encoder(made.given(chosen)))
+        _, e, mean = (np.asarray(part) for part in net.prior.follow(posterior, noise_between(net, posterior, z)))
+    normal = (e - mean) / np.exp(0.5 * posterior.log_variance.numpy())
+    assert np.abs(normal[~missing]).max() < 1e-3
+    assert normal[missing].std() == pytest.approx(1.0, abs=0.05)
+
+
+def noise_between(net, posterior, z):
+    """The normal numbers with which a posterior makes states z, step by step."""
+    found = torch.zeros_like(z)
+    sd = torch.exp(0.5 * posterior.log_variance)
+    for k in range(z.shape[1]):
+        made, _, _ = net.prior.follow(posterior[:, : k + 1], found[:, : k + 1])
+        if k == 0:
+            found[:, 0] = (z[:, 0] - made[:, 0]) / sd[:, 0]
+            continue
+        one = found[:, : k + 1].clone()
+        one[:, k] = 1.0
+        size = net.prior.follow(posterior[:, : k + 1], one)[0][:, k] - made[:, k]
+        found[:, k] = (z[:, k] - made[:, k]) / size
+    return found
+
+
 def test_of_very_many_windows_some_tell_matrix_and_noise(fitted, monkeypatch):
     made = WindowSet(make_dataset(spiral(300), dt=DT), fitted.window, fitted.model_.scaler, RecurrentEncoder)
     monkeypatch.setattr(model, "MOST_WINDOWS", 10)
-    chosen = np.concatenate([piece for piece, _ in model.posterior_means(fitted.model_.network, made)])
+    chosen = np.concatenate([piece for piece, _ in model.posterior_states(fitted.model_.network, made)])
     assert chosen.tolist() == np.linspace(0, 284, 10).astype(int).tolist()
 
 
