@@ -11,7 +11,7 @@ from dysyr.reconstruction.koopman_vae.flow import Flow, surprise
 from dysyr.reconstruction.koopman_vae.prior import Posterior, SequentialPrior
 from dysyr.reconstruction.koopman_vae.training import LARGEST_GRADIENT, rate_at
 
-FIRST, LATER = {"n_couplings": 6, "n_hidden": 48}, {"n_couplings": 4, "n_hidden": 32}
+FIRST, LATER = {"n_couplings": 6, "n_hidden": 48}, {"n_couplings": 8, "n_hidden": 32}
 FIRST_BATCH, LATER_BATCH, LEARNING_RATE = 512, 128, 3e-3
 N_MEMORY, LATER_SHARE, DECAY = 6, 0.5, 1.0
 """Units of the memory, share of the updates and decay of weights and biases of the law of later noise: a record of a

@@ -488,11 +488,11 @@ def test_the_later_law_is_told_which_samples_were_seen(monkeypatch):
 
 
 def test_a_short_record_is_not_learned_by_heart():
-    """Of 150 windows of normal noise there is nothing to learn: fresh noise may not be much less likely by the law."""
+    """Of 250 windows of normal noise there is nothing to learn: fresh noise may not be much less likely by the law."""
     law, prior = parts_of_a_law(4)
     rng = np.random.default_rng(0)
     few, fresh = (posterior_noise(prior, torch.tensor(rng.normal(size=(n, 10, 4)), dtype=torch.float32),
-                                  torch.ones(n, 10)) for n in (150, 500))  # fmt: skip
+                                  torch.ones(n, 10)) for n in (250, 500))  # fmt: skip
     fit_law(law, few, few, later=True, n_updates=1500, seed=0)
     e, z, seen = fresh.draw(np.arange(500), rng)
     with torch.no_grad():
