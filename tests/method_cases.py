@@ -140,7 +140,7 @@ def windows():
     """The case of a method that draws windows."""
     constant = np.column_stack([np.ones(400), np.sin(np.arange(400))])
     return Case(
-        settings={"window": 16, "latent_dim": 4, "hidden_dim": 8, "n_updates": 40, "n_checks": 3, "batch_size": 32},
+        settings={"window": 16, "latent_dim": 4, "hidden_dim": 8, "n_updates": 80, "n_checks": 3, "batch_size": 32},
         longer={"n_updates": 400}, shorter={"n_updates": 20}, make=spiral, useless=noise_like,
         forecast_errors=error_against_persistence,
         unsuitable=[(np.zeros((10, 2)), "too few samples"), (constant, "constant")], module=window_training,
