@@ -86,8 +86,10 @@ def test_finished_cells_are_kept_and_the_page_names_no_place(tmp_path, monkeypat
     assert calls == [("sines", 0, 0), ("sines", 50, 0), ("sines", 0, 1), ("sines", 50, 1)]
     koopman_windows.main([*arguments, "--write", str(page)])
     assert len(calls) == 4 and "others" not in page.read_text()
+    archive.unlink()
     koopman_windows.main([*arguments, "--seeds", "3", "--finished", "--write", str(page)])
     assert len(calls) == 4
+    assert len(archive.read_text().splitlines()) == 4, "fits that others made enter the archive"
     assert "--rates 0 50 --archive docs/results/koopmanvae.jsonl --finished --write" in page.read_text()
     koopman_windows.main([*arguments[:1], str(tmp_path / "other"), *arguments[2:]])
     assert calls[4:] == calls[:2], "windows of the first seed are made again, the others are taken over"
