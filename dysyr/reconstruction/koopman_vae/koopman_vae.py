@@ -83,8 +83,9 @@ class KoopmanVAE(Reconstructor):
     criterion and parts of the held-out loss per check, among them ``divergence`` and ``later_divergence``, the nats of
     all corrections and of those after the first state; ``chosen``: attempt, update and criterion of what was kept;
     ``left_out``: share of windows that could not be used; ``law``: nats by which held-out noise is more likely by the
-    law that was fitted than by N(0, 1), of first and of each later sample); ``dt_``, ``n_features_in_``,
-    ``provenance_``.
+    law that was fitted than by N(0, 1), of first and of each later sample; ``couplings``: of the law of later noise,
+    chosen by held-out stretches where the data have fewer values than it has parameters); ``dt_``,
+    ``n_features_in_``, ``provenance_``.
 
     Reference: naiman2024
     """
@@ -148,13 +149,15 @@ class KoopmanVAE(Reconstructor):
             training = Training(network, windows, held_windows, self._recipe(), seed=self.seed)
             disable = None if progress else True
             later = self.prior == "gru"
-            n_checks = self.n_checks + n_checks_of(later)
+            choose = network.law.exceeds(np.isfinite(windows.covered()).sum())
+            n_checks = self.n_checks + n_checks_of(later, choose)
             with tqdm(total=n_checks, desc=type(self).__name__, unit="check", disable=disable) as bar:
                 value, update = training.run(checkpoint=place, bar=bar)
                 noise, held_noise = (posterior_noise(network, part) for part in (windows, held_windows))
                 gains = fit_law(
-                    network.law, noise, held_noise, later=later, n_updates=self.n_updates, seed=self.seed, bar=bar
-                )
+                    network.law, noise, held_noise, later=later, n_updates=self.n_updates, seed=self.seed,
+                    choose=choose, bar=bar,
+                )  # fmt: skip
             matrix, residual = koopman_of(
                 network, windows, constraint=self.constraint, n_unit=self._n_unit(),
                 with_noise=bool(self.rollout_noise),
@@ -166,6 +169,7 @@ class KoopmanVAE(Reconstructor):
             )  # fmt: skip
         history = {name: np.asarray(column) for name, column in training.history.items()}
         history |= {"chosen": np.array([0.0, update, value]), "left_out": np.array([windows.left_out]), "law": gains}
+        history["couplings"] = np.array([network.law.n_couplings])
         return self._learned(model, history, data)
 
     def _encoder(self, *parts):

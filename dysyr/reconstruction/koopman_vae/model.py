@@ -156,7 +156,7 @@ class KoopmanModel(Sampled, WindowGenerator):
         return {
             "family": self.family, "dt": self.dt, "names": list(self.names), "window": self.window,
             "latent_dim": self.latent_dim, "hidden_dim": network.prior.hidden_dim, "encoder": self.encoder,
-            "head": network.decoder.head, "prior": self.prior,
+            "head": network.decoder.head, "prior": self.prior, "couplings": network.law.n_couplings,
         }  # fmt: skip
 
     def arrays(self):
@@ -173,6 +173,7 @@ class KoopmanModel(Sampled, WindowGenerator):
             len(config["names"]), change=arrays["change"], bounds=arrays["bounds"], seed=0,
             **{name: config[name] for name in ("latent_dim", "hidden_dim", "encoder", "head")},
         )  # fmt: skip
+        network.law.set_couplings(config["couplings"])
         with torch.no_grad():
             for name, value in network.named_parameters():
                 value.copy_(torch.tensor(arrays[name]))
