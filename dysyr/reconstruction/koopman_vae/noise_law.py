@@ -22,7 +22,7 @@ thousand samples that were seen is soon learned by heart."""
 N_CHECKS = 10
 N_HELD = 2000
 STRETCHES, LEAST_STRETCH = 10, 7
-"""Held-out stretches of a record, by which the couplings are chosen, and windows' lengths from one to the next at least."""
+"""Stretches of a record that are held out to choose the couplings, and windows' lengths from one to the next."""
 STREAM = 0x466C6F77
 
 
