@@ -84,8 +84,8 @@ class KoopmanVAE(Reconstructor):
     all corrections and of those after the first state; ``chosen``: attempt, update and criterion of what was kept;
     ``left_out``: share of windows that could not be used; ``law``: nats by which held-out noise is more likely by the
     law that was fitted than by N(0, 1), of first and of each later sample; ``couplings``: of the law of later noise,
-    chosen by held-out stretches where the data have fewer values than it has parameters); ``dt_``,
-    ``n_features_in_``, ``provenance_``.
+    8, or 4 where these have more than two parameters for each value of the data); ``dt_``, ``n_features_in_``,
+    ``provenance_``.
 
     Reference: naiman2024
     """
@@ -149,15 +149,14 @@ class KoopmanVAE(Reconstructor):
             training = Training(network, windows, held_windows, self._recipe(), seed=self.seed)
             disable = None if progress else True
             later = self.prior == "gru"
-            choose = network.law.exceeds(np.isfinite(windows.covered()).sum())
-            n_checks = self.n_checks + n_checks_of(later, choose)
+            network.law.suit(np.isfinite(windows.covered()).sum())
+            n_checks = self.n_checks + n_checks_of(later)
             with tqdm(total=n_checks, desc=type(self).__name__, unit="check", disable=disable) as bar:
                 value, update = training.run(checkpoint=place, bar=bar)
                 noise, held_noise = (posterior_noise(network, part) for part in (windows, held_windows))
                 gains = fit_law(
-                    network.law, noise, held_noise, later=later, n_updates=self.n_updates, seed=self.seed,
-                    choose=choose, bar=bar,
-                )  # fmt: skip
+                    network.law, noise, held_noise, later=later, n_updates=self.n_updates, seed=self.seed, bar=bar
+                )
             matrix, residual = koopman_of(
                 network, windows, constraint=self.constraint, n_unit=self._n_unit(),
                 with_noise=bool(self.rollout_noise),

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import functools
 import math
 
 import numpy as np
@@ -13,16 +12,14 @@ from dysyr.reconstruction.koopman_vae.prior import Posterior, SequentialPrior
 from dysyr.reconstruction.koopman_vae.training import LARGEST_GRADIENT, rate_at
 
 FIRST, N_HIDDEN = {"n_couplings": 6, "n_hidden": 48}, 32
-N_COUPLINGS, FEWER_COUPLINGS = 8, 4
-"""Of the law of later noise, and what a record may be given instead that is too short for so many."""
+COUPLINGS, MOST_PARAMETERS = (8, 4), 2.0
+"""Of the law of later noise: the first number with which it has at most two parameters for each value of the data."""
 FIRST_BATCH, LATER_BATCH, LEARNING_RATE = 512, 128, 3e-3
 N_MEMORY, LATER_SHARE, DECAY = 6, 0.5, 1.0
 """Units of the memory, share of the updates and decay of weights and biases of the law of later noise: a record of a
 thousand samples that were seen is soon learned by heart."""
 N_CHECKS = 10
 N_HELD = 2000
-STRETCHES, LEAST_STRETCH = 10, 7
-"""Stretches of a record that are held out to choose the couplings, and windows' lengths from one to the next."""
 STREAM = 0x466C6F77
 
 
@@ -50,22 +47,25 @@ class NoiseLaw(torch.nn.Module):
         self.latent_dim = latent_dim
         self.first = Flow(latent_dim, **FIRST)
         self.memory = torch.nn.GRU(2 * latent_dim + 1, N_MEMORY, batch_first=True)
-        self.set_couplings(N_COUPLINGS)
+        self.set_couplings(COUPLINGS[0])
         self.centre, self.unit = (torch.nn.Parameter(a, requires_grad=False)
                                   for a in (torch.zeros(latent_dim), torch.ones(latent_dim)))  # fmt: skip
 
     def set_couplings(self, n):
-        """Begin the law of later noise anew, with ``n`` couplings."""
+        """Begin the flow of later noise anew, with ``n`` couplings."""
         self.later = Flow(self.latent_dim, N_MEMORY, n_couplings=n, n_hidden=N_HIDDEN)
 
     @property
     def n_couplings(self):
-        """Couplings of the law of later noise."""
+        """Couplings of the flow of later noise."""
         return len(self.later.nets)
 
-    def exceeds(self, n_values):
-        """Whether the law of later noise has more parameters than so many values can fix."""
-        return sum(p.numel() for p in self.later_part().parameters()) > n_values
+    def suit(self, n_values):
+        """Begin the flow of later noise anew, as large as so many values of the data allow: 8 couplings, or 4."""
+        for n in COUPLINGS:
+            self.set_couplings(n)
+            if sum(p.numel() for p in self.later_part().parameters()) <= MOST_PARAMETERS * n_values:
+                break
 
     def later_part(self):
         """The modules that are fitted to later noise."""
@@ -136,11 +136,6 @@ class PosteriorNoise:
             z, e, _ = self.prior.follow(posterior, normal)
         return e, z, seen
 
-    def __getitem__(self, rows):
-        """That of the windows where the (window,) bool array ``rows`` is true."""
-        rows = torch.from_numpy(rows)
-        return PosteriorNoise(self.prior, self.posterior[rows], self.seen[rows])
-
     def beginnings(self):
         """The first samples of windows that begin with a sample that was seen; of all where none does."""
         rows = self.seen[:, 0] > 0
@@ -148,7 +143,7 @@ class PosteriorNoise:
         return PosteriorNoise(self.prior, self.posterior[rows, :1], self.seen[rows, :1])
 
 
-def fit_law(law, noise, held, *, later, n_updates, seed, choose=False, bar=None):
+def fit_law(law, noise, held, *, later, n_updates, seed, bar=None):
     """Maximise the likelihood of posterior noise; what is best on held-out windows is kept.
 
         min < |u(e)|^2 / 2 - log |du/de| > over samples that were seen,   e ~ posterior of a random window
@@ -160,8 +155,7 @@ def fit_law(law, noise, held, *, later, n_updates, seed, choose=False, bar=None)
         later: whether the noise after the first sample is to be learned.
         n_updates: steps of Adam for the first sample; the others have half as many, with a decay of their weights.
         seed: of batches and draws.
-        choose: whether the couplings of the law of later noise are chosen, see ``couplings_for``.
-        bar: progress bar, or None; it advances by ``n_checks_of(later, choose)``.
+        bar: progress bar, or None; it advances by ``n_checks_of(later)``.
 
     Returns:
         (2,) array: nats by which held-out noise is more likely than by N(0, 1), at the first and at each later sample.
@@ -171,79 +165,29 @@ def fit_law(law, noise, held, *, later, n_updates, seed, choose=False, bar=None)
         e, _, _ = draw
         return surprise(*law.first(e[:, 0])).mean()
 
-    _take_unit(law, noise, seed)
+    def later_loss(draw):
+        e, z, seen = draw
+        u, log_volume = law(e, z, seen)
+        counted = seen[:, 1:]
+        return (surprise(u, log_volume)[:, 1:] * counted).sum() / counted.sum().clamp(min=1.0)
+
+    with torch.no_grad():
+        _, z, _ = noise.draw(_spread(noise), np.random.default_rng([seed, STREAM, 2]))
+        law.centre.copy_(z.mean(dim=(0, 1)))
+        law.unit.copy_(z.std(dim=(0, 1)) + torch.finfo(z.dtype).eps)
     held = held if held.seen[:, 1:].any() else noise
     gains = np.zeros(2)
     first = (noise.beginnings(), held.beginnings())
     gains[0] = _maximise(law.first, first_loss, *first, FIRST_BATCH, n_updates, 0.0, [seed, STREAM], bar)
     if later:
-        if choose:
-            law.set_couplings(couplings_for(law, noise, n_updates=n_updates, seed=seed, bar=bar))
-        gains[1] = _fit_later(law, noise, held, n_updates, seed, bar)
+        part, share = law.later_part(), math.ceil(LATER_SHARE * n_updates)
+        gains[1] = _maximise(part, later_loss, noise, held, LATER_BATCH, share, DECAY, [seed, STREAM, 1], bar)
     return gains
 
 
-def couplings_for(law, noise, *, n_updates, seed, bar=None):
-    """The number of couplings that foretells the noise of held-out stretches best, 8 or 4.
-
-    A tenth of the windows each has a stretch of one fifth in its middle that is held out, with the windows on both
-    sides that share samples with it; laws of either size are fitted to the others, and the likelihood of the held-out
-    noise decides. A law that is too large finds some of it impossible. Records too short for one stretch have 4.
-
-    Args:
-        law: NoiseLaw, which stays as it is.
-        noise: PosteriorNoise of the training windows, in the order of time.
-        n_updates, seed, bar: see ``fit_law``.
-    """
-    n, length = noise.seen.shape
-    n_stretches = min(STRETCHES, n // (LEAST_STRETCH * length))
-    if n_stretches == 0:
-        return FEWER_COUPLINGS
-    out = np.arange(n) * 5 * n_stretches // n % 5 == 2
-    apart = np.convolve(out, np.ones(2 * length - 1), mode="same") == 0
-    kept, held = noise[apart], noise[out]
-    found = {}
-    for couplings in (N_COUPLINGS, FEWER_COUPLINGS):
-        candidate = copy.deepcopy(law)
-        candidate.set_couplings(couplings)
-        _take_unit(candidate, kept, seed)
-        _fit_later(candidate, kept, kept, n_updates, seed, bar)
-        with torch.no_grad():
-            found[couplings] = float(_later_loss(candidate, _shown(held, np.random.default_rng([seed, STREAM, 3]))))
-    return min(found, key=found.get)
-
-
-def n_checks_of(later, choose=False):
+def n_checks_of(later):
     """Steps of the progress bar in ``fit_law``."""
-    return N_CHECKS * (1 + (later + 2 * choose if later else 0))
-
-
-def _take_unit(law, noise, seed):
-    """Centre and unit of states, from draws."""
-    with torch.no_grad():
-        _, z, _ = _shown(noise, np.random.default_rng([seed, STREAM, 2]))
-        law.centre.copy_(z.mean(dim=(0, 1)))
-        law.unit.copy_(z.std(dim=(0, 1)) + torch.finfo(z.dtype).eps)
-
-
-def _fit_later(law, noise, held, n_updates, seed, bar):
-    """Fit the law of later noise; returns the nats that it gains on held-out noise."""
-    share = math.ceil(LATER_SHARE * n_updates)
-    loss = functools.partial(_later_loss, law)
-    return _maximise(law.later_part(), loss, noise, held, LATER_BATCH, share, DECAY, [seed, STREAM, 1], bar)
-
-
-def _later_loss(law, draw):
-    """- log likelihood of the later noise of a draw, mean over samples that were seen."""
-    e, z, seen = draw
-    u, log_volume = law(e, z, seen)
-    counted = seen[:, 1:]
-    return (surprise(u, log_volume)[:, 1:] * counted).sum() / counted.sum().clamp(min=1.0)
-
-
-def _shown(noise, rng):
-    """A draw of at most 2,000 windows."""
-    return noise.draw(_spread(noise), rng)
+    return 2 * N_CHECKS if later else N_CHECKS
 
 
 def _spread(noise):
@@ -257,7 +201,7 @@ def _maximise(part, loss_of, noise, held, batch_size, n_updates, decay, seed, ba
     parameters = list(part.parameters())
     optimiser = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=decay)
     with torch.no_grad():
-        shown = _shown(held, rng)
+        shown = held.draw(_spread(held), rng)
         first = best = float(loss_of(shown))
     kept = copy.deepcopy(part.state_dict())
     for check in range(N_CHECKS):

@@ -11,7 +11,7 @@ from dysyr.reconstruction.koopman_vae.encoder_regular import RecurrentEncoder
 from dysyr.reconstruction.koopman_vae.flow import Flow, surprise
 from dysyr.reconstruction.koopman_vae.losses import Weights, loss_of, misfit
 from dysyr.reconstruction.koopman_vae.network import KoopmanNetwork
-from dysyr.reconstruction.koopman_vae.noise_law import NoiseLaw, PosteriorNoise, couplings_for, fit_law, n_checks_of
+from dysyr.reconstruction.koopman_vae.noise_law import NoiseLaw, PosteriorNoise, fit_law, n_checks_of
 from dysyr.reconstruction.koopman_vae.prior import LOG_VARIANCE_BOUNDS, Posterior, SequentialPrior, divergence
 from dysyr.reconstruction.koopman_vae.windows import change_of
 from dysyr.training.controlled_encoder import control_path, control_values
@@ -514,72 +514,24 @@ def test_the_unit_of_states_is_that_of_all_times():
     torch.testing.assert_close(law.unit, z.std(dim=(0, 1)), atol=0.01, rtol=0.01)
 
 
-def test_the_law_of_later_noise_takes_as_many_couplings_as_it_is_told():
+def test_the_law_of_later_noise_has_two_parameters_for_each_value_at_most():
     law, _ = parts_of_a_law(4)
-    assert law.n_couplings == 8
     memory = law.memory.weight_ih_l0.clone()
-    n_weights = sum(p.numel() for part in (law.memory, law.later) for p in part.parameters())
-    assert law.exceeds(n_weights - 1)
-    assert not law.exceeds(n_weights)
-    law.set_couplings(4)
-    assert law.n_couplings == 4
-    assert not law.exceeds(0.7 * n_weights)
-    assert torch.equal(law.memory.weight_ih_l0, memory)
 
+    def size():
+        return sum(p.numel() for part in (law.memory, law.later) for p in part.parameters())
 
-def noise_in_order(n, n_times):
-    """Noise of ``n`` windows whose first component is the number of the window."""
-    e = torch.zeros(n, n_times, 4)
-    e[:, :, 0] = torch.arange(n)[:, None]
-    _, prior = parts_of_a_law(4)
-    return posterior_noise(prior, e, torch.ones(n, n_times))
-
-
-def test_couplings_are_chosen_by_stretches_apart_from_the_windows_that_are_fitted(monkeypatch):
-    law, _ = parts_of_a_law(4)
-    noise, fitted, held = noise_in_order(1000, 6), [], []
-    lost = {8: 1.0, 4: 2.0}
-
-    def fit(law, noise, best_of, n_updates, seed, bar):
-        assert best_of is noise
-        assert law.centre[0] > 100
-        fitted.append((law.n_couplings, n_updates, noise.posterior.shift[:, 0, 0].numpy()))
-
-    def loss(law, draw):
-        held.append(draw[0][:, 0, 0].round().numpy())
-        return torch.tensor(lost[law.n_couplings])
-
-    monkeypatch.setattr(noise_law, "_fit_later", fit)
-    monkeypatch.setattr(noise_law, "_later_loss", loss)
-    assert couplings_for(law, noise, n_updates=30, seed=0) == 8
-    lost[4] = 0.5
-    assert couplings_for(law, noise, n_updates=30, seed=0) == 4
-    assert [(n, updates) for n, updates, _ in fitted] == [(8, 30), (4, 30)] * 2
     assert law.n_couplings == 8
-    for (_, _, rows), out in zip(fitted, held, strict=True):
-        assert len(out) == 200
-        assert (np.diff(out) > 1).sum() == 9
-        assert np.abs(rows[:, None] - out).min() == 6
-        assert len(rows) == 1000 - 200 - 10 * 10
-
-
-def test_a_record_too_short_for_a_held_out_stretch_has_the_smaller_law():
-    law, _ = parts_of_a_law(4)
-    before = torch.get_rng_state()
-    assert couplings_for(law, noise_in_order(41, 6), n_updates=1, seed=0) == 4
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_of_normal_noise_the_smaller_law_is_chosen_and_the_bar_told():
-    """There is nothing to learn: the larger law loses more on what it has not seen."""
-    law, prior = parts_of_a_law(4)
-    rng, bar = np.random.default_rng(0), Bar()
-    e = torch.tensor(rng.normal(size=(300, 8, 4)), dtype=torch.float32)
-    fit_law(law, *[posterior_noise(prior, e, torch.ones(300, 8))] * 2, later=True, n_updates=300, seed=0, choose=True,
-            bar=bar)  # fmt: skip
+    large = size()
+    law.suit(0.5 * large - 1)
+    assert law.n_couplings == len(law.later.nets) == 4
+    assert size() < 0.6 * large
+    law.suit(0.5 * large)
+    assert law.n_couplings == 8
+    assert size() == large
+    law.suit(1)
     assert law.n_couplings == 4
-    assert bar.count == n_checks_of(True, True) == 2 * n_checks_of(True)
-    assert n_checks_of(False, True) == n_checks_of(False)
+    assert torch.equal(law.memory.weight_ih_l0, memory)
 
 
 def test_without_later_noise_only_the_first_is_learned():
