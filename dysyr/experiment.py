@@ -15,6 +15,7 @@ from dysyr.core.measure import plain
 from dysyr.core.provenance import provenance
 from dysyr.core.run_folder import check_target, read_run
 from dysyr.core.settings_text import check_keys
+from dysyr.evaluation.window_set import WindowSet
 from dysyr.experiment_data import make_data
 from dysyr.experiment_file import Experiment, evaluation_settings, read_experiment
 from dysyr.reconstruction import METHODS
@@ -77,7 +78,7 @@ def run_experiment(experiment, out, *, say=print):
         Result.
 
     Raises:
-        DysyrError: every fit failed, or a folder holds something else.
+        DysyrError: every fit failed, the test data cannot judge a method, or a folder holds something else.
     """
     out = Path(out)
     fits = [
@@ -89,6 +90,9 @@ def run_experiment(experiment, out, *, say=print):
     say(f"{experiment.title}: making the data")
     data = make_data(experiment)
     data.save(out / "data")
+    for _, reconstructor, _ in fits:
+        if reconstructor.draws_windows:
+            WindowSet.from_data(data.test, reconstructor.window, seed=reconstructor.seed)  # before the fit
     results = [
         fit_and_score(reconstructor, data, experiment, out / label / f"seed-{seed}", label=label, say=say)
         for label, reconstructor, seed in fits

@@ -176,7 +176,8 @@ def presence_of(series, mask, names):
                 got=f"{bad.sum()}, first {series[i][row, column]} in variable '{names[column]}', row {row}"
                 + (f" of trajectory {i}" if len(series) > 1 else ""),
                 expected="finite numbers, or a mask",
-                do="pass mask=True to treat them as missing (--mask on the command line)",
+                do="pass mask=True to treat them as missing (--mask on the command line, mask = true in the "
+                "[data] of an experiment)",
             )  # fmt: skip
     return present
 

@@ -53,6 +53,7 @@ class Reconstructor(Estimator, abc.ABC):
         handles_irregular: takes data without a constant sampling interval.
         handles_missing: takes data with missing values.
         handles_inputs: takes data with external inputs.
+        draws_windows: its model is a WindowGenerator, judged by windows of as many samples as its argument ``window``.
         uses_seed: another seed gives another fit; ask a method that was made, some arguments draw and some do not.
         min_samples: fewest samples in all.
         min_path_samples: fewest samples of a trajectory.
@@ -63,6 +64,7 @@ class Reconstructor(Estimator, abc.ABC):
     handles_irregular = False
     handles_missing = False
     handles_inputs = False
+    draws_windows = False
     uses_seed = True
     min_samples = 20
     min_path_samples = 2

@@ -54,7 +54,9 @@ class WindowSet:
         if count < 8:
             raise InputError(
                 "too few series to tell apart what was seen in training", got=f"{count} with a complete window",
-                expected=f"at least 8 trajectories or blocks of {2 * length} samples", do="give a longer truth",
+                expected=f"at least 8 trajectories or blocks of {2 * length} samples, each with {length} that follow "
+                "one another and miss nothing",
+                do="give a longer truth, or one with fewer gaps, or choose a shorter window",
             )  # fmt: skip
         places, series = np.concatenate(places), np.concatenate(series)
         if len(places) > MAX_WINDOWS:

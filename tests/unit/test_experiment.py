@@ -248,6 +248,21 @@ def test_a_wrong_argument_is_refused_before_anything_is_computed(small, tmp_path
     assert not (tmp_path / "out").exists()
 
 
+def test_test_data_that_cannot_judge_windows_are_refused_before_a_fit(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(dysyr.KoopmanVAE, "fit", lambda *args, **kwargs: pytest.fail("fitted first"))
+    table = np.genfromtxt(small.parent / "circle.csv", delimiter=",", names=True)
+    table["a"][::10] = np.nan
+    np.savetxt(small.parent / "circle.csv", table, delimiter=",", header="time,a,b", comments="")
+    start = SMALL.index("[[reconstructor]]")
+    text = SMALL[:start] + 'mask = true\n[[reconstructor]]\nmethod = "koopmanvae"\nwindow = 24\n'
+    small.write_text(text)
+    with pytest.raises(InputError, match="0 with a complete window.*24 that follow one another and miss nothing"):
+        run_experiment(read_experiment(small), tmp_path / "out", say=lambda text: None)
+    small.write_text(text.replace("window = 24", "window = 5"))
+    with pytest.raises(pytest.fail.Exception, match="fitted first"):
+        run_experiment(read_experiment(small), tmp_path / "other", say=lambda text: None)
+
+
 def test_a_folder_with_other_things_is_left_alone(small, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("mine")

@@ -91,6 +91,7 @@ class KoopmanVAE(Reconstructor):
     """
 
     handles_missing = True
+    draws_windows = True
     budget = ("n_updates",)
 
     def __init__(
