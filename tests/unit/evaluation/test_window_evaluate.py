@@ -133,8 +133,11 @@ def measures(score, *, floor=0.02, control=0.4, loss=0.0, marginal=0.01):
         ({"score": 0.01, "loss": 0.1}, "plausible windows"),
         ({"score": 0.2}, "wrong windows"),
         ({"score": 0.01, "loss": 0.3}, "wrong windows"),
-        ({"score": 0.2, "control": 0.1}, "undecidable at this length"),
+        ({"score": 0.2, "control": 0.1}, "wrong windows"),
+        ({"score": 0.01, "loss": 0.3, "control": 0.1}, "wrong windows"),
+        ({"score": 0.1, "control": 0.1}, "undecidable at this length"),
         ({"score": 0.01, "floor": 0.2}, "undecidable at this length"),
+        ({"score": 0.4, "floor": 0.2}, "undecidable at this length"),
     ],
 )
 def test_rules_of_the_verdict(settings, word):
