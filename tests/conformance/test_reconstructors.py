@@ -12,6 +12,7 @@ import dysyr
 from dysyr.core.dataset import make_dataset, times
 from dysyr.core.errors import InputError
 from dysyr.core.model import Model, PiecewiseLinear, StateSpace
+from dysyr.core.window_generator import WindowGenerator
 from dysyr.reconstruction import METHODS, MODELS
 from dysyr.reporting.training import training_of
 
@@ -55,6 +56,7 @@ def test_fit_returns_self_and_learns(method, case):
     assert made.fit(data, dt=DT, progress=False) is made
     assert isinstance(made.model_, Model)
     assert type(made.model_) in MODELS
+    assert method.draws_windows == isinstance(made.model_, WindowGenerator)
     assert made.n_features_in_ == data.shape[1]
     assert made.dt_ == DT
     assert made.provenance_["seed"] == 0

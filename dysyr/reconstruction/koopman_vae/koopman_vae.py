@@ -84,7 +84,7 @@ class KoopmanVAE(Reconstructor):
     all corrections and of those after the first state; ``chosen``: attempt, update and criterion of what was kept;
     ``left_out``: share of windows that could not be used; ``law``: nats by which held-out noise is more likely by the
     law that was fitted than by N(0, 1), of first and of each later sample; ``couplings``: of the law of later noise,
-    8, or 4 where these have more than two parameters for each value of the data); ``dt_``, ``n_features_in_``,
+    8, or 4 where 8 have more than two parameters for each value of the data); ``dt_``, ``n_features_in_``,
     ``provenance_``.
 
     Reference: naiman2024
