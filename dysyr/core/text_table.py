@@ -20,6 +20,8 @@ TIME_NAME = re.compile(
     re.IGNORECASE,
 )
 DECIMAL_COMMA = re.compile(r"^[+-]?\d+,\d+([eE][+-]?\d+)?$")
+THOUSANDS_COMMA = re.compile(r"^[+-]?[1-9]\d{0,2},\d{3}$")
+NUMBER_WITH_POINTS = re.compile(r"^[+-]?(\d*\.\d+|\d{1,3}(\.\d{3})+(,\d+)?)([eE][+-]?\d+)?$")
 DATE = re.compile(r"^\d{1,4}[-/.:]\d{1,2}([-/.:]\d{1,4})?([T ].*)?$")
 
 
@@ -27,7 +29,7 @@ def read_text(path):
     """Read a text file of columns.
 
     Lines that begin with # or % are comments; when the last one before the data names as many columns as
-    there are, it is the header (as ``numpy.savetxt`` writes it).
+    there are, it is the header (as ``numpy.savetxt`` writes it). Commas that do not part columns are decimal ones.
 
     Args:
         path: text file; tabs, semicolons, commas or blanks between the columns.
@@ -37,7 +39,7 @@ def read_text(path):
 
     Raises:
         FormatError: binary or damaged files, rows of unequal length.
-        InputError: numbers with a decimal comma.
+        InputError: commas in numbers that may as well part thousands, or decimal points beside decimal commas.
     """
     try:
         content = path.read_text(encoding="utf-8-sig")
@@ -57,10 +59,12 @@ def read_text(path):
         raise FormatError(
             "the file holds no data", got=f"'{path}' has only {len(lines)} empty or comment lines"
         )
-    separator = _separator(kept[:PROBE_LINES], path)
+    separator, decimal = _separator(kept[:PROBE_LINES], path)
     if separator == "\t":  # a line of tabs is a row of empty cells
         kept = [line for line in lines if line.strip(" ") and line.lstrip()[:1] not in ("#", "%")]
     rows = [_cells(line, separator) for line in kept[:PROBE_LINES]]
+    if decimal == ",":
+        rows = [[cell.replace(",", ".") if _has_comma(cell) else cell for cell in row] for row in rows]
     names = None
     if _has_header(rows):
         names, kept = [cell.strip() for cell in rows[0]], kept[1:]
@@ -71,7 +75,7 @@ def read_text(path):
     try:
         frame = pd.read_csv(
             io.BytesIO("\n".join(kept).encode()), sep=r"\s+" if separator is None else separator, header=None,
-            skipinitialspace=True, index_col=False,
+            decimal=decimal, skipinitialspace=True, index_col=False,
         )  # fmt: skip
     except (pd.errors.ParserError, ValueError) as error:
         raise FormatError(f"cannot read '{path}'", got=str(error).strip().splitlines()[-1]) from error
@@ -85,6 +89,8 @@ def read_text(path):
             got=f"{len(names)} names, {frame.shape[1]} columns",
         )
     _refuse_short_rows(frame, kept, separator, path)
+    if decimal == ",":
+        _refuse_points(frame, path)
     repeated = sorted(name for name, count in collections.Counter(names).items() if count > 1 and name)
     if repeated:
         raise InputError(
@@ -148,14 +154,19 @@ def _cells(line, separator):
 
 
 def _separator(lines, path):
-    """The first separator that cuts all lines into the same number of cells, above one."""
+    """What parts the columns, and the decimal mark.
+
+    The first separator that cuts all lines into the same number of cells, above one; blanks before commas, where every
+    piece between blanks is a whole number.
+    """
     for separator in SEPARATORS:
+        if separator == "," and _blanks_part_numbers(lines):
+            continue
         counts = {len(_cells(line, separator)) for line in lines}
         if len(counts) == 1 and counts != {1}:
-            _refuse_decimal_commas(lines, separator, path)
-            return separator
-    if any("," in line for line in lines) and all(DECIMAL_COMMA.match(line.strip()) for line in lines[1:]):
-        _refuse_decimal_commas(lines, ";", path)
+            return separator, _decimal(lines, separator, path)
+    if len(lines) > 1 and all(map(_has_comma, lines[1:])):
+        return ";", _decimal(lines, ";", path)
     counts = [len(_cells(line, ",")) for line in lines]
     if max(counts) > 1:
         odd = next(i for i, count in enumerate(counts) if count != counts[0])
@@ -163,19 +174,52 @@ def _separator(lines, path):
             f"rows of '{path}' have different lengths",
             got=f"{counts[0]} cells in the first row, {counts[odd]} in row {odd + 1}",
         )  # fmt: skip
+    return ",", "."
+
+
+def _blanks_part_numbers(lines):
+    """Whether the lines are numbers with blanks between them, some with a comma: ``0,01 1,5``."""
+    rows = [line.split() for line in lines]
+    cells = [cell for row in rows[1:] for cell in row]
+    same = len({len(row) for row in rows}) == 1 < len(rows[0])
+    return same and any(map(_has_comma, cells)) and all(_has_comma(cell) or _is_value(cell) for cell in cells)
+
+
+def _decimal(lines, separator, path):
+    """The decimal mark of cells.
+
+    Raises:
+        InputError: all commas in numbers may part thousands.
+    """
+    cells = [cell.strip() for line in lines for cell in _cells(line, separator)]
+    commas = [cell for cell in cells if _has_comma(cell)]
+    if not commas:
+        return "."
+    if all(map(THOUSANDS_COMMA.match, commas)):
+        mark = "\\t" if separator == "\t" else separator or r"\s+"
+        raise InputError(
+            f"numbers of '{path}' have a comma that may be a decimal one or part thousands", got=commas[0],
+            expected="a decimal point",
+            do=f"pass pandas.read_csv(path, sep='{mark}', decimal=',') instead of the path, or thousands=','",
+        )  # fmt: skip
     return ","
 
 
-def _refuse_decimal_commas(lines, separator, path):
-    cells = [cell.strip() for line in lines[1:] for cell in _cells(line, separator)]
-    if any(DECIMAL_COMMA.match(cell) for cell in cells):
-        mark = "\\t" if separator == "\t" else separator or ";"
-        raise InputError(
-            f"numbers with a decimal comma in '{path}'",
-            got=next(c for c in cells if DECIMAL_COMMA.match(c)),
-            expected="a decimal point",
-            do=f"pass pandas.read_csv(path, sep='{mark}', decimal=',') instead of the path, or replace the commas",
-        )  # fmt: skip
+def _refuse_points(frame, path):
+    """Refuse numbers with points in a file whose decimal mark is the comma: decimals or thousands?"""
+    for column in frame.select_dtypes(exclude=["number", "bool"]):
+        cells = frame[column]
+        points = np.flatnonzero(cells.str.match(NUMBER_WITH_POINTS, na=False))
+        if len(points):
+            row = int(points[0])
+            raise InputError(
+                f"numbers of '{path}' have points beside decimal commas",
+                got=f"'{cells.iloc[row]}' in data row {row + 1}", do="write all with the same decimal mark",
+            )  # fmt: skip
+
+
+def _has_comma(cell):
+    return DECIMAL_COMMA.match(cell.strip()) is not None
 
 
 def _is_value(cell):

@@ -116,6 +116,27 @@ def test_list_of_files_is_a_list_of_trajectories(write):
 
 
 @pytest.mark.parametrize(
+    ("content", "names", "rows"),
+    [
+        ("a;b\n1,5;-2\n3,25;4e-1\n", ["a", "b"], [[1.5, -2], [3.25, 0.4]]),
+        ("1,5;-2,5\n3,25;4\n", ["x0", "x1"], [[1.5, -2.5], [3.25, 4]]),
+        ("1,5\t2,500\n3,250\t4\n", ["x0", "x1"], [[1.5, 2.5], [3.25, 4]]),
+        ("0,250;1\n0,500;2\n", ["x0", "x1"], [[0.25, 1], [0.5, 2]]),
+        ("1,5 2\n3,5 nan\n", ["x0", "x1"], [[1.5, 2], [3.5, np.nan]]),
+        ("1, 2\n3, 4\n", ["x0", "x1"], [[1, 2], [3, 4]]),
+        ("x\n1,5\n2,75\n", ["x"], [[1.5], [2.75]]),
+        ('"a","b"\n"1,5","2"\n"3,25",""\n', ["a", "b"], [[1.5, 2], [3.25, np.nan]]),
+        (";0\n0;1,5\n1;2,5\n", ["0"], [[1.5], [2.5]]),
+        ("a;s\n1,5;True\n2,5;False\n", ["a", "s"], [[1.5, 1], [2.5, 0]]),
+    ],
+)  # fmt: skip
+def test_decimal_commas(write, content, names, rows):
+    ds = as_dataset(write("a.txt", content), dt=1, mask=True)
+    assert list(ds["state"].values) == names
+    np.testing.assert_array_equal(ds["x"][0], rows)
+
+
+@pytest.mark.parametrize(
     ("name", "content", "error", "message"),
     [
         ("a.csv", "", FormatError, "the file is empty"),
@@ -128,7 +149,13 @@ def test_list_of_files_is_a_list_of_trajectories(write):
         ("a.csv", "name,v\nfoo,1\nbar,2\n", InputError, r"'name' in .* holds text: 'foo' .*columns=\['v'\]"),
         ("a.csv", "t,s\n0,open\n1,shut\n2,open\n", InputError, "'s' in .* holds text: 'open' .*of states 0, 1, 2"),
         ("a.csv", "a\n1\n2\noops\n4\n", InputError, "'a' in .* holds text: 'oops' in data row 3.*correct"),
-        ("a.csv", "a;b\n1,5;2,5\n3,5;4,5\n", InputError, r"decimal comma in .*: 1,5; .*sep=';', decimal=','"),
+        ("a.csv", "a;b\n1,250;2\n-3,500;4\n", InputError, r"part thousands: 1,250; .*sep=';', decimal=','.*thousands"),
+        ("a.txt", "a b\n1,250 2\n3,500 4\n", InputError, r"part thousands: 1,250; .*sep='\\s\+', decimal=','"),
+        ("a.csv", "a;b\n1,5;2\n3,5;2.5\n", InputError, "points beside decimal commas: '2.5' in data row 2"),
+        ("a.csv", "a;b\n1,5;2\n1.203,5;2\n", InputError, "points beside decimal commas: '1.203,5' in data row 2"),
+        ("a.csv", "a;b\n" + 60 * "1,5;2\n" + "1.203;2\n", InputError, "decimal commas: '1.203' in data row 61"),
+        ("a.csv", "a;b\n1,5;01.02.2020\n2,5;02.02.2020\n", InputError, "'b' in .* holds text: '01.02.2020'"),
+        ("a.csv", "a,b\n1.203,text\n2,text\n", InputError, "'b' in .* holds text: 'text'"),
         ("a.npy", b"\x80\x04junk", FormatError, "not a NumPy file"),
         ("a.npz", b"PK\x03\x04junk", FormatError, "not a NumPy file, or damaged"),
         ("a.parquet", b"junk", FormatError, "cannot read .* as Parquet"),
