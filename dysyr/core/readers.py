@@ -159,6 +159,7 @@ def _from_frame(frame, dt, time, columns, attrs):
     """Table of a DataFrame, its times from a column, its index or the argument."""
     if frame.empty:
         raise InputError("data is empty" + _where(attrs), got=f"{len(frame)} rows, {frame.shape[1]} columns")
+    _refuse_levels(frame, _where(attrs))
     frame = frame.rename(columns=str)
     clock, label = None, None
     if time is None or isinstance(time, str):
@@ -181,6 +182,21 @@ def _from_frame(frame, dt, time, columns, attrs):
         clock = converted.values
         attrs |= converted.attrs
     return Table(_numbers(frame, _where(attrs)), list(frame.columns), clock, attrs)
+
+
+def _refuse_levels(frame, source):
+    """Refuse a MultiIndex: rows may belong to several trajectories, columns have no single names."""
+    if frame.index.nlevels > 1:
+        raise InputError(
+            "rows have an index of several levels" + source, got=", ".join(map(str, frame.index.names)),
+            do="pass a list of frames, one for each trajectory, as from groupby(level=0), each with droplevel(0); "
+               "or reset_index()",
+        )  # fmt: skip
+    if frame.columns.nlevels > 1:
+        raise InputError(
+            "columns have names of several levels" + source, got=str(frame.columns[0]), expected="one name for each",
+            do="rename them: frame.columns = ['_'.join(map(str, name)) for name in frame.columns]",
+        )  # fmt: skip
 
 
 def _without_row_numbers(frame):

@@ -226,3 +226,17 @@ def test_a_series_that_begins_at_zero_and_one_keeps_its_first_sample(tmp_path):
 
 def test_whole_numbers_that_begin_by_counting_are_data(write):
     assert as_dataset(write("a.csv", "0,1,2\n3,4,5\n6,7,8\n"), dt=1)["x"].shape == (1, 3, 3)
+
+
+def test_frames_whose_rows_or_columns_have_several_levels():
+    runs = pd.MultiIndex.from_product([["a", "b"], range(10)], names=["run", "step"])
+    frame = pd.DataFrame(X, index=runs, columns=["x", "y"])
+    with pytest.raises(InputError, match=r"index of several levels: run, step: .*groupby\(level=0\)"):
+        as_dataset(frame, dt=1)
+    ds = as_dataset([part.droplevel(0) for _, part in frame.groupby(level=0)], dt=1)
+    np.testing.assert_array_equal(trajectories(ds), [X[:10], X[10:]])
+    frame = pd.DataFrame(X, columns=pd.MultiIndex.from_tuples([("left", "x"), ("left", "y")]))
+    with pytest.raises(InputError, match=r"columns have names of several levels: \('left', 'x'\); .*'_'.join"):
+        as_dataset(frame, dt=1)
+    frame.columns = ["_".join(map(str, name)) for name in frame.columns]
+    assert list(as_dataset(frame, dt=1)["state"].values) == ["left_x", "left_y"]
