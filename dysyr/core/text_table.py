@@ -139,7 +139,8 @@ def time_column(frame, wanted, source):
         raise InputError(
             f"column '{named[0]}'{source} is named like a time but does not increase",
             got=f"{column.iloc[row]:g} after {column.iloc[row - 1]:g} in data row {row + 1}",
-            do="sort the rows by time, or pass time=False if it is a variable",
+            do="sort the rows by time, pass one file or frame for each run where several lie below each other, or "
+               "time=False if it is a variable",
         )  # fmt: skip
     return named[0]
 

@@ -74,9 +74,8 @@ def test_columns_and_time_are_chosen_by_name(write):
 
 def test_column_that_only_looks_like_time_can_be_kept(write):
     path = write("a.csv", "t,b\n1,2\n5,3\n3,4\n")
-    with pytest.raises(
-        InputError, match="'t' in 'a.csv' is named like a time but does not increase.*time=False"
-    ):
+    message = "'t' in 'a.csv' is named like a time but does not increase.*one file or frame for each run.*time=False"
+    with pytest.raises(InputError, match=message):
         as_dataset(path)
     assert as_dataset(path, time=False, dt=1)["x"].shape == (1, 3, 2)
 
