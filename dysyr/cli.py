@@ -36,6 +36,7 @@ from dysyr.cli_options import (
     Seed,
     Settings,
     TimeColumn,
+    TrajectoryColumn,
 )
 from dysyr.cli_output import (
     claim_run,
@@ -137,13 +138,14 @@ def inspect(
     dt: Dt = None,
     time: TimeColumn = None,
     columns: Columns = None,
+    trajectory: TrajectoryColumn = None,
     mask: Mask = False,
     as_json: Json = False,
 ):
     """Look at data before fitting: noise, stationarity, sampling, nonlinearity, outliers, which methods fit."""
     import dysyr
 
-    found = dysyr.inspect(read_data(data, dt, time, columns, mask))
+    found = dysyr.inspect(read_data(data, dt, time, columns, mask, trajectory))
     show(found.to_dict() if as_json else str(found), as_json)
 
 
@@ -205,6 +207,7 @@ def fit(
     dt: Dt = None,
     time: TimeColumn = None,
     columns: Columns = None,
+    trajectory: TrajectoryColumn = None,
     mask: Mask = False,
     embed: Embed = False,
     resample: Resample = None,
@@ -228,12 +231,13 @@ def fit(
     claim_run(output, resume)
     if isinstance(reconstructor, StateReconstructor):
         others = {"--dt": dt, "--time": time, "--columns": columns, "--resample": resample, "--validation": validation}
-        refuse_options(others | {"--mask": mask or None, "--embed": embed or None}, "outcomes of measurements")
+        others |= {"--trajectory": trajectory, "--mask": mask or None, "--embed": embed or None}
+        refuse_options(others, "outcomes of measurements")
         reconstructor.fit(data, checkpoint=output)
         reconstructor.save(output)
         typer.echo(cli_states.fitted_outcomes(reconstructor, data, output))
         return
-    train, extra = read_training(data, validation, dt, time, columns, mask, resample, embed)
+    train, extra = read_training(data, validation, dt, time, columns, trajectory, mask, resample, embed)
     reconstructor.fit(train, validation=extra, checkpoint=output)
     reconstructor.save(output)
     typer.echo(f"{output}: {reconstructor}")
@@ -316,6 +320,7 @@ def encode(
     missing_label: Annotated[int | None, typer.Option(help="Label that stands for a missing one.")] = None,
     dt: Dt = None,
     time: TimeColumn = None,
+    trajectory: TrajectoryColumn = None,
     seed: Seed = 0,
     as_json: Json = False,
 ):
@@ -330,9 +335,7 @@ def encode(
     must_be_writable(output / "encoding.json")
     free = {"n_steps": n_steps, "n_trajectories": n_trajectories, "transient": transient}
     options = {"max_word": max_word, "missing_label": missing_label, "seed": seed}
-    if label is None and (dt is not None or time is not None):
-        raise typer.BadParameter("--dt and --time belong to a table of labels; name its column with --label")
-    source = labels_in(source, label, dt, time)
+    source = labels_in(source, label, dt=dt, time=time, trajectory=trajectory)
     code, fitted = code_of(source, data, options, free)
     code = code.jumps() if jumps else code
     files = dysyr.export_code(code, output, model=fitted, max_period=max_period, seed=seed)

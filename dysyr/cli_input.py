@@ -70,25 +70,27 @@ def load_system(name, settings):
     return dysyr.load_system(name, **values)
 
 
-def read_data(text, dt=None, time=None, columns=None, mask=False):
+def read_data(text, dt=None, time=None, columns=None, mask=False, trajectory=None):
     """A data set from a file, or a shipped one by its name."""
     import dysyr
     from dysyr.core.shipped_data import DATASETS
 
     if text in DATASETS and not Path(text).exists():
-        if dt is not None or time is not None:
-            raise typer.BadParameter(f"'{text}' has its own times; leave out --dt and --time")
+        if any(given is not None for given in (dt, time, trajectory)):
+            raise typer.BadParameter(f"'{text}' has its own times; leave out --dt, --time and --trajectory")
         return dysyr.as_dataset(dysyr.load_dataset(text), columns=names(columns))
-    return dysyr.as_dataset(text, dt=dt, time=time, columns=names(columns), mask=True if mask else None)
+    return dysyr.as_dataset(
+        text, dt=dt, time=time, columns=names(columns), trajectory=trajectory, mask=True if mask else None
+    )  # fmt: skip
 
 
-def read_training(text, validation, dt, time, columns, mask, resample, embed):
+def read_training(text, validation, dt, time, columns, trajectory, mask, resample, embed):
     """Data to fit and validation data, put onto a sampling interval and embedded alike where that is asked for.
 
     Args:
         text: file or name of data.
         validation: path of a file, or None.
-        dt, time, columns, mask: see ``read_data``.
+        dt, time, columns, trajectory, mask: see ``read_data``.
         resample: sampling interval, or None.
         embed: whether to delay-embed.
 
@@ -98,8 +100,8 @@ def read_training(text, validation, dt, time, columns, mask, resample, embed):
     import dysyr
     from dysyr.experiment_data import embed_alike
 
-    train = read_data(text, dt, time, columns, mask)
-    extra = None if validation is None else read_data(str(validation), dt, time, columns, mask)
+    train = read_data(text, dt, time, columns, mask, trajectory)
+    extra = None if validation is None else read_data(str(validation), dt, time, columns, mask, trajectory)
     if resample is not None:
         train = dysyr.resample(train, dt=resample)
         extra = None if extra is None else dysyr.resample(extra, dt=resample)
@@ -112,20 +114,23 @@ def read_training(text, validation, dt, time, columns, mask, resample, embed):
 def like_training(text, fitted):
     """Data as the model knows them: its sampling interval where the file has no times, its delay embedding.
 
-    Empty cells are missing values.
+    Empty cells are missing values. A table is read as that of the training data was: the same column of times, the same
+    variables, the same column that tells recordings apart, as far as it has them.
 
     Args:
         text: file or name of data.
         fitted: fitted reconstructor, or None.
     """
     import dysyr
+    from dysyr.core.reading import read_alike
 
     if fitted is None:
         return read_data(text, mask=True)
+    reading = read_alike(fitted.provenance_.get("reading"), text)
     try:
-        data = read_data(text, mask=True)
+        data = dysyr.as_dataset(text, mask=True, **reading) if reading else read_data(text, mask=True)
     except NoSamplingInterval:
-        data = read_data(text, fitted.dt_, mask=True)
+        data = dysyr.as_dataset(text, dt=fitted.dt_, mask=True, **reading)
     embedding = fitted.provenance_.get("embedding")
     if embedding and tuple(map(str, data["state"].values)) != fitted.model_.names:
         shape = json.loads(embedding)
@@ -189,26 +194,34 @@ def _read_truth(text, fitted):
     return like_training(text, fitted)
 
 
-def labels_in(path, column, dt, time):
+def labels_in(path, column, **table):
     """What to encode: the path of a run or of a data set, or the data set of a table whose labels are in a column.
+
+    Args:
+        path: of the run, data set or table.
+        column: of the labels, or None.
+        **table: ``dt``, ``time`` and ``trajectory`` of ``as_dataset``.
 
     Raises:
         BadParameter: a table without a column of labels, or a folder with one.
     """
     if column is None:
+        if any(given is not None for given in table.values()):
+            names = ", ".join(f"--{name}" for name, given in table.items() if given is not None)
+            raise typer.BadParameter(f"{names} can only be given for a table of labels; name its column with --label")
         if path.is_file() and path.suffix.lower() != ".nc":
             raise typer.BadParameter(f"'{path}' is a table; name the column that holds the labels with --label")
         return path
     if path.is_dir():
         raise typer.BadParameter(f"'{path}' is a folder; --label names a column of a table")
-    return labelled(path, column, dt, time)
+    return labelled(path, column, **table)
 
 
-def labelled(text, column, dt, time):
+def labelled(path, column, **table):
     """A data set whose samples have the numbers of one column of a table as labels; empty cells are gaps."""
     import dysyr
 
-    data = dysyr.as_dataset(text, dt=dt, time=time, columns=[column], mask=True)
+    data = dysyr.as_dataset(path, columns=[column], mask=True, **table)
     return data.assign(label=(data["x"].dims[:2], data["x"].values[:, :, 0]))
 
 

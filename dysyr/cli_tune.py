@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dysyr.cli_input import parse_choices, read_training, refusing
-from dysyr.cli_options import Columns, Device, Dt, Embed, Mask, Resample, TimeColumn
+from dysyr.cli_options import Columns, Device, Dt, Embed, Mask, Resample, TimeColumn, TrajectoryColumn
 from dysyr.cli_output import must_be_writable, teller
 
 
@@ -27,6 +27,7 @@ def tune(
     dt: Dt = None,
     time: TimeColumn = None,
     columns: Columns = None,
+    trajectory: TrajectoryColumn = None,
     mask: Mask = False,
     embed: Embed = False,
     resample: Resample = None,
@@ -53,7 +54,7 @@ def tune(
     varied = {key: values for key, values in choices.items() if len(values) != 1}
     reconstructor = refusing(build_reconstructor, method, shared)
     must_be_writable(output / "candidates.csv")
-    train, extra = read_training(data, validation, dt, time, columns, mask, resample, embed)
+    train, extra = read_training(data, validation, dt, time, columns, trajectory, mask, resample, embed)
     found = dysyr.tune(
         reconstructor, train, varied, out=output, validation=extra, held_fraction=held, n_rungs=rungs,
         reduction=reduction, n_seeds=seeds, workers=workers, scheduler=scheduler, memory=memory,

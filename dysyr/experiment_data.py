@@ -147,6 +147,7 @@ def _file(experiment, path):
         dt=_number(table.get("dt")),
         time=table.get("time"),
         columns=table.get("columns"),
+        trajectory=table.get("trajectory"),
         mask=True if table.get("mask") else None,
     )
 

@@ -18,7 +18,7 @@ SYSTEM_KEYS = ("name", "parameters", "size")
 SIMULATE_KEYS = tuple(
     name for name in inspect.signature(simulate).parameters if name not in ("system", "device", "times")
 )
-DATA_KEYS = ("name", "path", "test", "dt", "time", "columns", "mask", "resample", "embed")
+DATA_KEYS = ("name", "path", "test", "dt", "time", "columns", "trajectory", "mask", "resample", "embed")
 EMBED_KEYS = ("dim", "delay", "variable")
 SPLIT_KEYS = ("validation", "test")
 EVALUATE_KEYS = ("measures", "seed", *(field.name for field in dataclasses.fields(EvaluationSettings)))
@@ -33,7 +33,7 @@ KINDS = {
     "data": {
         "name": TEXT, "path": TEXT, "test": TEXT, "dt": QUOTIENT, "resample": QUOTIENT, "mask": TRUE_OR_FALSE,
         "time": ("the name of a column, or false", lambda value: isinstance(value, str) or value is False),
-        "columns": NAMES,
+        "columns": NAMES, "trajectory": TEXT,
     },
     "simulate": {"seed": whole_from(0)},
     "evaluate": {"seed": whole_from(0)},

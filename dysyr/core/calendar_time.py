@@ -118,7 +118,8 @@ def _parsed(times, label, source):
     text = pd.Series(times).astype(str)
     dates = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
     if dates.isna().any():
-        row = int(np.argmax(dates.isna().to_numpy()))
+        odd = numbers.isna() if numbers.notna().mean() > 0.5 else dates.isna()
+        row = int(np.argmax(odd.to_numpy()))
         raise InputError(
             f"column '{label}'{source} holds times that cannot be read",
             got=f"'{text.iloc[row]}' in data row {row + 1}",

@@ -31,6 +31,7 @@ from dysyr.core.errors import InputError, NoSamplingInterval
 from dysyr.core.json_attribute import json_attribute
 from dysyr.core.netcdf import DIMS, FORMAT, read_dataset, save_dataset
 from dysyr.core.readers import tables_of
+from dysyr.core.reading import reading_of
 from dysyr.core.time_grid import fill_missing_rows, find_grid, irregularity
 from dysyr.core.version import VERSION
 
@@ -113,7 +114,7 @@ def make_dataset(
     return xr.Dataset(variables, coords=coords, attrs={**head, **(attrs or {})})
 
 
-def as_dataset(obj, *, dt=None, time=None, columns=None, mask=None, min_samples=2):
+def as_dataset(obj, *, dt=None, time=None, columns=None, trajectory=None, mask=None, min_samples=2):
     """A Dataset from whatever a user has.
 
     Args:
@@ -124,13 +125,14 @@ def as_dataset(obj, *, dt=None, time=None, columns=None, mask=None, min_samples=
             named like a time is none.
         columns: names of the columns to use; by default all numeric ones. For arrays: the names of the
             states.
+        trajectory: name of the column of a table that tells its trajectories apart.
         mask: array like the values, False where missing; True (or "nan") to take values that are not finite
             as missing. With it, rows missing on a regular time grid become missing samples too.
         min_samples: fewest samples a trajectory may have.
 
     Returns:
-        Dataset of the contract. Where the times are irregular it has no ``attrs["dt"]``, and
-        ``sampling_interval`` refuses it.
+        Dataset of the contract; ``attrs["reading"]`` keeps the names of columns that were given. Where the times are
+        irregular it has no ``attrs["dt"]``, and ``sampling_interval`` refuses it.
 
     Raises:
         InputError: no dt, non-finite values without mask, too few samples, text columns, a probably
@@ -144,11 +146,13 @@ def as_dataset(obj, *, dt=None, time=None, columns=None, mask=None, min_samples=
     if _is_netcdf(obj):
         obj = read_dataset(obj)
     if isinstance(obj, xr.Dataset):
-        if time is not None:
-            raise InputError("a data set has its own times", got=f"time={time!r}"[:60], do="leave time out")
+        for name, given in (("time", time), ("trajectory", trajectory)):
+            if given is not None:
+                raise InputError(f"a data set has its own {name}", got=f"{given!r}"[:60], do=f"leave {name} out")
         ds = _checked(_with_columns(obj, columns), dt, mask)
     else:
-        ds = _from_tables(tables_of(obj, dt=dt, time=time, columns=columns), dt, mask, source)
+        tables = tables_of(obj, dt=dt, time=time, columns=columns, trajectory=trajectory)
+        ds = _from_tables(tables, dt, mask, source).assign_attrs(reading_of(obj, time, columns, trajectory))
     shortest = min(len(x) for x in trajectories(ds))
     if shortest < min_samples:
         raise InputError(

@@ -43,7 +43,7 @@ class Table:
     attrs: dict
 
 
-def tables_of(obj, *, dt=None, time=None, columns=None):
+def tables_of(obj, *, dt=None, time=None, columns=None, trajectory=None):
     """One table per trajectory.
 
     Args:
@@ -51,6 +51,7 @@ def tables_of(obj, *, dt=None, time=None, columns=None):
         dt: the user's sampling interval; it sets the time unit where the times are dates.
         time: times, name of the time column, False for no times, or None to find out.
         columns: names of the columns to use.
+        trajectory: name of the column that tells trajectories apart, or None for a single one.
 
     Returns:
         list of Table.
@@ -69,14 +70,16 @@ def tables_of(obj, *, dt=None, time=None, columns=None):
         several = _several_times(time, len(obj))
         return [
             t for part, own in zip(obj, several, strict=True)
-            for t in tables_of(part, dt=dt, time=own, columns=columns)
+            for t in tables_of(part, dt=dt, time=own, columns=columns, trajectory=trajectory)
         ]  # fmt: skip
     if isinstance(obj, (str, Path)):
-        return _from_path(Path(obj), dt, time, columns)
+        return _from_path(Path(obj), dt, time, columns, trajectory)
     if isinstance(obj, pd.Series):
         obj = obj.to_frame()
     if isinstance(obj, pd.DataFrame):
-        return [_from_frame(obj, dt, time, columns, {})]
+        return _from_frame(obj, dt, time, columns, trajectory, {})
+    if trajectory is not None:
+        raise _no_columns(trajectory)
     if isinstance(obj, xr.DataArray):
         return _from_data_array(obj, dt, time, columns)
     if obj is None or isinstance(obj, (dict, set, int, float)):
@@ -155,15 +158,45 @@ def _from_data_array(array, dt, time, columns):
     return _from_arrays(array.values, dt, time, columns, {})
 
 
-def _from_frame(frame, dt, time, columns, attrs):
-    """Table of a DataFrame, its times from a column, its index or the argument."""
+def _no_columns(trajectory):
+    """The error over data without columns in which one is to tell trajectories apart."""
+    return InputError(
+        "only tables have a column that tells trajectories apart", got=f"trajectory='{trajectory}'",
+        do="pass a list with one array for each trajectory",
+    )  # fmt: skip
+
+
+def _from_frame(frame, dt, time, columns, trajectory, attrs):
+    """Tables of a DataFrame: one, or one for each value of a column, in the order in which they first occur."""
+    source = _where(attrs)
     if frame.empty:
-        raise InputError("data is empty" + _where(attrs), got=f"{len(frame)} rows, {frame.shape[1]} columns")
-    _refuse_levels(frame, _where(attrs))
+        raise InputError("data is empty" + source, got=f"{len(frame)} rows, {frame.shape[1]} columns")
+    _refuse_levels(frame, source)
     frame = frame.rename(columns=str)
+    if trajectory is None:
+        return [_table(frame, dt, time, columns, source, attrs)]
+    trajectory = str(trajectory)
+    numbers, owners = pd.factorize(frame[_known([trajectory], list(frame.columns), source)[0]])
+    if (numbers < 0).any():
+        raise InputError(
+            f"column '{trajectory}'{source} does not say to which trajectory each row belongs",
+            got=f"an empty cell in data row {int(np.argmax(numbers < 0)) + 1}",
+        )  # fmt: skip
+    order = np.argsort(numbers, kind="stable")
+    frame = frame.drop(columns=trajectory)
+    clocks = time if time is None or time is False or isinstance(time, str) else np.asarray(time)
+    return [
+        _table(frame.iloc[rows], dt, clocks[rows] if isinstance(clocks, np.ndarray) else clocks, columns,
+               f"{source} ({trajectory} {name})", attrs)
+        for name, rows in zip(owners, np.split(order, np.cumsum(np.bincount(numbers))[:-1]), strict=True)
+    ]  # fmt: skip
+
+
+def _table(frame, dt, time, columns, source, attrs):
+    """Table of a frame of one trajectory, its times from a column, its index or the argument."""
     clock, label = None, None
     if time is None or isinstance(time, str):
-        label = time_column(frame, time, _where(attrs))
+        label = time_column(frame, time, source)
         if label is not None:
             clock = frame[label].to_numpy()
             frame = frame.drop(columns=label)
@@ -173,15 +206,15 @@ def _from_frame(frame, dt, time, columns, attrs):
     elif time is not False:
         clock, label = np.asarray(time), "time"
     if not frame.shape[1]:
-        raise InputError("no series" + _where(attrs), got=f"only the times '{label}'", expected="a column beside them")
+        raise InputError("no series" + source, got=f"only the times '{label}'", expected="a column beside them")
     frame = _without_row_numbers(frame)
-    frame = _chosen(frame, columns, _where(attrs))
+    frame = _chosen(frame, columns, source)
     attrs = dict(attrs)
     if clock is not None:
-        converted = numeric_time(clock, label=label, dt=dt, source=_where(attrs))
+        converted = numeric_time(clock, label=label, dt=dt, source=source)
         clock = converted.values
         attrs |= converted.attrs
-    return Table(_numbers(frame, _where(attrs)), list(frame.columns), clock, attrs)
+    return Table(_numbers(frame, source), list(frame.columns), clock, attrs)
 
 
 def _refuse_levels(frame, source):
@@ -189,8 +222,7 @@ def _refuse_levels(frame, source):
     if frame.index.nlevels > 1:
         raise InputError(
             "rows have an index of several levels" + source, got=", ".join(map(str, frame.index.names)),
-            do="pass a list of frames, one for each trajectory, as from groupby(level=0), each with droplevel(0); "
-               "or reset_index()",
+            do=f"pass frame.reset_index() and, if it tells trajectories apart, trajectory={frame.index.names[0]!r}",
         )  # fmt: skip
     if frame.columns.nlevels > 1:
         raise InputError(
@@ -272,7 +304,7 @@ def _fits_int64(column):
     return whole and not (column > np.iinfo(np.int64).max).any()
 
 
-def _from_path(path, dt, time, columns):
+def _from_path(path, dt, time, columns, trajectory):
     if not path.is_file():
         raise InputError("no such file", got=f"'{path}'")
     suffix = path.suffix.lower()
@@ -282,17 +314,31 @@ def _from_path(path, dt, time, columns):
     if suffix == ".dat" and zipfile.is_zipfile(path):
         suffix = ".npz"
     if suffix in TEXT_SUFFIXES:
-        return [_from_frame(read_text(path), dt, time, columns, attrs)]
+        return _from_frame(read_text(path), dt, time, columns, trajectory, attrs)
     if suffix == ".parquet":
-        return [_from_frame(_read_parquet(path), dt, time, columns, attrs)]
+        return _from_frame(read_parquet(path), dt, time, columns, trajectory, attrs)
     if suffix in (".npy", ".npz"):
+        if trajectory is not None:
+            raise _no_columns(trajectory)
         return _from_numpy_file(path, dt, time, columns, attrs)
     raise InputError(
         f"unknown kind of file '{path}'", got=suffix or "no suffix", expected=f"one of {', '.join(SUFFIXES)}"
     )
 
 
-def _read_parquet(path):
+def read_parquet(path):
+    """Read a Parquet file.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        DataFrame.
+
+    Raises:
+        FormatError: damaged files.
+        InputError: pyarrow is not installed.
+    """
     try:
         return pd.read_parquet(path)
     except ImportError as error:

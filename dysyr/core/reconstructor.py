@@ -155,6 +155,5 @@ class Reconstructor(Estimator, abc.ABC):
 
     def _learned(self, model, history, data):
         origin = provenance(seed=self.seed, data_hash=data_hash(data))
-        if "embedding" in data.attrs:
-            origin["embedding"] = data.attrs["embedding"]
+        origin |= {key: data.attrs[key] for key in ("embedding", "reading") if key in data.attrs}
         return self.restored(model, history, origin)

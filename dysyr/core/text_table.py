@@ -90,7 +90,7 @@ def read_text(path):
         )
     _refuse_short_rows(frame, kept, separator, path)
     if decimal == ",":
-        _refuse_points(frame, path)
+        frame = _with_points(frame, path)
     repeated = sorted(name for name, count in collections.Counter(names).items() if count > 1 and name)
     if repeated:
         raise InputError(
@@ -139,8 +139,8 @@ def time_column(frame, wanted, source):
         raise InputError(
             f"column '{named[0]}'{source} is named like a time but does not increase",
             got=f"{column.iloc[row]:g} after {column.iloc[row - 1]:g} in data row {row + 1}",
-            do="sort the rows by time, pass one file or frame for each run where several lie below each other, or "
-               "time=False if it is a variable",
+            do="sort the rows by time, pass trajectory=NAME (--trajectory) if the column NAME tells several recordings "
+               "apart, or time=False if it is a variable",
         )  # fmt: skip
     return named[0]
 
@@ -206,8 +206,12 @@ def _decimal(lines, separator, path):
     return ","
 
 
-def _refuse_points(frame, path):
-    """Refuse numbers with points in a file whose decimal mark is the comma: decimals or thousands?"""
+def _with_points(frame, path):
+    """The frame with decimal points also where one cell that is no number has kept pandas from reading its column.
+
+    Raises:
+        InputError: numbers that have points already: decimals or thousands?
+    """
     for column in frame.select_dtypes(exclude=["number", "bool"]):
         cells = frame[column]
         points = np.flatnonzero(cells.str.match(NUMBER_WITH_POINTS, na=False))
@@ -217,6 +221,9 @@ def _refuse_points(frame, path):
                 f"numbers of '{path}' have points beside decimal commas",
                 got=f"'{cells.iloc[row]}' in data row {row + 1}", do="write all with the same decimal mark",
             )  # fmt: skip
+        commas = cells.str.match(DECIMAL_COMMA, na=False)
+        frame[column] = cells.where(~commas, cells.str.replace(",", "."))
+    return frame
 
 
 def _has_comma(cell):

@@ -159,6 +159,33 @@ def test_fit_reads_a_csv_and_keeps_its_settings(run, csv, tmp_path):
     assert parameters["hidden_dim"] == 6 and parameters["seed"] == 5
 
 
+def test_recordings_below_each_other_in_one_table(run, csv, tmp_path):
+    rows = [f"{i // 150},{0.1 * (i % 150):.1f},{np.sin(0.1 * i):.6f}" for i in range(300)]
+    path = csv("rat,time,a\n" + "\n".join(rows) + "\n")
+    code, out, _ = run("inspect", path, "--trajectory", "rat")
+    assert code == 0 and "2 trajectories, 300 samples of 1 variable" in out
+    code, _, err = run("inspect", path)
+    assert code == 1 and "does not increase" in err and "--trajectory" in err
+    code, _, err = run(
+        "fit", "linearar", path, "-o", tmp_path / "run", "--trajectory", "rat", "--validation", path
+    )
+    assert code == 0, err
+    assert dysyr.load(tmp_path / "run").n_features_in_ == 1
+    code, out, err = run("evaluate", tmp_path / "run", "--truth", path, "--measures", "d_h", "--json")
+    assert code == 0, err
+    assert json.loads(out)["measures"]["d_h"]["n"] == 150
+    code, _, err = run("inspect", "sunspots", "--trajectory", "rat")
+    assert code == 2 and "leave out --dt, --time and --trajectory" in err
+
+
+def test_truth_is_read_as_the_training_data_were(run, csv, tmp_path):
+    rows = [f"{0.1 * i:.1f},{np.sin(0.1 * i):.6f},good" for i in range(300)]
+    path = csv("when,a,note\n" + "\n".join(rows) + "\n")
+    assert run("fit", "linearar", path, "-o", tmp_path / "run", "--time", "when", "--columns", "a")[0] == 0
+    code, out, err = run("evaluate", tmp_path / "run", "--truth", path, "--measures", "d_h", "--json")
+    assert code == 0 and json.loads(out)["measures"]["d_h"]["n"] == 300, err
+
+
 def test_truth_with_gaps_is_scored_on_its_longest_stretch(run, fitted, csv):
     rows = [f"{0.1 * i:.1f},{np.sin(0.1 * i):.6f},{np.cos(0.1 * i):.6f}" for i in range(300)]
     rows[40] = "4.0,,"

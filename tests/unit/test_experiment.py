@@ -269,3 +269,15 @@ def test_a_folder_with_other_things_is_left_alone(small, tmp_path):
     with pytest.raises(DysyrError, match="not empty"):
         run_experiment(read_experiment(small), tmp_path / "out", say=lambda text: None)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
+
+
+def test_recordings_below_each_other_in_one_table(small):
+    table = np.loadtxt(small.parent / "circle.csv", delimiter=",", skiprows=1)
+    rows = np.column_stack([np.arange(500) // 250, table])
+    np.savetxt(small.parent / "long.csv", rows, delimiter=",", header="rat,time,a,b", comments="", fmt="%.8f")
+    given = {"data": str(small.parent / "long.csv"), "data.test": str(small.parent / "long.csv")}
+    made = make_data(read_experiment(small, given | {"data.trajectory": "rat"}))
+    assert made.test["x"].shape == (2, 250, 2)
+    assert made.train.sizes["trajectory"] + made.validation.sizes["trajectory"] == 4
+    with pytest.raises(InputError, match=r"trajectory of \[data\] .*: 3; a text"):
+        read_experiment(small, {"data.trajectory": 3})

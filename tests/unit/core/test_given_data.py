@@ -107,7 +107,7 @@ def test_a_data_set_has_its_own_times_and_its_columns_can_be_chosen():
     assert as_dataset(data, columns="c")["state"].values.tolist() == ["c"]
     with pytest.raises(InputError, match="unknown columns: q"):
         as_dataset(data, columns=["q"])
-    with pytest.raises(InputError, match="a data set has its own times"):
+    with pytest.raises(InputError, match="a data set has its own time: .t.: leave time out"):
         as_dataset(data, time="t")
     with pytest.raises(InputError, match="data sets in a list"):
         as_dataset([data, data])

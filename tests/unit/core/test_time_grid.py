@@ -93,6 +93,8 @@ def test_text_that_is_no_date_is_named():
         InputError, match="column 'when' holds times that cannot be read: 'yesterday' in data row 2"
     ):
         numeric_time(np.array(["2020-01-01", "yesterday"]), label="when")
+    with pytest.raises(InputError, match="'0.2s' in data row 3"):
+        numeric_time(np.array(["0.0", "0.1", "0.2s", "0.3"]))
 
 
 @pytest.mark.parametrize("zone", ["Z", "+00:00", "+02", "-0130"])

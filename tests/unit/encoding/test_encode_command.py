@@ -177,9 +177,21 @@ def test_columns_that_are_no_labels_are_refused(run, tent, tmp_path):
     assert code == 1 and "stage" in err
     code, _, err = run("encode", *table, "--label", "sleep")
     assert code == 1 and "sleep" in err
-    for words in (("--dt", 30), ("--time", "t")):
-        code, _, err = run("encode", tent, "-o", tmp_path / "symbols", *words)
-        assert code == 2 and "--dt and --time belong to a table of labels" in err
+    for name, value in (("--dt", 30), ("--time", "t"), ("--trajectory", "rat")):
+        code, _, err = run("encode", tent, "-o", tmp_path / "symbols", name, value)
+        assert code == 2 and f"{name} can only be given for a table of labels" in err
+
+
+def test_labels_of_several_recordings_in_one_table(run, tmp_path):
+    nights = {"night": [1] * 6 + [2] * 4, "t": [*range(6), *range(4)], "stage": [0, 0, 1, 1, 0, 1, 1, 0, 0, 0]}
+    pd.DataFrame(nights).to_csv(tmp_path / "nights.csv", index=False)
+    table = (tmp_path / "nights.csv", "-o", tmp_path / "symbols", "--label", "stage")
+    code, _, err = run("encode", *table, "--trajectory", "night")
+    assert code == 0, err
+    found = pd.read_csv(tmp_path / "symbols" / "symbols.csv")
+    assert found["trajectory"].tolist() == [0] * 6 + [1] * 4
+    counts = pd.read_csv(tmp_path / "symbols" / "transitions.csv").set_index(["from", "to"])["count"]
+    assert counts.sum() == 8
 
 
 def test_a_table_needs_the_name_of_its_column_and_a_folder_has_none(run, tent, tmp_path):
