@@ -112,25 +112,32 @@ def read_training(text, validation, dt, time, columns, trajectory, mask, resampl
 
 
 def like_training(text, fitted):
-    """Data as the model knows them: its sampling interval where the file has no times, its delay embedding.
+    """Data as the model knows them: of its sampling interval, and in its delay embedding.
 
     Empty cells are missing values. A table is read as that of the training data was: the same column of times, the same
-    variables, the same column that tells recordings apart, as far as it has them.
+    variables, the same column that tells recordings apart, as far as it has them. A file without times has the sampling
+    interval that the training data had. Data are resampled if those were, unless they have the interval of the model.
 
     Args:
         text: file or name of data.
         fitted: fitted reconstructor, or None.
     """
     import dysyr
+    from dysyr.core.known_data import apart
     from dysyr.core.reading import read_alike
 
     if fitted is None:
         return read_data(text, mask=True)
     reading = read_alike(fitted.provenance_.get("reading"), text)
+    resampled = json.loads(fitted.provenance_.get("resampled", "{}"))
     try:
         data = dysyr.as_dataset(text, mask=True, **reading) if reading else read_data(text, mask=True)
     except NoSamplingInterval:
-        data = dysyr.as_dataset(text, dt=fitted.dt_, mask=True, **reading)
+        if resampled.get("from") == "irregular":
+            raise
+        data = dysyr.as_dataset(text, dt=resampled.get("from", fitted.dt_), mask=True, **reading)
+    if resampled and apart(data.attrs.get("dt", 0.0), fitted.dt_):
+        data = dysyr.resample(data, dt=fitted.dt_)
     embedding = fitted.provenance_.get("embedding")
     if embedding and tuple(map(str, data["state"].values)) != fitted.model_.names:
         shape = json.loads(embedding)

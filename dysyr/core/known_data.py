@@ -27,7 +27,7 @@ def known_data(model, data, **why):
     return data
 
 
-def _apart(a, b):
+def apart(a, b):
     """Whether two sampling intervals differ."""
     return abs(a - b) > 0.02 * b
 
@@ -52,10 +52,10 @@ def data_at(obj, dt, whose, *, min_samples=2):
         data = as_dataset(obj, dt=dt, mask=True, min_samples=min_samples)
     if "dt" not in data.attrs and max(map(len, trajectories(data))) == 1:
         data = as_dataset(data, dt=dt, mask=True, min_samples=min_samples)
-    if "time_unit" in data.attrs and _apart(data.attrs.get("dt", dt), dt) and not isinstance(obj, xr.Dataset):
+    if "time_unit" in data.attrs and apart(data.attrs.get("dt", dt), dt) and not isinstance(obj, xr.Dataset):
         data = as_dataset(obj, dt=dt, mask=True, min_samples=min_samples)
     own = data.attrs.get("dt", dt)
-    if _apart(own, dt):
+    if apart(own, dt):
         raise InputError(
             f"the data are sampled at another interval than {whose}",
             got=f"dt = {own:g}", expected=f"{whose} has {dt:g}", do="use dysyr.resample",

@@ -155,5 +155,5 @@ class Reconstructor(Estimator, abc.ABC):
 
     def _learned(self, model, history, data):
         origin = provenance(seed=self.seed, data_hash=data_hash(data))
-        origin |= {key: data.attrs[key] for key in ("embedding", "reading") if key in data.attrs}
+        origin |= {key: data.attrs[key] for key in ("embedding", "reading", "resampled") if key in data.attrs}
         return self.restored(model, history, origin)

@@ -186,6 +186,31 @@ def test_truth_is_read_as_the_training_data_were(run, csv, tmp_path):
     assert code == 0 and json.loads(out)["measures"]["d_h"]["n"] == 300, err
 
 
+@pytest.mark.parametrize(("header", "how"), [("t,a", ()), ("a", ("--dt", "0.01"))])
+def test_truth_is_resampled_as_the_training_data_were(run, csv, tmp_path, header, how):
+    fine = 0.01 * np.arange(3_000)
+    rows = [",".join([f"{t:.2f}"] * (header == "t,a") + [f"{np.sin(t):.6f}"]) for t in fine]
+    path = csv(header + "\n" + "\n".join(rows) + "\n")
+    code, _, err = run("fit", "linearar", path, "-o", tmp_path / "run", "--resample", "0.1", *how)
+    assert code == 0, err
+    code, out, err = run("evaluate", tmp_path / "run", "--truth", path, "--measures", "d_h", "--json")
+    assert code == 0 and json.loads(out)["measures"]["d_h"]["n"] == 300, err
+    dysyr.save_dataset(dysyr.make_dataset(np.sin(0.1 * np.arange(200)), dt=0.1, names=["a"]), tmp_path / "coarse.nc")
+    code, out, err = run(
+        "evaluate", tmp_path / "run", "--truth", tmp_path / "coarse.nc", "--measures", "d_h", "--json"
+    )
+    assert code == 0 and json.loads(out)["measures"]["d_h"]["n"] == 200, err
+
+
+def test_a_model_of_irregular_data_does_not_tell_the_interval_of_a_file_without_times(run, csv, tmp_path, rng):
+    t = 0.01 * np.arange(2_000) + rng.uniform(0, 0.004, 2_000)
+    timed = csv("t,a\n" + "\n".join(f"{s:.5f},{np.sin(s):.6f}" for s in t) + "\n")
+    assert run("fit", "linearar", timed, "-o", tmp_path / "run", "--resample", "0.1")[0] == 0
+    untimed = csv("a\n" + "\n".join(f"{np.sin(s):.6f}" for s in t) + "\n")
+    code, _, err = run("evaluate", tmp_path / "run", "--truth", untimed, "--measures", "d_h")
+    assert code == 1 and "no sampling interval" in err
+
+
 def test_truth_with_gaps_is_scored_on_its_longest_stretch(run, fitted, csv):
     rows = [f"{0.1 * i:.1f},{np.sin(0.1 * i):.6f},{np.cos(0.1 * i):.6f}" for i in range(300)]
     rows[40] = "4.0,,"
