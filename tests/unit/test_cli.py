@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import dysyr
+from dysyr.cli_input import like_training
 from dysyr.core.dataset import make_dataset, save_dataset
 
 
@@ -200,6 +201,15 @@ def test_truth_is_resampled_as_the_training_data_were(run, csv, tmp_path, header
         "evaluate", tmp_path / "run", "--truth", tmp_path / "coarse.nc", "--measures", "d_h", "--json"
     )
     assert code == 0 and json.loads(out)["measures"]["d_h"]["n"] == 200, err
+
+
+def test_data_with_the_interval_of_the_model_are_not_resampled_again(csv, run, tmp_path):
+    rows = [f"{t:.2f},{np.sin(t):.6f}" for t in 0.01 * np.arange(2_000)]
+    path = csv("t,a\n" + "\n".join(rows) + "\n")
+    assert run("fit", "linearar", path, "-o", tmp_path / "run", "--resample", "0.1")[0] == 0
+    dysyr.save_dataset(dysyr.make_dataset(np.array([0.0, 0.1]), dt=0.1, names=["a"]), tmp_path / "two.nc")
+    data = like_training(str(tmp_path / "two.nc"), dysyr.load(tmp_path / "run"))
+    assert data["x"].shape == (1, 2, 1)
 
 
 def test_a_model_of_irregular_data_does_not_tell_the_interval_of_a_file_without_times(run, csv, tmp_path, rng):

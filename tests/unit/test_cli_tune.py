@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import dysyr
 from dysyr.core.settings_text import parse_values
 
 
@@ -69,6 +70,18 @@ def test_no_data_and_no_place(run, series, tmp_path):
     assert code == 1 and error.count("\n") == 1
     code, _, error = run("tune", "linearar", series, "-o", series, "--set", "order=1,2", "--workers", 0)
     assert code == 1 and error.count("\n") == 1
+
+
+def test_recordings_below_each_other_in_one_table(run, series, tmp_path):
+    rows = [f"{i // 120},{line}" for i, line in enumerate(series.read_text().split()[1:])]
+    path = tmp_path / "long.csv"
+    path.write_text("rat,time,x,y\n" + "\n".join(rows) + "\n")
+    out = tmp_path / "tuned"
+    code, _, error = run(
+        "tune", "linearar", path, "-o", out, "--set", "order=1,3", "--trajectory", "rat", "--workers", 0
+    )
+    assert (code, error) == (0, "")
+    assert dysyr.load(out / "best").n_features_in_ == 2
 
 
 def test_seed_and_validation_data(run, series, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -45,6 +46,9 @@ def test_a_table_without_some_of_the_columns(tmp_path):
     assert read_alike(asked, tmp_path / "b.csv") == {"columns": ["a"], "trajectory": "rat"}
     for name in ("a.nc", "a.npy", "absent.csv"):
         assert read_alike(asked, tmp_path / name) == {}
+    with open(tmp_path / "archive.dat", "wb") as file:
+        np.savez(file, a=np.ones(3))
+    assert read_alike(asked, tmp_path / "archive.dat") == {}
     assert read_alike(None, tmp_path / "b.csv") == {}
 
 
