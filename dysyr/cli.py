@@ -145,7 +145,7 @@ def inspect(
     """Look at data before fitting: noise, stationarity, sampling, nonlinearity, outliers, which methods fit."""
     import dysyr
 
-    found = dysyr.inspect(read_data(data, dt, time, columns, mask, trajectory))
+    found = dysyr.inspect(read_data(data, dt, time, columns, trajectory, mask))
     show(found.to_dict() if as_json else str(found), as_json)
 
 

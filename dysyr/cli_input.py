@@ -70,7 +70,7 @@ def load_system(name, settings):
     return dysyr.load_system(name, **values)
 
 
-def read_data(text, dt=None, time=None, columns=None, mask=False, trajectory=None):
+def read_data(text, dt=None, time=None, columns=None, trajectory=None, mask=False):
     """A data set from a file, or a shipped one by its name."""
     import dysyr
     from dysyr.core.shipped_data import DATASETS
@@ -100,8 +100,8 @@ def read_training(text, validation, dt, time, columns, trajectory, mask, resampl
     import dysyr
     from dysyr.experiment_data import embed_alike
 
-    train = read_data(text, dt, time, columns, mask, trajectory)
-    extra = None if validation is None else read_data(str(validation), dt, time, columns, mask, trajectory)
+    train = read_data(text, dt, time, columns, trajectory, mask)
+    extra = None if validation is None else read_data(str(validation), dt, time, columns, trajectory, mask)
     if resample is not None:
         train = dysyr.resample(train, dt=resample)
         extra = None if extra is None else dysyr.resample(extra, dt=resample)

@@ -15,7 +15,7 @@ KEYS = ("time", "columns", "trajectory")
 
 
 def reading_of(obj, time, columns, trajectory):
-    """The attribute that keeps the names of columns that were given.
+    """The attribute that keeps the names of columns that were given, and that a column named like a time is none.
 
     Args:
         obj: what is read.
@@ -25,7 +25,7 @@ def reading_of(obj, time, columns, trajectory):
         dict of the attribute; empty where no names were given, or for what is no table.
     """
     given = {
-        "time": time if isinstance(time, str) else None,
+        "time": time if isinstance(time, str) or time is False else None,
         "columns": None if columns is None else [str(name) for name in _as_list(columns)],
         "trajectory": None if trajectory is None else str(trajectory),
     }
@@ -51,7 +51,8 @@ def read_alike(text, path):
         return {}
     own = (read_parquet(path) if path.suffix.lower() == ".parquet" else read_text(path)).columns
     there = set(map(str, own))
-    return {key: named[key] for key in KEYS if key in named and there.issuperset(_as_list(named[key]))}
+    applies = {key: names is False or there.issuperset(_as_list(names)) for key, names in named.items()}
+    return {key: named[key] for key in KEYS if applies.get(key)}
 
 
 def _parsed(text):
@@ -63,11 +64,15 @@ def _parsed(text):
     except (TypeError, ValueError):
         named = None
     values = named.values() if isinstance(named, dict) else [None]
-    if not all(isinstance(value, (str, list)) and all(isinstance(name, str) for name in value) for value in values):
+    if not all(value is False or _are_names(value) for value in values):
         raise FormatError(
             "the run does not say how its training data were read", got=repr(text)[:60], expected="JSON of names by key"
         )
     return named
+
+
+def _are_names(value):
+    return isinstance(value, (str, list)) and all(isinstance(name, str) for name in value)
 
 
 def _as_list(names):

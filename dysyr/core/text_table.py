@@ -157,8 +157,8 @@ def _cells(line, separator):
 def _separator(lines, path):
     """What parts the columns, and the decimal mark.
 
-    The first separator that cuts all lines into the same number of cells, above one; blanks before commas, where every
-    piece between blanks is a whole number.
+    The first separator that cuts all lines into the same number of cells, above one; commas are passed over where what
+    stands between blanks are numbers.
     """
     for separator in SEPARATORS:
         if separator == "," and _blanks_part_numbers(lines):

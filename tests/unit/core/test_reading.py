@@ -30,7 +30,7 @@ def test_the_names_are_kept_and_used_again(path, tmp_path):
 
 
 def test_only_names_are_kept_and_only_those_of_tables(path):
-    assert "reading" not in as_dataset(TABLE[["when", "a"]], time=False, dt=1).attrs
+    assert json.loads(as_dataset(TABLE[["when", "a"]], time=False, dt=1).attrs["reading"]) == {"time": False}
     assert "reading" not in as_dataset(TABLE[["a"]], time=TABLE.index.to_numpy()).attrs
     assert "reading" not in as_dataset(TABLE[["a"]].to_numpy(), dt=1, columns=["b"]).attrs
     assert json.loads(as_dataset(TABLE, dt=1, columns="a").attrs["reading"]) == {"columns": ["a"]}
@@ -44,6 +44,7 @@ def test_a_table_without_some_of_the_columns(tmp_path):
     asked = json.dumps(ASKED)
     TABLE[["a", "rat"]].to_csv(tmp_path / "b.csv")
     assert read_alike(asked, tmp_path / "b.csv") == {"columns": ["a"], "trajectory": "rat"}
+    assert read_alike('{"time": false, "columns": ["b"]}', tmp_path / "b.csv") == {"time": False}
     for name in ("a.nc", "a.npy", "absent.csv"):
         assert read_alike(asked, tmp_path / name) == {}
     with open(tmp_path / "archive.dat", "wb") as file:
